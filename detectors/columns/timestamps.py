@@ -31,7 +31,7 @@ def unit_of(values: Floats) -> str:
         ('s', 'ms')
     """
     finite = np.abs(values[np.isfinite(values)])
-    typical = float(np.median(finite)) if len(finite) else 0.0
+    typical = float(np.median(np.minimum(finite, LATEST * UNITS["ns"]))) if len(finite) else 0.0  # without overflow
     return list(UNITS)[int(np.searchsorted(_SIZES, typical, side="right"))]
 
 

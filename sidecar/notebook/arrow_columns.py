@@ -9,7 +9,7 @@ from ...detectors.batch import Column
 from ..errors import UsageError
 from ..profiles import list_columns as lists
 from ..profiles.errors import ReferenceDataError
-from ..profiles.parquet import arrow_column, combined
+from ..profiles.parquet import arrow_column, combined, plain
 
 CONVERSIONS = ("collect", "compute", "toPandas", "to_frame")  # what lazy frames, distributed frames and series offer
 
@@ -39,7 +39,7 @@ def columns_of(table: Any) -> Iterator[tuple[str, Any]]:
     import pyarrow as pa
 
     for name, given in zip(table.column_names, table.columns, strict=True):
-        chunks = [_plain(pa, chunk) for chunk in given.chunks] or [pa.array([], given.type)]
+        chunks = [plain(pa, chunk) for chunk in given.chunks] or [pa.array([], given.type)]
         yield from lists.columns_of(pa, name, combined(pa, pa.chunked_array(chunks)))
 
 
@@ -47,19 +47,5 @@ def column(array: Any, *, exact: bool) -> Column | str:
     """Return the column of an Arrow array, or why it cannot be used."""
     import pyarrow as pa
 
-    found = arrow_column(pa, _plain(pa, array), exact=exact)
+    found = arrow_column(pa, array, exact=exact)
     return f"holds values of type {array.type}" if found is None else found
-
-
-def _plain(pa: Any, array: Any) -> Any:
-    """Return the array with types that Parquet files have: polars and DuckDB send views."""
-    kind = array.type
-    if pa.types.is_dictionary(kind):  # by hand, because pyarrow does not cast dictionaries of views
-        return _plain(pa, array.dictionary).take(array.indices)
-    if kind == pa.string_view():
-        return array.cast(pa.large_string())
-    if kind == pa.binary_view():
-        return array.cast(pa.large_binary())
-    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-        return array.cast(pa.large_list(kind.value_type))
-    return array

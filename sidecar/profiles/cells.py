@@ -18,7 +18,7 @@ from ...detectors.cells import number_of
 from ...detectors.columns.inference import are_mostly_numbers
 from ..errors import quote_value
 from .arguments import ArgumentNames
-from .dressed import dressed, exceptions
+from .dressed import are_dates, dressed, exceptions
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?[0-9.]*[0-9](?:,[0-9]+)?\s*")
 _NO_THOUSANDS = re.compile(r",(?![0-9]{3}\s*$)|^\s*[+-]?0,")  # 51,234 is ambiguous; 5,1 and 0,125 are not thousands
@@ -62,6 +62,8 @@ def text_among_numbers(name: str, column: Column, arguments: ArgumentNames) -> s
     if not found:
         return ""
     what = f"text in {found:,} of {total:,} cells, e.g. {quote_value(next(iter(texts)))}"
+    if are_dates(texts):
+        return f"{what}; write dates as 2024-01-31 or 2024-01-31T08:00:00Z"
     if dressed(texts):
         return f"{what}; write them as plain numbers"
     few = found <= MAX_TEXT * total or exceptions(texts, values)

@@ -20,6 +20,9 @@ _DRESSED = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(rf"[-+−]?\s*{_DIGITS}(?P<unit>[^\W\d_]{{1,6}}(?:/[^\W\d_]{{1,4}})?[²³]?)")
+_DATE = re.compile(r"(?:\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d\d)|\d{4}([./])\d{1,2}\2\d{1,2})\.?(?:[ T,]+\d{1,2}:\d\d.*)?")
+_DOTTED = re.compile(r"\d+(?:\.\d+){2,}")
+_THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 _MARKS = frozenset(["?", "??", ".", "-", "--", "---", "–", "—", "*", "x", "X", "#", "/", "\\", "\\N"])
 _EXCEL_ERRORS = ["#div/0!", "#name?", "#num!", "#ref!", "#value!"]
 _MARK_WORDS = frozenset(
@@ -38,7 +41,7 @@ LEAST_NUMBERS = 4  # different numbers for each of them
 
 def dressed(texts: Collection[str]) -> bool:
     """Return whether all texts are numbers with a currency, a percent sign, separators, or one common unit."""
-    if not texts:
+    if not texts or are_dates(texts) or any(map(_is_dotted, texts)):
         return False
     if all(_DRESSED.fullmatch(text.strip()) for text in texts):
         return True
@@ -49,6 +52,16 @@ def dressed(texts: Collection[str]) -> bool:
 def are_truths(texts: Collection[str]) -> bool:
     """Return whether the texts are two words for true and false, other than those of JSON."""
     return frozenset(text.strip().lower() for text in texts) in _TRUTHS
+
+
+def are_dates(texts: Collection[str]) -> bool:
+    """Return whether all texts are dates in another form than ISO 8601, such as 31.01.2024 or 1/31/24 8:00."""
+    return bool(texts) and all(_DATE.fullmatch(text.strip()) for text in texts)
+
+
+def _is_dotted(text: str) -> bool:
+    """Return whether a text is a version or an address, such as 1.2.3 or 10.0.0.1, and no number with thousands."""
+    return _DOTTED.fullmatch(text.strip()) is not None and _THOUSANDS.fullmatch(text.strip()) is None
 
 
 def exceptions(texts: Collection[str], numbers: int) -> bool:

@@ -14,7 +14,6 @@ from .python_lists import SHORTENED, opens_list, python_list
 SAMPLE = 1000  # cells that are examined
 MIN_LISTS = 0.95  # share of the examined cells that must be lists
 MAX_DEPTH = 8  # of structs within structs
-OPENED = frozenset(("arrow.bool8", "arrow.fixed_shape_tensor", "arrow.json"))
 _LIST = msgspec.json.Decoder(list[Any])
 _NUMBERS = msgspec.json.Decoder(list[float | None])
 
@@ -57,20 +56,6 @@ def names_of(pa: Any, name: str, kind: Any, depth: int = MAX_DEPTH) -> Iterator[
     for place in range(kind.num_fields):
         field = kind.field(place)
         yield from names_of(pa, f"{name}.{field.name}", field.type, depth - 1)
-
-
-def plain(pa: Any, array: Any) -> Any:
-    """Return an array in the plain layout of its values: without a dictionary, views of texts, or an Arrow extension.
-
-    Only the extensions whose storage is what a JSON request holds are opened: tensors, JSON texts and booleans.
-    """
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        return plain(pa, array.dictionary).take(array.indices)
-    if getattr(kind, "extension_name", None) in OPENED:
-        is_truth = kind.extension_name == "arrow.bool8"
-        return plain(pa, array.storage.cast(pa.bool_()) if is_truth else array.storage)
-    return array.cast(pa.large_string()) if pa.types.is_string_view(kind) else array
 
 
 def rounded(pa: Any, decimals: Any) -> Any:

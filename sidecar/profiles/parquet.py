@@ -17,6 +17,7 @@ from .table import Progress, ReferenceTable, repeated, require_same_columns, req
 
 MAGIC = b"PAR1"
 MAX_NAMED = 3  # columns that an error names
+OPENED = frozenset(("arrow.bool8", "arrow.fixed_shape_tensor", "arrow.json"))
 
 
 def parquet_header(source: RowSource) -> list[str]:
@@ -96,7 +97,7 @@ def _joined(pa: Any, name: str, parts: list[tuple[RowSource, Any]]) -> Any:
     """Return the arrays of several files as one; raise ReferenceDataError if their types have nothing in common."""
     if len(parts) == 1:
         return parts[0][1]
-    tables = [pa.table({name: lists.plain(pa, array)}) for _, array in parts]
+    tables = [pa.table({name: plain(pa, array)}) for _, array in parts]
     schema = tables[0].schema
     for (source, _), table in zip(parts, tables, strict=True):
         try:
@@ -167,11 +168,35 @@ def combined(pa: Any, column: Any) -> Any:
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 
 
+def plain(pa: Any, array: Any) -> Any:
+    """Return the array without dictionaries and views, which polars and DuckDB write, and Arrow's extensions.
+
+    Only the extensions whose storage is what a JSON request holds are opened: tensors, JSON texts and booleans.
+    """
+    kind = array.type
+    if getattr(kind, "extension_name", None) in OPENED:
+        is_truth = kind.extension_name == "arrow.bool8"
+        return plain(pa, array.storage.cast(pa.bool_()) if is_truth else array.storage)
+    if pa.types.is_dictionary(kind):  # by hand, because pyarrow does not cast dictionaries of views
+        return plain(pa, array.dictionary).take(array.indices)
+    if kind == pa.string_view():
+        return array.cast(pa.large_string())
+    if kind == pa.binary_view():
+        return array.cast(pa.large_binary())
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        ends = np.cumsum(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
+        offsets = pa.array(
+            np.concatenate([[0], ends]), pa.int64()
+        )  # by hand, because pyarrow's cast mixes up the lists
+        return pa.LargeListArray.from_arrays(offsets, array.flatten(), mask=array.is_null())
+    return array
+
+
 def arrow_column(pa: Any, array: Any, *, exact: bool) -> Column | None:
     """Return the column of an Arrow array; None if its type is not supported. With `exact`, integers become texts."""
-    array = lists.plain(pa, array)
-    kind = array.type
     missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+    array = plain(pa, array)
+    kind = array.type
     number_types = (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
     numeric = any(is_type(kind) for is_type in number_types)  # a column of nulls is one of missing numbers, as in a CSV
     is_decimal = pa.types.is_decimal(kind)

@@ -98,6 +98,7 @@ def test_comparisons_are_finite_ordered_and_zero_for_equals(name: str, data: st.
     check_comparison(COMPARISONS[name], reference, current, np.linspace(-2, 2, size))
 
 
+@pytest.mark.long
 def test_a_monitor_goes_on_from_its_state_to_the_bit() -> None:
     rng = np.random.default_rng(1)
     ticks = [tick(PROFILE, rng, gaps=rng.normal(size=50) + (2.0 if 20 <= t < 40 else 0)) for t in range(70)]

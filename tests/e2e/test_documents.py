@@ -39,6 +39,7 @@ def warnings(stack: Stack) -> str:
 BAD_DOCUMENT = DOCUMENT.replace("tick: 200ms", "tick: soon")
 
 
+@pytest.mark.long
 def test_a_bad_document_at_the_start_leaves_it_idle_until_it_is_fixed(stack: Stack, receiver: Receiver) -> None:
     stack.write("monitor.yaml", BAD_DOCUMENT % receiver.url)
     stack.start()

@@ -186,6 +186,7 @@ def test_without_folders_it_uses_a_private_one_and_removes_it(stack: Stack, spaw
     assert not shared.exists()
 
 
+@pytest.mark.long
 def test_the_command_analyze_is_supervised(spawn: Children, tmp_path: Path) -> None:
     admin = free_port()
     child = spawn.pilotfish("analyze", "--shared", tmp_path / "shared", "--admin", f"127.0.0.1:{admin}")

@@ -99,6 +99,7 @@ def test_rows_like_the_reference_have_no_alarm_and_empty_frames() -> None:
     assert "0 alarms" in result.summary
 
 
+@pytest.mark.long
 def test_without_times_the_rows_are_counted_and_a_warning_says_so(tmp_path: Path) -> None:
     profile().save(tmp_path / "profile.json")
     loaded = pilotfish.Profile.load(tmp_path / "profile.json")
@@ -109,6 +110,7 @@ def test_without_times_the_rows_are_counted_and_a_warning_says_so(tmp_path: Path
     assert not any("give time" in warning for warning in profile().replay(frame(60)).warnings)
 
 
+@pytest.mark.long
 def test_frames_of_other_libraries_have_the_same_replay() -> None:
     rows = frame(600, seed=3, shift=SHIFTED)
     expected = profile().replay(rows).alarms

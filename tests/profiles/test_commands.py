@@ -233,6 +233,7 @@ def test_the_smallest_numbers_are_shown(
     assert "Warning" not in output.out + output.err
 
 
+@pytest.mark.long
 def test_parquet_and_csv_give_the_same_profile(data: Path) -> None:
     import pyarrow as pa
     import pyarrow.csv

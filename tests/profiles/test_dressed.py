@@ -13,7 +13,7 @@ from pilotfish.sidecar.profiles.arguments import OPTIONS
 from pilotfish.sidecar.profiles.build import ColumnRoles, read_table
 from pilotfish.sidecar.profiles.cells import has_decimal_commas, text_among_numbers
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
-from pilotfish.sidecar.profiles.dressed import are_truths, dressed
+from pilotfish.sidecar.profiles.dressed import are_dates, are_truths, dressed
 
 ROWS = 1000
 
@@ -34,6 +34,7 @@ ROWS = 1000
         ["0.5", "1,5"],
         ["−5"],
         ["30 km/h", "50 km/h"],
+        ["1.234.567", "12.500"],
     ],
 )
 def test_numbers_in_another_dress_are_recognised(texts: list[str]) -> None:
@@ -42,10 +43,34 @@ def test_numbers_in_another_dress_are_recognised(texts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "texts",
-    [[], ["A1", "B2"], ["5A", "7B"], ["18-25", "26-35"], ["x"], ["2024-03-01"], ["5 kg", "7 lb"], ["v1.2"], ["12:30"]],
+    [
+        [],
+        ["A1", "B2"],
+        ["5A", "7B"],
+        ["18-25", "26-35"],
+        ["x"],
+        ["2024-03-01"],
+        ["5 kg", "7 lb"],
+        ["v1.2"],
+        ["12:30"],
+        ["1.2.3"],
+        ["10.0.0.1"],
+        ["01.02.2024"],
+    ],
 )
 def test_codes_and_ranges_are_not(texts: list[str]) -> None:
     assert not dressed(texts)
+
+
+@pytest.mark.parametrize("texts", [["31.01.2024", "1.2.24"], ["1/31/2024 8:00"], ["2024/01/31"], ["31-01-2024"]])
+def test_dates_in_another_form_are_recognised(texts: list[str]) -> None:
+    assert are_dates(texts)
+    assert not dressed(texts)
+
+
+@pytest.mark.parametrize("texts", [[], ["2024-01-31"], ["1/2"], ["10.0.0.1"], ["31.01.2024", "x"]])
+def test_other_texts_are_no_dates(texts: list[str]) -> None:
+    assert not are_dates(texts)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +86,7 @@ def test_codes_and_ranges_are_not(texts: list[str]) -> None:
         ["\\N", "1", "2"],
         ["5 kg", "6 kg"],
         ["<5", "6", "7"],
+        ["31.01.2024", "01.02.2024"],
     ],
 )
 def test_the_reader_names_such_a_column(cells: list[str], tmp_path: Path) -> None:
@@ -69,7 +95,7 @@ def test_the_reader_names_such_a_column(cells: list[str], tmp_path: Path) -> Non
     table = read_table(path, ColumnRoles(), CsvOptions(MISSING_WORDS), lambda *_: None)
     column = table.columns["amount"]
     assert has_decimal_commas(column) or re.search(
-        "; (write them|give --type)", text_among_numbers("amount", column, OPTIONS)
+        "; (write|give --type)", text_among_numbers("amount", column, OPTIONS)
     )
 
 

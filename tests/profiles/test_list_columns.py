@@ -76,6 +76,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return as_parquet(tmp_path_factory.mktemp("lists") / "rows.parquet", rows())
 
 
+@pytest.mark.long
 def test_csv_and_parquet_of_the_same_rows_make_the_same_features(reference: Path, tmp_path: Path) -> None:
     one, other = built(reference), built(as_csv(tmp_path / "rows.csv", rows()))
     cells = [[(feature.name, feature.reference_counts.tolist()) for feature in made.features] for made in (one, other)]

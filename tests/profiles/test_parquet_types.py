@@ -1,59 +1,52 @@
-"""The types of Arrow are read as the JSON of the same values."""
+"""A Parquet type of texts, numbers or lists does not change the column that is read."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pilotfish.detectors.batch import Column, as_column, missing_mask
-from pilotfish.detectors.binning.categories import category_text
-from pilotfish.sidecar.profiles.parquet import arrow_column
+from pilotfish.detectors.batch import missing_mask
+from pilotfish.detectors.cells import MISSING_WORDS
+from pilotfish.sidecar.profiles.build import ColumnRoles, read_table
+from pilotfish.sidecar.profiles.csvtable import CsvOptions
 
-TENSORS = np.arange(12.0).reshape(3, 2, 2)
-
-
-def read(array: Any, *, exact: bool = False) -> Column:
-    column = arrow_column(pa, array, exact=exact)
-    assert column is not None
-    return column
+TEXTS = pa.array(["a", None, "b", "a"])
+WHOLE = pa.array([1, None, 3, 4], pa.int64())
+LISTS = pa.array([[1.0, 2.0], None, [3.0, 4.0], [5.0, 6.0]])
 
 
-@given(st.lists(st.none() | st.decimals(-(10**9), 10**9, places=9), min_size=1, max_size=20))
-def test_a_decimal_is_the_number_that_json_writes(values: list[Decimal | None]) -> None:
-    expected = [None if value is None else float(str(value)) for value in values]
-    column = read(pa.array(values, pa.decimal128(38, 9)))
-    assert [
-        None if gone else value for gone, value in zip(missing_mask(column), column.values.tolist(), strict=True)
-    ] == expected
-    lists = read(pa.array([values], pa.list_(pa.decimal128(38, 9)))).values[0]
-    assert np.array_equal(lists, np.array(expected, dtype=np.float64), equal_nan=True)
+def read(folder: Path, array: pa.Array) -> tuple[list[bool], list[object]]:
+    """Return which rows are missing, and the values of the others."""
+    path = folder / "one.parquet"
+    pq.write_table(pa.table({"x": array}), path)
+    table = read_table(path, ColumnRoles(), CsvOptions(MISSING_WORDS), lambda *_: None)
+    column = table.columns["x"]
+    missing = missing_mask(column)
+    return missing.tolist(), [
+        value.tolist() if pa.types.is_nested(array.type) else value for value in column.values[~missing]
+    ]
 
 
 @pytest.mark.parametrize(
-    ("array", "expected"),
+    ("array", "plain"),
     [
-        (pa.array(["a", None, "b"], pa.string_view()), ["a", None, "b"]),
-        (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0, None], pa.int8())), [True, False, None]),
-        (pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a":1}', None])), ['{"a":1}', None]),
-        (pa.array(["a", None], pa.string_view()).dictionary_encode(), ["a", None]),
-        (pa.FixedShapeTensorArray.from_numpy_ndarray(TENSORS), TENSORS.reshape(3, 4).tolist()),
+        (TEXTS.cast(pa.large_string()), TEXTS),
+        (TEXTS.cast(pa.string_view()), TEXTS),
+        (TEXTS.dictionary_encode(), TEXTS),
+        (WHOLE.cast(pa.uint8()), WHOLE),
+        (WHOLE.cast(pa.uint64()), WHOLE),
+        (WHOLE.cast(pa.float32()), WHOLE),
+        (WHOLE.cast(pa.decimal128(30, 2)), WHOLE),
+        (WHOLE.dictionary_encode(), WHOLE),
+        (LISTS.cast(pa.large_list(pa.float64())), LISTS),
+        (LISTS.cast(pa.list_(pa.float32(), 2)), LISTS),
+        (pa.array(LISTS.to_pylist(), pa.list_view(pa.float64())), LISTS),
+        (pa.array(LISTS.to_pylist(), pa.large_list_view(pa.float64())), LISTS),
     ],
-    ids=str,
+    ids=lambda array: str(array.type).partition("<")[0],
 )
-def test_types_that_only_store_plain_values_are_read(array: Any, expected: list[Any]) -> None:
-    assert read(array).values.tolist() == expected
-
-
-@pytest.mark.parametrize("kind", [pa.decimal128(38, 0), pa.uint64()], ids=str)
-def test_numbers_that_are_names_are_not_rounded(kind: Any) -> None:
-    names = [2**64 - 1, 2**53 + 1, 9]
-    written = read(pa.array(list(map(Decimal, names)) if pa.types.is_decimal(kind) else names, kind), exact=True)
-    sent = as_column([*names])
-    assert [category_text(value) for value in written.values] == list(map(str, names))
-    assert [category_text(value) for value in sent.values] == list(map(str, names))
+def test_the_type_does_not_change_the_column(array: pa.Array, plain: pa.Array, tmp_path: Path) -> None:
+    assert read(tmp_path, array) == read(tmp_path, plain)

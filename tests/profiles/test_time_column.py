@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pilotfish.detectors.batch import Column
@@ -138,6 +138,7 @@ def test_a_zone_may_be_the_word_utc() -> None:
 
 
 @settings(max_examples=50)
+@example([8.988465674311579e307, 8.98846567431158e307])
 @given(st.lists(st.floats(), min_size=1, max_size=5))
 def test_any_numbers_are_times_or_refused(values: list[float]) -> None:
     with contextlib.suppress(ReferenceDataError):

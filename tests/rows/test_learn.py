@@ -87,6 +87,7 @@ def test_rows_beyond_the_wanted_number_are_ignored() -> None:
     assert table.left_out == {"amount": "an input has the same name"}
 
 
+@pytest.mark.long
 def test_rows_that_change_over_time_are_refused(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks(shift=2.0))
     main((str(tmp_path), "learning", str(tmp_path / "out"), msgspec.json.encode(WANTED).decode()))

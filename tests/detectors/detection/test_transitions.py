@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from pilotfish.detectors.batch import Batch, Floats
 from pilotfish.detectors.detection.episodes import KEPT, SECONDARY_FAMILIES, TRANSITIONS, EpisodeHistory, Transition
@@ -60,6 +61,7 @@ def paths(source: str, names: list[str], target: str) -> list[list[Transition]]:
     return [taken for at, taken in ways if at == target]
 
 
+@pytest.mark.long
 def test_every_change_of_a_monitor_is_in_the_table_and_every_row_of_it_happens() -> None:
     random = np.random.default_rng(2)
     profile = build_profile(related_rows(random, 6000), exchangeable=True)

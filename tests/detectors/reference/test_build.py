@@ -213,6 +213,7 @@ def test_correlated_columns_get_an_inflation_and_shuffled_ones_none() -> None:
     assert np.all(build_profile(data, exchangeable=True).feature("walk").variance_inflation == 1)
 
 
+@pytest.mark.long
 def test_independent_rows_show_no_season_however_many_features() -> None:
     rng = np.random.default_rng(21)
     profile = build_profile({f"x{i}": rng.normal(size=8000) for i in range(60)}, rows_per_tick=10)

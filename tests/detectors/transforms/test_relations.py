@@ -141,6 +141,7 @@ def test_missing_values_are_filled_in_and_leave_the_partners_as_they_were() -> N
     assert monitored(ticks(40, 7, alone=lambda values, _: np.full_like(values, np.nan)))[1][0].family == "features"
 
 
+@pytest.mark.long
 def test_a_shift_of_one_column_asks_once_and_names_it() -> None:
     for size in (0.5, 2.0):
         monitor, alarms = monitored(ticks(120, 8, b=lambda values, _, size=size: values + size))
@@ -267,10 +268,12 @@ def test_a_column_that_is_ignored_raises_no_alarm_through_its_relations() -> Non
         assert not monitor.close_tick(tick, counts).alarms
 
 
+@pytest.mark.long
 def test_monitors_of_relations_restart_to_the_bit() -> None:
     check_state(profile(), DriftSettings(), ticks(10, 15) + ticks(10, 16, b=permuted), 12)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["relations", "cosines"])
 def test_damaged_documents_are_refused_with_the_path(kind: str) -> None:
     whole = profile().document()
