@@ -25,6 +25,7 @@ MONOTONE = 0.98  # rank correlation with time from which a column is a clock
 SAMPLED_ROWS = 20_000  # rows that suffice to measure the correlation
 DATES = 20  # distinct dates from which a column of dates is more than a few fixed dates
 UNSEEN_SHARE = 0.5  # share of values that the other split lacks, from which a column is an identifier
+COUNTS_ROWS = "counts the rows: new numbers keep coming"  # why `is_row_number` excludes a column
 FEWEST_ROWS = 20  # rows of a split that are needed for a decision
 WORDS = 3  # words that make a text a sentence rather than a name or a code
 CHARACTERS = 8  # the same for scripts without spaces
@@ -210,13 +211,12 @@ def are_timestamps(texts: list[str]) -> bool:
     return len(times) >= DATES and sum(text in times for text in texts) >= TIMES_SHARE * len(texts)
 
 
-def is_row_number(values: Floats) -> bool:
-    """Return whether values [rows], in any order, are consecutive integers that occur once each."""
+def is_row_number(values: Floats, most_gaps: float = 1.0) -> bool:
+    """Return whether values [rows], in any order, are distinct integers that span at most `most_gaps` times the rows.
+
+    By default, they are consecutive.
+    """
     finite = values[np.isfinite(values)]
-    if (
-        len(finite) < FEWEST_ROWS
-        or finite.max() != finite.min() + (len(finite) - 1)
-        or finite[0] != np.round(finite[0])
-    ):
+    if len(finite) < FEWEST_ROWS or finite.max() > finite.min() + (most_gaps * len(finite) - 1):
         return False
-    return bool(np.all(np.diff(np.sort(finite)) == 1))
+    return bool(np.all(finite == np.round(finite))) and len(np.unique(finite)) == len(finite)

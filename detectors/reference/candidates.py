@@ -17,6 +17,7 @@ from ..binning.losses import LossBins
 from ..binning.numeric import COARSE_QUANTILES, QUANTILES, NumericBins, to_floats
 from ..binning.probabilities import Bins
 from ..columns.inference import (
+    COUNTS_ROWS,
     are_timestamps,
     category_texts,
     is_identifier,
@@ -155,4 +156,4 @@ def _reason_to_exclude(column: Column, named: bool, rows: RowLayout) -> str:
     values = to_floats(column)[0]
     if ordered and is_monotone_in_time(values):
         return "monotone in time: it would alarm at once and for ever"
-    return "counts the rows: new numbers keep coming" if is_row_number(values) else ""
+    return COUNTS_ROWS if is_row_number(values) else ""

@@ -15,12 +15,13 @@ from typing import Any
 
 from ...detectors.cells import missing_words
 from ...detectors.profile.profile import Profile
+from ...detectors.reference.build import TOLERANCE
 from ...detectors.settings import LOSS_TOLERANCE
 from ..errors import UsageError, number
 from ..profiles.arguments import PARAMETERS
 from ..profiles.build import ProfileIdentity, RowTiming, build_from_table, require_timing
 from ..profiles.files import read_profile, write_profile
-from ..profiles.replay_rows import BUDGET, TOLERANCE, ReplayTicks, replay_rows, replay_settings
+from ..profiles.replay_rows import BUDGET, ReplayTicks, replay_rows, replay_settings
 from . import choices
 from .frames import WHERE, frame_table, has_column
 from .profile_view import FEATURES, feature_rows, profile_html

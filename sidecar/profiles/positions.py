@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...detectors.batch import Column
+from ...detectors.columns.inference import COUNTS_ROWS, is_row_number
 from ...detectors.profile.profile import Profile
 from ...detectors.profile.provenance import ExcludedColumn
 from ...detectors.reference.layout import check_column_name
@@ -21,8 +22,6 @@ from ..errors import quote_value
 from .table import ReferenceTable
 
 INDEX_REASON = "the index of a data frame: it is not sent to the model"
-COUNTER_REASON = "counts the rows: new numbers keep coming"
-FEWEST_ROWS = 20  # rows from which distinct numbers are row numbers
 MOST_GAPS = 1.25  # span of row numbers, of rows; the rows between were dropped
 LISTED = 200  # characters of names in a note
 _INDEX = re.compile(r"Unnamed: 0(?:\.\d+)*|__index_level_\d+__")  # as pandas writes an index without a name
@@ -112,21 +111,16 @@ def index_columns(table: ReferenceTable, given: Collection[str]) -> dict[str, st
         if name in table.index or _INDEX.fullmatch(name):
             found[name] = INDEX_REASON
         elif _numbers_rows(column, np.inf if _RESET_INDEX.fullmatch(name) else MOST_GAPS):
-            found[name] = COUNTER_REASON
+            found[name] = COUNTS_ROWS
     return found if found.keys() != table.columns.keys() - set(given) else {}
 
 
 def _numbers_rows(column: Column, most_gaps: float) -> bool:
-    """Return whether all values are distinct whole numbers whose span is at most `most_gaps` times their number."""
+    """Return whether each row has a number, and these are row numbers."""
     values = column.values
-    if values.dtype.kind not in "fiu" or values.ndim > 1 or len(values) < FEWEST_ROWS:
+    if values.dtype.kind not in "fiu" or values.ndim > 1 or (column.missing is not None and column.missing.any()):
         return False
-    if column.missing is not None and column.missing.any():
-        return False
-    low, high = values.min(), values.max()
-    if not (np.isfinite(low) and np.isfinite(high) and high - low + 1 <= most_gaps * len(values)):
-        return False
-    return bool(np.all(values == np.round(values))) and len(np.unique(values)) == len(values)
+    return bool(np.isfinite(values).all()) and is_row_number(values, most_gaps)
 
 
 def _listed(names: Sequence[str]) -> str:

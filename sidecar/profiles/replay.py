@@ -20,6 +20,7 @@ from rich.console import Console
 from ...detectors.detection.replay import ClosedTick, Replay
 from ...detectors.detection.results import Alarm
 from ...detectors.profile.profile import Profile
+from ...detectors.reference.build import TOLERANCE
 from ...detectors.settings import LOSS_TOLERANCE, DriftSettings
 from ..errors import UsageError, number, quote_value
 from ..report import convert, wording
@@ -33,7 +34,7 @@ from .data_options import add_csv_arguments, add_data_argument, csv_delimiter
 from .files import read_profile
 from .progress import show_progress
 from .replay_report import ReplayReport
-from .replay_rows import BUDGET, TOLERANCE, ReplayRows, ReplayTicks, replay_rows, replay_settings
+from .replay_rows import BUDGET, ReplayRows, ReplayTicks, replay_rows, replay_settings
 from .sources import shown_names
 from .table import Progress, ReferenceTable
 

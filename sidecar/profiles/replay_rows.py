@@ -20,7 +20,6 @@ from .errors import ReferenceDataError
 from .table import ReferenceTable
 
 BUDGET = "1/30d"  # false alarms of a period
-TOLERANCE = 0.0025
 
 
 @dataclass(frozen=True, slots=True)
