@@ -1,0 +1,125 @@
+"""The messages between a pod's analyzer and the controller, as MessagePack.
+
+`decode` is the only reader. Unknown fields are ignored, and every field that a release
+adds has a default, so that both sides may be one release apart.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ..errors import PilotfishError
+
+VERSION = 1
+CONTENT_TYPE = "application/msgpack"
+SYNC_PATH = "/v1/sync"
+SIGNALS_PATH = "/v1/signals"
+PROFILE_PATH = "/v1/profiles/"  # followed by the hash of the profile
+MAX_REQUEST_BYTES = 8 * 1024 * 1024
+MAX_SIGNALS_BYTES = 1024
+MAX_TICKS = 240  # in one request; the rest follows in the next one
+
+Name = Annotated[str, Meta(max_length=253)]
+Text = Annotated[str, Meta(max_length=1000)]
+
+Message = TypeVar("Message")
+
+
+class MessageError(PilotfishError):
+    """A message that cannot be read."""
+
+
+class Pod(Struct, frozen=True, kw_only=True):
+    """The pod that sends. The controller compares all three with those of the request's token."""
+
+    namespace: Name
+    name: Name
+    uid: Name
+
+
+class TickReport(Struct, frozen=True, kw_only=True):
+    """The cumulative counts of one closed tick, in the form of `counts.encode_counts`."""
+
+    tick: int
+    sequence: int
+    counts: bytes
+
+
+class SyncRequest(Struct, frozen=True, kw_only=True):
+    """What a pod knows.
+
+    `monitor` is the name of the ModelMonitor, in the namespace of the pod. `profile_hash` is that of the profile in
+    force, empty without one; `ticks` are counts of that profile. All ticks up to `complete_through` are closed in this
+    pod; -1 means none. `generation` is that of the document in force, 0 without one. `learned` is the hash of a profile
+    that this pod has learned and offers by `PUT PROFILE_PATH + hash`. `leaving` is True in the last request of a pod.
+    """
+
+    version: int = VERSION
+    pod: Pod
+    release: Name = ""
+    monitor: Name
+    epoch: Name
+    model: Text = ""
+    model_version: Text = ""
+    profile_hash: Name = ""
+    tick_seconds: float = 60.0
+    complete_through: int = -1
+    ticks: tuple[TickReport, ...] = ()
+    generation: int = 0
+    learned: Name = ""
+    leaving: bool = False
+
+
+class Acknowledgement(Struct, frozen=True, kw_only=True):
+    """The counts of `tick` up to `sequence` survive a restart of the controller."""
+
+    tick: int
+    sequence: int
+
+
+class SyncResponse(Struct, frozen=True, kw_only=True):
+    """What the controller wants of a pod.
+
+    `document` is the JSON of the ModelMonitor when its `generation` differs from the request's, else empty.
+    `profile_hash` is that of the profile that the pod's version should use, fetched by `GET PROFILE_PATH + hash`; empty
+    while there is none. `learn` asks the pod to learn one. `problem` is a text for the pod's report.
+    """
+
+    version: int = VERSION
+    acknowledged: tuple[Acknowledgement, ...] = ()
+    generation: int = 0
+    document: bytes = b""
+    profile_hash: str = ""
+    learn: bool = False
+    problem: str = ""
+
+
+class Signals(Struct, frozen=True, kw_only=True):
+    """The load of a pod, every 5 seconds; at most MAX_SIGNALS_BYTES. Durations are in seconds, rates per second."""
+
+    version: int = VERSION
+    pod: Pod
+    monitor: Name
+    at: float
+    in_flight: int = 0
+    requests_per_second: float = 0.0
+    errors_per_second: float = 0.0
+    latency_p50: float = 0.0
+    latency_p95: float = 0.0
+    latency_p99: float = 0.0
+
+
+def encode(message: SyncRequest | SyncResponse | Signals) -> bytes:
+    """Return `message` as MessagePack."""
+    return msgspec.msgpack.encode(message)
+
+
+def decode(body: bytes, kind: type[Message]) -> Message:
+    """Return the message of `kind` in `body`; raise MessageError for anything else."""
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise MessageError(f"cannot read a {kind.__name__}: {error}; send MessagePack of this release") from error
