@@ -82,6 +82,15 @@ def pending_entries(situation: Situation) -> list[LedgerEntry]:
     return [entry for entry in situation.ledger.entries.values() if entry.state == PENDING]
 
 
+def begun_change(entry: LedgerEntry, now: float, random: Random) -> ChangeEntry:
+    """Return the change of the pending `entry` as an attempt begins; it stands if the attempt's outcome is lost."""
+    attempts = entry.attempts + 1
+    next_at = now + backoff(attempts, random)
+    return ChangeEntry(
+        id=entry.id, at=now, state=PENDING, reason=entry.reason, attempts=attempts, next_at=next_at, error=entry.error
+    )
+
+
 def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random) -> ChangeEntry:
     """Return the change of the pending `entry` after `outcome`: delivered, pending with a later retry, or dead."""
     attempts = entry.attempts + 1
