@@ -29,6 +29,7 @@ OUTCOMES = {
     SUPERSEDED: "superseded",
 }
 DECIDED_STATES = frozenset((PENDING, DELIVERED, DEAD))  # the guard does not decide again on entries in these states
+AGAIN = "@"  # between a cause and the time that tells its repetitions apart, in a key
 MAX_ENDED_ENTRIES = 1000  # of each lane; a compaction of the file drops the oldest ones beyond it
 
 
@@ -74,6 +75,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     def lane(self) -> str:
         """Kind and receiver; see `lane_of`."""
         return lane_of(self.kind, self.receiver)
+
+    @property
+    def cause(self) -> str:
+        """The key without the time that tells repetitions of a cause apart."""
+        return self.key.partition(AGAIN)[0]
 
 
 def lane_of(kind: str, receiver: str = "") -> str:
