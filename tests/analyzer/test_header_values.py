@@ -14,7 +14,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
 from pilotfish.sidecar.analyzer.http.access import Access
-from pilotfish.sidecar.analyzer.http.views import entity_tags
+from pilotfish.sidecar.system.accept import entity_tags
 from pilotfish.sidecar.control.webhook.delivery import parse_retry_after
 from pilotfish.sidecar.control.webhook.signature import verify
 from pilotfish.sidecar.labels.request import FeedbackError, read
