@@ -15,6 +15,7 @@ import msgspec
 
 from ...detectors.profile.profile import Profile
 from ..channel.record import Hello, Record
+from ..labels.labels import FeedbackResponse, LabelBatch
 from ..report.schema import AuditEntry
 from .active_profile import ActiveProfile
 from .component import Component, hooks
@@ -24,7 +25,6 @@ from .errors import IdleError
 from .exchange_ledger import ExchangeLedger
 from .feedback.component import JournalSegment, LabelFeedback
 from .feedback.frames import LabelEvent
-from .feedback.labels import FeedbackResponse, LabelBatch
 from .learning import LearningState
 from .notices import Notices
 from .row_collector import RowCollector
@@ -128,11 +128,19 @@ class Pipeline:
 
     def take_labels(self, labels: LabelBatch, now_ns: int) -> FeedbackResponse:
         """Join and count labels received at `now_ns`; raise IdleError while idle."""
-        if self.idle_reason:
-            raise IdleError(f"labels are refused while the analyzer is idle: {self.idle_reason}")
+        self._refuse_idle_labels()
         event, answer = self.feedback.take(labels, now_ns / SECOND)
         self._handle_labels(event, now_ns)
         return answer
+
+    def look_up_labels(self, labels: LabelBatch, now_ns: int) -> FeedbackResponse:
+        """Return what `take_labels` would return, and change nothing; raise IdleError while idle."""
+        self._refuse_idle_labels()
+        return self.feedback.joiner.look_up(labels, now_ns / SECOND)
+
+    def _refuse_idle_labels(self) -> None:
+        if self.idle_reason:
+            raise IdleError(f"labels are refused while the analyzer is idle: {self.idle_reason}")
 
     def replay(self, segments: Sequence[JournalSegment], now_ns: int, *, count_labels: bool) -> None:
         """Replay the label journal; with `count_labels`, count the labels acknowledged after the checkpoint."""
