@@ -20,6 +20,7 @@ from ..channel.record import Frame, Record
 from ..errors import PilotfishError
 from .command_queue import CommandQueue
 from .commands import (
+    AcknowledgeTicks,
     BeginLearning,
     CloseEpisode,
     Command,
@@ -213,6 +214,8 @@ class Worker:
             case SetProfile(profile, learning_id):
                 pipeline.set_profile(profile, learning_id)
                 self._open()
+            case AcknowledgeTicks(epoch, ticks):
+                pipeline.acknowledge_ticks(epoch, ticks)
             case BeginLearning(learning):
                 pipeline.learning.begin(learning)
             case UpdateLearning(id_, progress, problem):
