@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...detectors.profile.profile import Profile
+from ..labels.labels import LabelBatch
 from ..report.schema import AuditEntry, LearningStatus
 from ..sync.messages import Acknowledgement
-from .feedback.labels import LabelBatch
 
 
 @dataclass(frozen=True, slots=True)
