@@ -53,8 +53,8 @@ def notify_lanes(monitor: ModelMonitor, folder: Path) -> dict[str, Lane]:
 
 
 def retrain_lanes(monitor: ModelMonitor, folder: Path) -> dict[str, Lane]:
-    """Return the webhook of the block `retrain`; nothing without this block."""
-    if monitor.spec.retrain is None:
+    """Return the webhook of the block `retrain`; nothing without one."""
+    if monitor.spec.retrain is None or monitor.spec.retrain.webhook is None:
         return {}
     webhook = monitor.spec.retrain.webhook
     return {retrain.KIND: Lane(_sender("spec.retrain.webhook", webhook, folder, structured), shown_receiver(webhook))}
