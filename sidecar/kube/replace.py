@@ -1,0 +1,26 @@
+"""Replacement of an object that was read before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .client import TIMEOUT, Kube
+from .errors import InvalidError
+from .objects import Resource
+
+
+async def replace(
+    kube: Kube, resource: Resource, body: dict[str, Any], *, subresource: str = "", timeout: float = TIMEOUT
+) -> dict[str, Any]:
+    """Replace the object that `body.metadata` names, if its resourceVersion is still the present one; return it.
+
+    Raises ConflictError if the object changed, InvalidError for a body without a resourceVersion, and other KubeErrors.
+    """
+    metadata = body.get("metadata") or {}
+    path = resource.path(metadata.get("namespace", ""), metadata.get("name", ""), subresource)
+    if not metadata.get("name") or not metadata.get("resourceVersion"):
+        raise InvalidError(
+            f"PUT {path} was not sent: metadata has no name or no resourceVersion; pass an object that was read"
+        )
+    replaced: dict[str, Any] = await kube.request("PUT", path, body=body, timeout=timeout)
+    return replaced
