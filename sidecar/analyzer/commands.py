@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...detectors.profile.profile import Profile
+from ..labels.labels import LabelBatch
 from ..report.schema import AuditEntry, LearningStatus
-from .feedback.labels import LabelBatch
 
 
 @dataclass(frozen=True, slots=True)

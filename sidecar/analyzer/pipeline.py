@@ -15,6 +15,7 @@ import msgspec
 
 from ...detectors.profile.profile import Profile
 from ..channel.record import Hello, Record
+from ..labels.labels import FeedbackResponse, LabelBatch
 from ..report.schema import AuditEntry
 from .active_profile import ActiveProfile
 from .component import Component, hooks
@@ -24,7 +25,6 @@ from .errors import IdleError
 from .exchange_ledger import ExchangeLedger
 from .feedback.component import JournalSegment, LabelFeedback
 from .feedback.frames import LabelEvent
-from .feedback.labels import FeedbackResponse, LabelBatch
 from .learning import LearningState
 from .notices import Notices
 from .row_collector import RowCollector

@@ -18,6 +18,7 @@ from typing import Any, overload
 from ..channel.receiver import Receiver
 from ..channel.record import Frame, Record
 from ..errors import PilotfishError
+from ..labels.labels import FeedbackResponse, LabelBatch
 from .command_queue import CommandQueue
 from .commands import (
     BeginLearning,
@@ -35,7 +36,6 @@ from .decode.allowance import FREE, Allowance
 from .decode_budget import DecodeBudget
 from .exchange_ledger import new_ledger_id
 from .feedback.journal import JournalError
-from .feedback.labels import FeedbackResponse, LabelBatch
 from .notices import Notices
 from .persistence import Persistence
 from .pipeline import Pipeline

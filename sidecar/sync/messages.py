@@ -17,6 +17,7 @@ VERSION = 1
 CONTENT_TYPE = "application/msgpack"
 SYNC_PATH = "/v1/sync"
 SIGNALS_PATH = "/v1/signals"
+LABELS_PATH = "/v1/labels"
 PROFILE_PATH = "/v1/profiles/"  # followed by the hash of the profile
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 MAX_SIGNALS_BYTES = 1024
@@ -112,7 +113,52 @@ class Signals(Struct, frozen=True, kw_only=True):
     latency_p99: float = 0.0
 
 
-def encode(message: SyncRequest | SyncResponse | Signals) -> bytes:
+class LabelDelivery(Struct, frozen=True, kw_only=True):
+    """Labels for one pod to join and count.
+
+    `labels` is the MessagePack of `labels.LabelBatch`, with keys instead of request ids. A pod that receives a delivery
+    twice counts its labels once, since its journal recognises them.
+    """
+
+    id: Name
+    labels: bytes
+
+
+class LabelResult(Struct, frozen=True, kw_only=True):
+    """What a pod made of a delivery.
+
+    `outcomes` has one byte per label, in order: the index in `labels.OUTCOMES`; it is empty if the pod could not count
+    them (`problem` says why). `judged` is the number of labels that were scored. `note` is that of a feedback response.
+    """
+
+    id: Name
+    outcomes: bytes = b""
+    judged: int = 0
+    note: Text = ""
+    problem: Text = ""
+
+
+class SignalsResponse(Struct, frozen=True, kw_only=True):
+    """The response to Signals and to LabelResults: the labels that wait for this pod.
+
+    The pod counts them, and sends the results to LABELS_PATH as soon as they are durable. The response to the results
+    has the next deliveries.
+    """
+
+    version: int = VERSION
+    labels: tuple[LabelDelivery, ...] = ()
+
+
+class LabelResults(Struct, frozen=True, kw_only=True):
+    """The results of deliveries, sent to LABELS_PATH."""
+
+    version: int = VERSION
+    pod: Pod
+    monitor: Name
+    results: tuple[LabelResult, ...] = ()
+
+
+def encode(message: SyncRequest | SyncResponse | Signals | SignalsResponse | LabelResults) -> bytes:
     """Return `message` as MessagePack."""
     return msgspec.msgpack.encode(message)
 

@@ -18,9 +18,7 @@ from collections.abc import Iterable
 
 from ....detectors.profile.profile import Profile
 from ...errors import number
-from ..decode import DecodedExchange
-from .frames import LabelEvent, SegmentHeader, StoredExchange
-from .labels import (
+from ...labels.labels import (
     DIRECT,
     DUPLICATE,
     INVALID,
@@ -34,6 +32,8 @@ from .labels import (
     LabelBatch,
     request_key,
 )
+from ..decode import DecodedExchange
+from .frames import LabelEvent, SegmentHeader, StoredExchange
 from .segment import dedup_key
 from .store import Lookup, PredictionStore
 

@@ -18,24 +18,25 @@ import msgspec
 from aiohttp import HttpVersion11, web
 
 from ....detectors.profile.profile import Profile
+from ...errors import RefusedError
+from ...labels import request as labelled
+from ...labels.labels import FeedbackResponse, LabelBatch
 from ...report.pages import page
 from ...report.timeline.build import time_line
 from ...report.timeline.schema import Timeline
 from ...rows.blocks import RowBlock
 from ...rows.jsonlines import as_lines
+from ...serving.bodies import BodyTooLargeError
+from ...serving.gate import MAX_BODY_BYTES
+from ...serving.headers import RETRY_SECONDS
 from ...system import accept
 from ...telemetry.exposition import Exposition
 from ...telemetry.scrape import ScrapeInput
 from ..actions import MAX_BY_LENGTH, MAX_REASON_LENGTH, AuditedActions, query_text
-from ..errors import RefusedError
-from ..feedback import request as labelled
-from ..feedback.labels import FeedbackResponse, LabelBatch
 from ..snapshot import Snapshot
 from ..visibility.readiness import Readiness
 from .access import Access
-from .bodies import SMALL_BYTES, BodyReader, BodyTooLargeError
-from .gate import MAX_BODY_BYTES
-from .headers import RETRY_SECONDS
+from .bodies import SMALL_BYTES, BodyReader
 from .report import build_response
 
 HTML, JSON = "text/html", "application/json"
