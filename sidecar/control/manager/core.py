@@ -20,11 +20,13 @@ from ...settings.sources import source_for
 from ...sync.counts import decode_counts
 from ...sync.messages import Acknowledgement, MessageError, SyncRequest, SyncResponse
 from ..fleet.detector import FleetDetector, FleetStatus
+from ..reasons import Reason
 from . import checkpoint
 from .accepted import AcceptedDocument, accept
 from .key import MonitorKey
 from .pods import MonitoredPod, primary_version
 from .reporting import build_report
+from .trouble import Trouble
 
 MAX_VERSIONS = 4  # with a detector at the same time; a rollout has two
 MAX_DEPARTED = 1000  # pods that no longer exist and may still send their last counts
@@ -38,14 +40,14 @@ NOT_A_POD = (
 class VersionState:
     """The detector of one version of the model, and the profile that it needs.
 
-    `stored` is the state from a checkpoint that waits for its profile. `raw` is the JSON of the profile. `problem` is
+    `stored` is the state from a checkpoint that waits for its profile. `raw` is the JSON of the profile. `trouble` is
     why there is no profile, or why a stored state was not used.
     """
 
     version: str
     profile: Profile | None = None
     raw: bytes = b""
-    problem: str = ""
+    trouble: Trouble | None = None
     detector: FleetDetector | None = None
     stored: checkpoint.DetectorCheckpoint | None = None
 
@@ -116,24 +118,33 @@ class MonitorCore:
             self.primary, self.dirty = primary, True
 
     @property
+    def served(self) -> frozenset[str]:
+        """The versions that pods of the target have."""
+        return frozenset(pod.version for pod in self.pods.values())
+
+    @property
     def wanted(self) -> dict[str, ProfileSource]:
         """The source of the profile for each version that pods serve; a version without a source is left out."""
         if self.document is None:
             return {}
         sources = self.document.monitor.spec.profiles
-        found = ((version, source_for(sources, version)) for version in sorted(self._served()))
+        found = ((version, source_for(sources, version)) for version in sorted(self.served))
         return {version: source for version, source in found if source is not None}
 
     def use_profile(self, version: str, profile: Profile, raw: bytes) -> None:
         """Put `profile`, whose JSON is `raw`, into force for `version`; a detector of the same profile continues."""
         state = self.versions.setdefault(version, VersionState(version))
-        state.problem = ""
+        state.trouble = None
         if state.detector is not None and state.profile is not None and state.profile.hash == profile.hash:
             return
         state.profile, state.raw = profile, raw
         self._continue(state, state.stored)
         self.dirty = True
         self._bound_versions()
+
+    def lacks_profile(self, version: str, trouble: Trouble) -> None:
+        """Record why there is no new profile for `version`; a profile in force stays."""
+        self.versions.setdefault(version, VersionState(version)).trouble = trouble
 
     def receive(self, request: SyncRequest, now: float) -> SyncResponse:
         """Take the counts in `request`; return acknowledgements and what the pod should use."""
@@ -142,7 +153,7 @@ class MonitorCore:
             return SyncResponse(problem=NOT_A_POD if self.document is not None else self.problem)
         state = self.versions.get(pod.version)
         acknowledged: tuple[Acknowledgement, ...] = ()
-        problem = state.problem if state is not None else ""
+        problem = state.trouble.text if state is not None and state.trouble is not None else ""
         if state is not None and state.detector is not None and state.profile is not None:
             if request.profile_hash == state.profile.hash and request.tick_seconds == self.document.drift.tick_seconds:
                 problem = self._count(state.detector, state.profile, pod, request, now)
@@ -167,7 +178,7 @@ class MonitorCore:
         self.dirty = self.dirty or any(result.alarms or result.changes for _, result in found)
         return tuple(found)
 
-    def snapshot(self, now: float) -> CoreSnapshot:
+    def snapshot(self) -> CoreSnapshot:
         """Return the state to store, and the report of exactly this state; `dirty` becomes False."""
         stored = [self._stored(state) for state in self.versions.values()]
         state = checkpoint.MonitorCheckpoint(
@@ -178,33 +189,30 @@ class MonitorCore:
         self.dirty = False
         detectors = [state.detector for state in self.versions.values() if state.detector is not None]
         revisions = tuple((detector, detector.revision) for detector in detectors)
-        return CoreSnapshot(checkpoint.encode(state), self.report(now), revisions)
+        return CoreSnapshot(checkpoint.encode(state), self.report(self.primary), revisions)
 
     def status(self, version: str | None) -> FleetStatus | None:
         """Return the status of the detector of `version`; None without one."""
         state = self.versions.get(version) if version is not None else None
         return state.detector.status() if state is not None and state.detector is not None else None
 
-    def report(self, now: float) -> Report | None:
-        """Return the report of the primary version; None without a document.
+    def report(self, version: str | None) -> Report | None:
+        """Return the report of `version`; None without a document.
 
-        Its facts are as old as the end of the last closed tick.
+        Its facts are as old as the end of the last closed tick; before the first one, as this process.
         """
         if self.document is None:
             return None
-        state, status = self.versions.get(self.primary or ""), self.status(self.primary)
+        state, status = self.versions.get(version or ""), self.status(version)
         tick = status.monitor.tick if status is not None else None
         return build_report(
             self.document,
-            self.primary or "",
+            version or "",
             state.profile if state is not None else None,
             status.monitor if status is not None else None,
-            made_at=now if tick is None else (tick + 1) * self.document.drift.tick_seconds,
+            made_at=self.started_at if tick is None else (tick + 1) * self.document.drift.tick_seconds,
             started_at=self.started_at,
         )
-
-    def _served(self) -> set[str]:
-        return {pod.version for pod in self.pods.values()}
 
     def _stored(self, state: VersionState) -> checkpoint.DetectorCheckpoint | None:
         if state.detector is None or state.profile is None:
@@ -226,12 +234,12 @@ class MonitorCore:
                 state.detector = FleetDetector.from_state(state.profile, drift, stored.data)
                 return
             except DetectorError as error:
-                state.problem = str(error)
+                state.trouble = Trouble(Reason.CHECKPOINT_FAILED, str(error))
         state.detector = FleetDetector(state.profile, drift, state.version)
 
     def _bound_versions(self) -> None:
         """Drop the detectors of the oldest versions that no pod serves, beyond MAX_VERSIONS."""
-        served = self._served()
+        served = self.served
         for version in [version for version in self.versions if version not in served]:
             if len(self.versions) > MAX_VERSIONS:
                 del self.versions[version]

@@ -9,14 +9,16 @@ from typing import Any
 
 from ....detectors.errors import DetectorError
 from ....detectors.profile.profile import Profile
-from ...errors import PilotfishError, quote_value
+from ...errors import PilotfishError, quote_value, redact_urls
 from ...kube.client import Kube
 from ...kube.errors import KubeError, NotFoundError
 from ...kube.objects import CONFIG_MAPS
 from ...kube.read import get
 from ...settings.document import ProfileSource
 from ...system.gunzip import DecompressionError, gunzip, is_gzip
+from ..reasons import Reason
 from .key import MonitorKey
+from .trouble import TroubleError, of_kube
 
 KEYS = ("profile.json", "profile.json.gz")  # of a ConfigMap
 MAX_PROFILE_BYTES = 16 * 1024 * 1024
@@ -25,43 +27,42 @@ MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
 Download = Callable[[str], Awaitable[bytes]]
 
 
-class ProfileUnavailableError(PilotfishError):
-    """A profile that cannot be read. `retryable` is True if the same source may work without a change by a person."""
-
-    def __init__(self, message: str, *, retryable: bool = False) -> None:
-        super().__init__(message)
-        self.retryable = retryable
-
-
 def parse_profile(raw: bytes, where: str) -> tuple[Profile, bytes]:
-    """Return the profile in `raw`, which may be gzipped, and its JSON; raise ProfileUnavailableError."""
+    """Return the profile in `raw`, which may be gzipped, and its JSON; raise TroubleError, which names `where`."""
     try:
         plain = gunzip(raw, MAX_DECOMPRESSED_BYTES) if is_gzip(raw) else raw
         return Profile.from_bytes(plain), plain
     except (DetectorError, DecompressionError, MemoryError) as error:
-        raise ProfileUnavailableError(f"{where}: {error}; build the profile again") from error
+        raise TroubleError(Reason.PROFILE_INVALID, f"{where}: {error}; build the profile again") from error
+
+
+def place_of(source: ProfileSource) -> str:
+    """Return a text that names where the profile comes from."""
+    if source.config_map is not None:
+        return f"ConfigMap {quote_value(source.config_map)} of spec.profiles"
+    if source.url is not None:
+        return f"profile {redact_urls(source.url)}"
+    return "the learned profile" if source.learn is not None else "spec.profiles"
 
 
 async def fetch_profile(kube: Kube, download: Download, key: MonitorKey, source: ProfileSource) -> bytes:
-    """Return the bytes of the profile that `source` names; raise ProfileUnavailableError."""
+    """Return the bytes of the profile that `source` names; raise TroubleError."""
+    where = place_of(source)
     if source.url is not None:
         try:
             return await download(source.url)
         except PilotfishError as error:
-            raise ProfileUnavailableError(f"spec.profiles: {error}", retryable=True) from error
-    if source.config_map is not None:
-        return await _from_config_map(kube, key.namespace, source.config_map)
-    raise ProfileUnavailableError("spec.profiles: path works on one machine only; give configMap, url or learn")
-
-
-async def _from_config_map(kube: Kube, namespace: str, name: str) -> bytes:
-    where = f"ConfigMap {quote_value(name)} of spec.profiles"
+            raise TroubleError(Reason.PROFILE_NOT_FOUND, f"{where}: {error}") from error
+    if source.config_map is None:
+        text = f"{where}: path works on one machine only; give configMap, url or learn"
+        raise TroubleError(Reason.PROFILE_NOT_FOUND, text)
     try:
-        found = await get(kube, CONFIG_MAPS, name, namespace)
+        found = await get(kube, CONFIG_MAPS, source.config_map, key.namespace)
     except NotFoundError as error:
-        raise ProfileUnavailableError(f"{where}: it does not exist; create it in the monitor's namespace") from error
+        text = f"{where} does not exist; create it in the namespace of the monitor"
+        raise TroubleError(Reason.PROFILE_NOT_FOUND, text) from error
     except KubeError as error:
-        raise ProfileUnavailableError(f"{where}: {error}", retryable=error.retryable) from error
+        raise of_kube(where, error, Reason.PROFILE_NOT_FOUND) from error
     return _content(found, where)
 
 
@@ -74,5 +75,7 @@ def _content(found: Mapping[str, Any], where: str) -> bytes:
             try:
                 return base64.b64decode(binaries[name], validate=True)
             except (binascii.Error, ValueError) as error:
-                raise ProfileUnavailableError(f"{where}: {name} is no base64; create it again") from error
-    raise ProfileUnavailableError(f"{where}: it has none of the keys {', '.join(KEYS)}; `kubectl create configmap` sets one")
+                text = f"{where}: {name} is no base64; create it again"
+                raise TroubleError(Reason.PROFILE_INVALID, text) from error
+    text = f"{where} has neither {' nor '.join(KEYS)}; `kubectl create configmap --from-file` sets one"
+    raise TroubleError(Reason.PROFILE_NOT_FOUND, text)

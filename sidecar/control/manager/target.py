@@ -5,13 +5,15 @@ WORKLOADS lists the kinds whose `spec.selector` is read. For any other kind, the
 
 from __future__ import annotations
 
-from ...errors import PilotfishError, quote_value
+from ...errors import quote_value
 from ...kube.client import Kube
 from ...kube.errors import KubeError, NotFoundError
 from ...kube.objects import Resource
 from ...kube.read import get
 from ...settings.document import TargetRef
-from .selectors import Selector, from_object, from_text
+from ..reasons import Reason
+from .selectors import Selector, SelectorError, from_object, from_text
+from .trouble import TroubleError, of_kube
 
 # by API group and kind, alphabetically
 WORKLOADS = {
@@ -24,28 +26,22 @@ WORKLOADS = {
 }
 
 
-class TargetError(PilotfishError):
-    """The target cannot be found. `retryable` is True if the API server did not answer."""
-
-    def __init__(self, message: str, *, retryable: bool = False) -> None:
-        super().__init__(message)
-        self.retryable = retryable
-
-
 async def find_selector(kube: Kube, namespace: str, target: TargetRef) -> Selector:
-    """Return the selector of the pods of `target`; raise TargetError or SelectorError."""
+    """Return the selector of the pods of `target`; raise TroubleError."""
     group, _, version = target.api_version.rpartition("/")
-    known = WORKLOADS.get((group, target.kind))
-    plural = known or f"{target.kind.lower()}s"
-    name = f"{target.kind} {quote_value(target.name)} of {target.api_version}"
+    plural = WORKLOADS.get((group, target.kind))
+    what = f"spec.targetRef: {target.kind} {quote_value(target.name)} of {target.api_version}"
     try:
-        if known is not None:
+        if plural is not None:
             found = await get(kube, Resource(group, version, plural), target.name, namespace)
             return from_object((found.get("spec") or {}).get("selector"))
-        path = Resource(group, version, plural).path(namespace, target.name, "scale")
-        scale = await kube.request("GET", path)
+        resource = Resource(group, version, f"{target.kind.lower()}s")
+        scale = await get(kube, resource, target.name, namespace, subresource="scale")
         return from_text(str((scale.get("status") or {}).get("selector") or ""))
     except NotFoundError as error:
-        raise TargetError(f"spec.targetRef: no {name} in the namespace; correct it, or create the workload") from error
+        text = f"{what} does not exist in the namespace; correct it, or create the workload"
+        raise TroubleError(Reason.TARGET_NOT_FOUND, text) from error
     except KubeError as error:
-        raise TargetError(f"spec.targetRef: cannot read {name}: {error}", retryable=error.retryable) from error
+        raise of_kube(what, error, Reason.TARGET_NOT_FOUND) from error
+    except SelectorError as error:
+        raise TroubleError(Reason.TARGET_NOT_FOUND, f"{what}: {error}") from error

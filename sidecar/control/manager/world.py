@@ -37,8 +37,8 @@ class World:
         contact_age: seconds since the API server was last heard.
         check_leading: raises NotLeaderError when this process must not act.
         pods_in: the pods of a namespace with a sidecar, as objects of the API server.
-        find_selector: the selector of a target; raises TargetError or SelectorError.
-        fetch_profile: the bytes of a profile from a ConfigMap or URL; raises ProfileUnavailableError.
+        find_selector: the selector of a target; raises TroubleError.
+        fetch_profile: the bytes of a profile from a ConfigMap or URL; raises TroubleError.
         store_of: the states of a monitor.
         lanes: the executors that a document configures.
         write_status: replaces the status of an object, unless it has changed since; raises KubeError.
