@@ -23,7 +23,7 @@ from .accepted import AcceptedDocument
 from .audit import ObservedOutbox
 from .facts import OLDEST_CONTACT, situation_of, stop_reason
 from .key import MonitorKey
-from .storing import LEDGER
+from .storing import LEDGER, name_of
 from .world import World
 
 
@@ -47,7 +47,7 @@ class LeaderExecutor:
     async def apply(self, intent: Intent, now: float) -> Outcome:
         """Make one attempt; without leadership, postpone it."""
         if not self.may_act():
-            return RetryAt(Reason.NOT_LEADER)
+            return RetryAt(Reason.API_SERVER_UNREACHABLE)
         return await self.inner.apply(intent, now)
 
 
@@ -79,7 +79,7 @@ class Acting:
             stopped = stop_reason(killed=world.kill_switch.on(), paused=facts.paused)
             return situation_of(self.key, facts.document, facts.report, ledger, now, blind, stopped=stopped)
 
-        outbox = StoreOutbox(world.store_of(self.key), LEDGER, step=self.step)
+        outbox = StoreOutbox(world.store, name_of(self.key, LEDGER), step=self.step)
         return ControlLoop(
             observe=observe,
             policies=POLICIES,

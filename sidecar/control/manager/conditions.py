@@ -116,7 +116,7 @@ def _work(view: MonitorView) -> Trouble:
         return _trouble(Reason.LEARNING if source.learn is not None else Reason.WAITING)
     if view.fleet is not None and view.fleet.holding:
         heard = f"{view.fleet.heard} of {view.fleet.expected} expected pods sent counts lately"
-        return Trouble(Reason(view.fleet.holding), f"{heard}; {Reason(view.fleet.holding).remedy}")
+        return Trouble(Reason.QUORUM_MISSING, f"{heard}; {Reason.QUORUM_MISSING.remedy}")
     return _trouble(Reason.MONITORING)
 
 
@@ -196,7 +196,7 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
         for version in sorted(view.served - view.wanted.keys()):
             yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
     if view.fleet is not None and view.fleet.holding:
-        yield _trouble(Reason(view.fleet.holding))
+        yield _trouble(Reason.QUORUM_MISSING)
     if view.fleet is not None and view.fleet.heard < view.fleet.expected:
         missing = f"{view.fleet.expected - view.fleet.heard} of {view.fleet.expected} pods"
         yield Trouble(Reason.PODS_SILENT, f"{missing}: {Reason.PODS_SILENT.meaning}; {Reason.PODS_SILENT.remedy}")

@@ -20,11 +20,12 @@ from ...settings.sources import source_for
 from ...sync.counts import decode_counts
 from ...sync.messages import Acknowledgement, MessageError, SyncRequest, SyncResponse
 from ..fleet.detector import FleetDetector, FleetStatus
+from ..fleet.rules import FleetRules
 from ..reasons import Reason
 from . import checkpoint
 from .accepted import AcceptedDocument, accept
 from .key import MonitorKey
-from .pods import MonitoredPod, primary_version
+from .pods import MonitoredPod, expected_pods, primary_version
 from .reporting import build_report
 from .trouble import Trouble
 
@@ -156,8 +157,10 @@ class MonitorCore:
         problem = state.trouble.text if state is not None and state.trouble is not None else ""
         if state is not None and state.detector is not None and state.profile is not None:
             if request.profile_hash == state.profile.hash and request.tick_seconds == self.document.drift.tick_seconds:
-                problem = self._count(state.detector, state.profile, pod, request, now)
+                problem = self._count(state.detector, state.profile, pod, request, now) or problem
                 acknowledged = state.detector.acknowledge(pod.uid)
+            elif request.ticks:
+                state.detector.refuse_profile(request.profile_hash, len(request.ticks))
         source = self.wanted.get(pod.version)
         known = request.generation == self.document.generation
         return SyncResponse(
@@ -174,7 +177,7 @@ class MonitorCore:
         found = []
         for version, state in self.versions.items():
             if state.detector is not None:
-                found += [(version, result) for result in state.detector.advance(now, self._expected(version))]
+                found += [(version, result) for result in state.detector.advance(now, expected_pods(self.pods.values(), version))]
         self.dirty = self.dirty or any(result.alarms or result.changes for _, result in found)
         return tuple(found)
 
@@ -214,6 +217,20 @@ class MonitorCore:
             started_at=self.started_at,
         )
 
+    def _count(
+        self, detector: FleetDetector, profile: Profile, pod: MonitoredPod, request: SyncRequest, now: float
+    ) -> str:
+        """Pass the counts of a request to the detector; return why some cannot be read."""
+        found, problem = [], ""
+        for report in request.ticks:
+            try:
+                found.append((report.tick, report.sequence, decode_counts(report.counts, profile)))
+            except MessageError as error:
+                problem = str(error)
+        detector.receive(pod.uid, request.epoch, found, request.complete_through, now)
+        self.dirty = self.dirty or (request.leaving and bool(found))
+        return problem
+
     def _stored(self, state: VersionState) -> checkpoint.DetectorCheckpoint | None:
         if state.detector is None or state.profile is None:
             return state.stored
@@ -229,13 +246,14 @@ class MonitorCore:
         if state.profile is None or self.document is None:
             return
         drift, state.stored = self.document.drift, None
+        rules = rules_of(drift.tick_seconds)
         if stored is not None and (stored.profile_hash, stored.tick_seconds) == (state.profile.hash, drift.tick_seconds):
             try:
-                state.detector = FleetDetector.from_state(state.profile, drift, stored.data)
+                state.detector = FleetDetector.from_state(state.profile, drift, stored.data, rules=rules)
                 return
             except DetectorError as error:
                 state.trouble = Trouble(Reason.CHECKPOINT_FAILED, str(error))
-        state.detector = FleetDetector(state.profile, drift, state.version)
+        state.detector = FleetDetector(state.profile, drift, state.version, rules=rules)
 
     def _bound_versions(self) -> None:
         """Drop the detectors of the oldest versions that no pod serves, beyond MAX_VERSIONS."""
@@ -243,3 +261,9 @@ class MonitorCore:
         for version in [version for version in self.versions if version not in served]:
             if len(self.versions) > MAX_VERSIONS:
                 del self.versions[version]
+
+
+def rules_of(tick_seconds: float) -> FleetRules:
+    """Return the rules by which ticks close; pods send about once a tick, and at least twice a minute."""
+    interval = min(30.0, max(1.0, tick_seconds))
+    return FleetRules(grace=3 * interval, start_up=6 * interval, heard=6 * interval)

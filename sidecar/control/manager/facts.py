@@ -12,7 +12,7 @@ from ..situation import BlindFacts, Situation
 from .accepted import AcceptedDocument
 from .key import MonitorKey
 
-OLDEST_CONTACT = 30.0  # seconds without the API server after which nothing is decided
+OLDEST_CONTACT = 180.0  # seconds; a watch that is alive brings something each minute
 OLDEST_TICKS = 5  # ticks without a closed one after which no retraining is decided
 SLACK = 60.0  # seconds; how late pods send a closed tick
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from ..fleet.watermark import ExpectedPods
 from .selectors import Selector
 
 INJECTED = "pilotfish.dev/injected"  # label, "true" on each pod with a sidecar
@@ -17,12 +19,15 @@ _ENDED = frozenset(("Failed", "Succeeded"))
 
 @dataclass(frozen=True, slots=True)
 class MonitoredPod:
-    """A pod of a target. `serving` is False before it has become ready and while it ends: no report is expected."""
+    """A pod of a target. `since` is since when it has been ready, in epoch seconds.
+
+    It is None before the pod has become ready and while it ends: no report is expected then.
+    """
 
     uid: str
     name: str
     version: str
-    serving: bool
+    since: float | None
 
 
 def monitored_pods(items: Iterable[Mapping[str, Any]], selector: Selector, version: str) -> dict[str, MonitoredPod]:
@@ -36,14 +41,30 @@ def monitored_pods(items: Iterable[Mapping[str, Any]], selector: Selector, versi
         labels = metadata.get("labels") or {}
         if not selector.matches(labels) or status.get("phase") in _ENDED:
             continue
-        ready = any(
-            condition.get("type") == "Ready" and condition.get("status") == "True"
-            for condition in status.get("conditions") or ()
-        )
-        serving = ready and not metadata.get("deletionTimestamp")
-        pod = MonitoredPod(metadata["uid"], metadata["name"], labels.get(MODEL_VERSION) or version, serving)
+        since = None if metadata.get("deletionTimestamp") else _ready_since(status)
+        pod = MonitoredPod(metadata["uid"], metadata["name"], labels.get(MODEL_VERSION) or version, since)
         found[pod.uid] = pod
     return found
+
+
+def expected_pods(pods: Iterable[MonitoredPod], version: str) -> ExpectedPods:
+    """Return the pods of `version` that should report now."""
+    return ExpectedPods({pod.uid: pod.since for pod in pods if pod.version == version and pod.since is not None})
+
+
+def _ready_since(status: Mapping[str, Any]) -> float | None:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            return epoch_seconds(condition.get("lastTransitionTime"))
+    return None
+
+
+def epoch_seconds(text: str | None) -> float:
+    """Return an RFC 3339 time in epoch seconds; 0 for a text that is none."""
+    try:
+        return datetime.fromisoformat(text or "").timestamp()
+    except ValueError:
+        return 0.0
 
 
 def primary_version(pods: Iterable[MonitoredPod], present: str | None) -> str | None:
@@ -52,7 +73,7 @@ def primary_version(pods: Iterable[MonitoredPod], present: str | None) -> str | 
     With equal numbers the version `present` stays, so that a rollout changes the version once. Without serving pods,
     `present` stays, too.
     """
-    counts = Counter(pod.version for pod in pods if pod.serving)
+    counts = Counter(pod.version for pod in pods if pod.since is not None)
     if not counts:
         return present
     most = max(counts.values())

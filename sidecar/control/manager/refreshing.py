@@ -16,7 +16,7 @@ from .core import MonitorCore
 from .key import MonitorKey
 from .profiles import parse_profile, place_of
 from .selectors import Selector
-from .storing import PROFILE
+from .storing import PROFILE, name_of
 from .trouble import Trouble, TroubleError
 from .world import World
 
@@ -83,7 +83,7 @@ class Refresher:
         if source is None or source.learn is None:
             return False
         try:
-            await self.world.store_of(self.key).save(profile_key(version), raw, "")
+            await self.world.store.save(self._name(version), raw, "")
             first = True
         except StoreConflictError:
             first = False
@@ -95,7 +95,7 @@ class Refresher:
         if known is not None and known[0] == source and not self._again(source, known[2]):
             return
         if source.learn is not None:
-            stored = await self.world.store_of(self.key).load(profile_key(version))
+            stored = await self.world.store.load(self._name(version))
             if stored is None:
                 return
             raw = stored.data
@@ -107,11 +107,10 @@ class Refresher:
             core.use_profile(version, profile, plain)
         self._read[version] = (source, digest, self.world.monotonic())
 
+    def _name(self, version: str) -> str:
+        return name_of(self.key, PROFILE + hashlib.sha256(version.encode()).hexdigest()[:16])
+
     def _again(self, source: ProfileSource, read_at: float) -> bool:
         age = self.world.monotonic() - read_at
         return source.learn is None and age >= (URL_AGAIN if source.url is not None else AGAIN / 2)
 
-
-def profile_key(version: str) -> str:
-    """Return the key under which the learned profile of `version` is stored."""
-    return PROFILE + hashlib.sha256(version.encode()).hexdigest()[:16]

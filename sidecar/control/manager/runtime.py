@@ -59,7 +59,7 @@ class MonitorRuntime:
 
     def __post_init__(self) -> None:
         self.core = MonitorCore(self.key, self.world.clock())
-        self.file = CheckpointFile(self.world.store_of(self.key))
+        self.file = CheckpointFile(self.key, self.world.store)
         self.refresher = Refresher(self.key, self.world)
         self.announcer = Announcer(self.key, self.world)
         self.writer = StatusWriter(self.key, self.world)

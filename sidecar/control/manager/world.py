@@ -39,7 +39,7 @@ class World:
         pods_in: the pods of a namespace with a sidecar, as objects of the API server.
         find_selector: the selector of a target; raises TroubleError.
         fetch_profile: the bytes of a profile from a ConfigMap or URL; raises TroubleError.
-        store_of: the states of a monitor.
+        store: the states of all monitors.
         lanes: the executors that a document configures.
         write_status: replaces the status of an object, unless it has changed since; raises KubeError.
         record: records an Event.
@@ -52,7 +52,7 @@ class World:
     pods_in: Callable[[str], Sequence[Item]]
     find_selector: Callable[[str, TargetRef], Awaitable[Selector]]
     fetch_profile: Callable[[MonitorKey, ProfileSource], Awaitable[bytes]]
-    store_of: Callable[[MonitorKey], StateStore]
+    store: StateStore
     lanes: Callable[[ModelMonitor, MonitorKey], Mapping[str, Lane]]
     write_status: Callable[[Item, Mapping[str, Any]], Awaitable[None]]
     record: RecordEvent
