@@ -10,6 +10,15 @@ from dataclasses import dataclass
 from ...detectors.profile.profile import Profile
 from ..labels.labels import LabelBatch
 from ..report.schema import AuditEntry, LearningStatus
+from ..sync.messages import Acknowledgement
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeTicks:
+    """Forget the `ticks` of `epoch`, which the controller keeps durably."""
+
+    epoch: str
+    ticks: tuple[Acknowledgement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +85,7 @@ class TakeLabels:
     labels: LabelBatch
 
 
-SimpleCommand = BeginLearning | CloseEpisode | EndLearning | UpdateLearning | SetProfile | ShowDecisions | Warn
+SimpleCommand = (
+    AcknowledgeTicks | BeginLearning | CloseEpisode | EndLearning | UpdateLearning | SetProfile | ShowDecisions | Warn
+)
 Command = SimpleCommand | TakeLabels

@@ -21,6 +21,7 @@ from ..errors import PilotfishError
 from ..labels.labels import FeedbackResponse, LabelBatch
 from .command_queue import CommandQueue
 from .commands import (
+    AcknowledgeTicks,
     BeginLearning,
     CloseEpisode,
     Command,
@@ -213,6 +214,8 @@ class Worker:
             case SetProfile(profile, learning_id):
                 pipeline.set_profile(profile, learning_id)
                 self._open()
+            case AcknowledgeTicks(epoch, ticks):
+                pipeline.acknowledge_ticks(epoch, ticks)
             case BeginLearning(learning):
                 pipeline.learning.begin(learning)
             case UpdateLearning(id_, progress, problem):

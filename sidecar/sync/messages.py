@@ -42,7 +42,10 @@ class Pod(Struct, frozen=True, kw_only=True):
 
 
 class TickReport(Struct, frozen=True, kw_only=True):
-    """The cumulative counts of one closed tick, in the form of `counts.encode_counts`."""
+    """The cumulative counts of one tick of one epoch, in the form of `counts.encode_counts`.
+
+    `sequence` is the number of rows in them, so that counts with a higher one include those with a lower one.
+    """
 
     tick: int
     sequence: int
@@ -55,7 +58,12 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     `monitor` is the name of the ModelMonitor, in the namespace of the pod. `profile_hash` is that of the profile in
     force, empty without one; `ticks` are counts of that profile. All ticks up to `complete_through` are closed in this
     pod; -1 means none. `generation` is that of the document in force, 0 without one. `learned` is the hash of a profile
-    that this pod has learned and offers by `PUT PROFILE_PATH + hash`. `leaving` is True in the last request of a pod.
+    that this pod has learned and offers by `PUT PROFILE_PATH + hash`. `leaving` is True in the last request of a pod;
+    its `ticks` may then contain open ticks, later than `complete_through`, which count as far as they go. `problem` is
+    why the pod does not follow the last response, or empty.
+
+    After a change of profile, a pod reports the ticks that it counted against the earlier one in requests of their own.
+    Such a request has the epoch and the `profile_hash` of these ticks.
     """
 
     version: int = VERSION
@@ -72,6 +80,7 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     generation: int = 0
     learned: Name = ""
     leaving: bool = False
+    problem: Text = ""
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True):
