@@ -210,7 +210,7 @@ class Views:
             async with self._bodies.read(request, labelled.MAX_BODY_BYTES) as raw:
                 in_thread = len(raw) > SMALL_BYTES
                 labels = await asyncio.to_thread(labelled.read, raw, *form) if in_thread else labelled.read(raw, *form)
-                answer = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
+                answer = (await asyncio.wrap_future(self._sources.take_labels(labels))).shown()
         except (labelled.FeedbackError, BodyTooLargeError):
             self._sources.take_labels(LabelBatch((), invalid=1))
             raise
