@@ -232,4 +232,3 @@ class MonitorRuntime:
     def _changed(self, entry: LedgerEntry) -> None:
         self.world.audit.intent(self.key, entry)
         self.announcer.intent(entry, self.item)
-
