@@ -17,13 +17,14 @@ from ..report.schema import BlindSpot, Report
 from ..settings.document import ModelMonitor
 from ..settings.webhooks import Webhook, receiver_id, shown_receiver
 from .executor import Executor
+from .file_outbox import FileOutbox
 from .ledger import IntentLedger, lane_of
 from .loop import ControlLoop
 from .notify import policy as notify
 from .notify import slack
 from .notify.clock import BlindClock
 from .observe import build_situation
-from .outbox import Outbox
+from .outbox_file import OutboxFile
 from .policy import Policy
 from .retrain import policy as retrain
 from .situation import Situation
@@ -105,7 +106,7 @@ def build(
         policies=POLICIES,
         executors={name: lane.executor for name, lane in lanes.items()},
         receivers={name: lane.receiver for name, lane in lanes.items()},
-        outbox=Outbox(state / OUTBOX_FILE),
+        outbox=FileOutbox(OutboxFile(state / OUTBOX_FILE)),
         publish=publish_with_files,
         clock=time.time,
         random=Random(),

@@ -29,7 +29,8 @@ OUTCOMES = {
     SUPERSEDED: "superseded",
 }
 DECIDED_STATES = frozenset((PENDING, DELIVERED, DEAD))  # the guard does not decide again on entries in these states
-MAX_ENDED_ENTRIES = 1000  # of each lane; a compaction drops the oldest ones beyond it
+AGAIN = "@"  # between a cause and the time that tells its repetitions apart, in a key
+MAX_ENDED_ENTRIES = 1000  # of each lane; a compaction of the file drops the oldest ones beyond it
 
 
 class Nature(StrEnum):
@@ -74,6 +75,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     def lane(self) -> str:
         """Kind and receiver; see `lane_of`."""
         return lane_of(self.kind, self.receiver)
+
+    @property
+    def cause(self) -> str:
+        """The key without the time that tells repetitions of a cause apart."""
+        return self.key.partition(AGAIN)[0]
 
 
 def lane_of(kind: str, receiver: str = "") -> str:
@@ -140,15 +146,15 @@ class IntentLedger:
                     entries[id_] = fresh
         return IntentLedger(entries, totals)
 
-    def snapshot_operations(self) -> list[Operation]:
-        """Return the operations that rebuild this ledger without the oldest ended entries of each lane."""
+    def snapshot_operations(self, most: int = MAX_ENDED_ENTRIES) -> list[Operation]:
+        """Return the operations that rebuild this ledger with the newest `most` ended entries of each lane."""
         counts = tuple((*key, count) for key, count in sorted(self.totals.items()))
         ended = [entry for entry in self.entries.values() if entry.state != PENDING]
         ended.sort(key=lambda entry: entry.changed_at, reverse=True)
         seen, dropped = Counter[str](), set[str]()
         for entry in ended:
             seen[entry.lane] += 1
-            if seen[entry.lane] > MAX_ENDED_ENTRIES:  # counted per lane, so that no lane displaces another
+            if seen[entry.lane] > most:  # counted per lane, so that no lane displaces another
                 dropped.add(entry.id)
         kept = (entry for entry in self.entries.values() if entry.id not in dropped)
         # applying the puts counts their outcomes a second time; the totals come last and correct this

@@ -57,9 +57,9 @@ def _level_ended(entry: LedgerEntry, newest: Intent | None, situation: Situation
 def due_entries(lane: str, situation: Situation) -> tuple[LedgerEntry, ...]:
     """Return the pending entries of `lane` that are due, longest due first; none if mode or document block the lane.
 
-    An entry waits for older ones with the same key, so that the end of a cause is not sent before its start. An entry
-    that changed in the future shows that the clock was set back, and is due. So is one whose retry is further ahead
-    than `MAX_RETRY_AFTER`, which is never planned.
+    An entry waits for older ones of the same cause, so that starts and ends of a cause are sent in their order. An
+    entry that changed in the future shows that the clock was set back, and is due. So is one whose retry is further
+    ahead than `MAX_RETRY_AFTER`, which is never planned.
     """
     rules = situation.rules.get(lane)
     if rules is None or rules.mode != ACT or rules.blocked_reason:
@@ -67,7 +67,7 @@ def due_entries(lane: str, situation: Situation) -> tuple[LedgerEntry, ...]:
     first: dict[str, LedgerEntry] = {}
     for entry in pending_entries(situation):
         if entry.lane == lane:
-            first.setdefault(entry.key, entry)
+            first.setdefault(entry.cause, entry)
     found = [
         entry
         for entry in first.values()
@@ -80,6 +80,15 @@ def due_entries(lane: str, situation: Situation) -> tuple[LedgerEntry, ...]:
 def pending_entries(situation: Situation) -> list[LedgerEntry]:
     """Return the pending entries of all kinds, in the order of their decisions."""
     return [entry for entry in situation.ledger.entries.values() if entry.state == PENDING]
+
+
+def begun_change(entry: LedgerEntry, now: float, random: Random) -> ChangeEntry:
+    """Return the change of the pending `entry` as an attempt begins; it stands if the attempt's outcome is lost."""
+    attempts = entry.attempts + 1
+    next_at = now + backoff(attempts, random)
+    return ChangeEntry(
+        id=entry.id, at=now, state=PENDING, reason=entry.reason, attempts=attempts, next_at=next_at, error=entry.error
+    )
 
 
 def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random) -> ChangeEntry:
