@@ -26,7 +26,7 @@ from .validation import (
     SMALLEST_BODY,
     SMALLEST_STORE,
 )
-from .webhooks import Notify, Webhook
+from .webhooks import Notify, NotifyWebhook, Webhook
 
 _UNITS = ("ns", "us", "ms", "s", "m", "h", "d", "w")
 _VISIBLE = r"[^\s\p{Z}\x1c-\x1f\x85]"
@@ -125,8 +125,20 @@ TABLES = StructuralTables(
             CelRule("!has(self.path)", _LOCAL.format("configMap, url or learn"), "path"),
             _url("https"),
         ],
+        NotifyWebhook: [
+            CelRule(
+                "self.contentMode != 'binary' || self.format == 'generic'",
+                "is binary; remove it, or give the format generic",
+                "contentMode",
+            ),
+        ],
         Resources: [CelRule("has(self.cpu) || has(self.memory)", "bounds neither cpu nor memory; give at least one")],
         Retrain: [
+            CelRule(
+                f"('alert' in self.on) == ({_given('alerts')})",
+                "name alerts if on has alert, and only then",
+                "alerts",
+            ),
             _exactly_one(
                 "give exactly one of webhook, job, argoWorkflow and tektonPipelineRun",
                 "webhook",
