@@ -232,8 +232,9 @@ class App:
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
             parts = (self._builder, self._sync) if self._sync is not None else (self._builder,)
-            background: list[asyncio.Future[Any]] = [asyncio.create_task(part.run()) for part in parts]
-            await asyncio.wait((finished, stopped, polling, *background), return_when=asyncio.FIRST_COMPLETED)
+            background = [asyncio.create_task(part.run()) for part in parts]
+            awaited: list[asyncio.Future[Any]] = [finished, stopped, polling, *background]
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             leaving = stop.is_set()  # by a signal: the pod ends; otherwise, the process starts again
             stop.set()
             for task in background:
@@ -388,8 +389,7 @@ class App:
 
 
 def _configure(options: Options, engine_factory: EngineFactory) -> Configuration:
-    path, controlled = options.document_path, options.control is not None
-    return configure(path, engine_factory, cluster=options.cluster, controlled=controlled)
+    return configure(options.document_path, engine_factory, cluster=options.cluster, controlled=bool(options.control))
 
 
 async def _exit_status(polling: asyncio.Task[int]) -> int:
