@@ -142,8 +142,7 @@ def _learning(work: Trouble) -> Answer:
         return TRUE, work.reason.camel, work.text
     if work.reason in _UNSURE:
         return UNKNOWN, Reason.WAITING.camel, Reason.WAITING.meaning
-    known = work.reason in CONDITIONS["Learning"].false
-    reason = work.reason if known else Reason.PROFILE_IN_FORCE
+    reason = work.reason if work.reason in CONDITIONS["Learning"].false else Reason.PROFILE_IN_FORCE
     return FALSE, reason.camel, reason.meaning
 
 
@@ -168,15 +167,14 @@ def _retraining(view: MonitorView) -> Answer:
 
 def _blocked(view: MonitorView) -> Answer:
     if view.stopped:
-        reason = Reason(view.stopped)
-        return TRUE, reason.camel, f"{reason.meaning}; {reason.remedy}"
+        return TRUE, camel_case(view.stopped), _explained(view.stopped)
     open_ids = {episode.id for episode in view.open_episodes}
     for item in view.retrainings:
         stuck = item.state == DEAD or (item.state == PENDING and item.attempts >= ATTEMPTS and item.error)
         if item.episode in open_ids and stuck:
-            reason = item.error or item.reason
-            text = f"the retraining {item.id} was not delivered after {item.attempts} attempts: {_explained(reason)}"
-            return TRUE, camel_case(reason), text
+            why = item.error or item.reason
+            text = f"the retraining {item.id} was not delivered after {item.attempts} attempts: {_explained(why)}"
+            return TRUE, camel_case(why), text
     return FALSE, Reason.NO_PROBLEM.camel, Reason.NO_PROBLEM.meaning
 
 
@@ -204,6 +202,7 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
         yield Trouble(Reason.BLIND if spot.total else Reason.PARTLY_BLIND, spot.text)
 
 
-def _explained(reason: str) -> str:
-    known = Reason(reason) if reason in Reason else None
-    return "; ".join(filter(None, (known.meaning, known.remedy))) if known is not None else reason
+def _explained(value: str) -> str:
+    """Return meaning and remedy of a reason; `http_<status>` explains itself."""
+    known = next((reason for reason in Reason if reason.value == value), None)
+    return value if known is None else _trouble(known).text

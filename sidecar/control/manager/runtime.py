@@ -64,6 +64,7 @@ class MonitorRuntime:
         self.announcer = Announcer(self.key, self.world)
         self.writer = StatusWriter(self.key, self.world)
         self._raw = b""
+        self._seen: object = None
 
     @property
     def facts(self) -> ActingFacts | None:
@@ -135,12 +136,21 @@ class MonitorRuntime:
             elif not self.core.problem:
                 self.world.audit.record("document", self.key, generation=self.item["metadata"].get("generation"))
             self.refresher.wake()
-        if self.core.document is not None and self.refresher.selector is not None:
-            version = self.core.document.monitor.spec.model.version
-            items = self.world.pods_in(self.key.namespace)
-            self.core.use_pods(monitored_pods(items, self.refresher.selector, version))
-            if self.core.wanted.keys() - self.core.versions.keys():
-                self.refresher.wake()
+        self._observe_pods()
+
+    def _observe_pods(self) -> None:
+        """Take the pods of the target, if pods, selector or default version have changed."""
+        selector = self.refresher.selector
+        if self.core.document is None or selector is None:
+            return
+        namespace, version = self.key.namespace, self.core.document.monitor.spec.model.version
+        seen = self.world.pods.revision(namespace), selector, version
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self.core.use_pods(monitored_pods(self.world.pods.pods_in(namespace), selector, version))
+        if self.core.wanted.keys() - self.core.versions.keys():
+            self.refresher.wake()
 
     async def checkpoint(self) -> None:
         """Store the state and publish its report; after a conflict, load the state again in the next turn."""
@@ -212,7 +222,7 @@ class MonitorRuntime:
 
     def _forget(self) -> None:
         self.core = MonitorCore(self.key, self.world.clock())
-        self.loaded, self._raw = False, b""
+        self.loaded, self._raw, self._seen = False, b"", None
         self.refresher = self.refresher.renewed()
 
     async def _refresh(self, stop: asyncio.Event) -> None:
@@ -230,6 +240,5 @@ class MonitorRuntime:
         self.control = status
 
     def _changed(self, entry: LedgerEntry) -> None:
-        self.world.audit.intent(self.key, entry)
         self.announcer.intent(entry, self.item)
 
