@@ -42,5 +42,10 @@ def accept(raw: bytes, where: str) -> AcceptedDocument:
 def document_bytes(item: Mapping[str, Any]) -> bytes:
     """Return the JSON of the object `item` of the API server: its settings, and the metadata that identifies it."""
     metadata = {name: item["metadata"][name] for name in _METADATA if name in item["metadata"]}
-    document = {"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": metadata, "spec": item.get("spec") or {}}
+    document = {
+        "apiVersion": item["apiVersion"],
+        "kind": item["kind"],
+        "metadata": metadata,
+        "spec": item.get("spec") or {},
+    }
     return msgspec.json.encode(document, order="sorted")

@@ -72,7 +72,9 @@ class Announcer:
         for spot in spots:
             if spot.reason not in known:
                 self.world.audit.record("blind", self.key, reason=spot.reason, text=spot.text)
-                self._event(item, (Reason.BLIND if spot.total else Reason.PARTLY_BLIND).camel, "Observe", spot.text, WARNING)
+                self._event(
+                    item, (Reason.BLIND if spot.total else Reason.PARTLY_BLIND).camel, "Observe", spot.text, WARNING
+                )
         for reason in sorted(known - present):
             self.world.audit.record("blind_ended", self.key, reason=reason)
             self._event(item, Reason.BLIND_ENDED.camel, "Observe", f"{reason}: {Reason.BLIND_ENDED.meaning}", NORMAL)

@@ -50,5 +50,7 @@ def decode(data: bytes) -> MonitorCheckpoint:
     except (msgspec.DecodeError, RecursionError) as error:
         raise CheckpointError(f"the stored state is damaged: {error}; the monitor starts without it") from error
     if found.format != FORMAT:
-        raise CheckpointError(f"the stored state has format {found.format}, not {FORMAT}; the monitor starts without it")
+        raise CheckpointError(
+            f"the stored state has format {found.format}, not {FORMAT}; the monitor starts without it"
+        )
     return found

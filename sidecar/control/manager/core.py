@@ -177,7 +177,10 @@ class MonitorCore:
         found = []
         for version, state in self.versions.items():
             if state.detector is not None:
-                found += [(version, result) for result in state.detector.advance(now, expected_pods(self.pods.values(), version))]
+                found += [
+                    (version, result)
+                    for result in state.detector.advance(now, expected_pods(self.pods.values(), version))
+                ]
         self.dirty = self.dirty or any(result.alarms or result.changes for _, result in found)
         return tuple(found)
 
@@ -247,7 +250,10 @@ class MonitorCore:
             return
         drift, state.stored = self.document.drift, None
         rules = rules_of(drift.tick_seconds)
-        if stored is not None and (stored.profile_hash, stored.tick_seconds) == (state.profile.hash, drift.tick_seconds):
+        if stored is not None and (stored.profile_hash, stored.tick_seconds) == (
+            state.profile.hash,
+            drift.tick_seconds,
+        ):
             try:
                 state.detector = FleetDetector.from_state(state.profile, drift, stored.data, rules=rules)
                 return

@@ -113,4 +113,3 @@ class Refresher:
     def _again(self, source: ProfileSource, read_at: float) -> bool:
         age = self.world.monotonic() - read_at
         return source.learn is None and age >= (URL_AGAIN if source.url is not None else AGAIN / 2)
-

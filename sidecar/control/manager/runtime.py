@@ -241,4 +241,3 @@ class MonitorRuntime:
 
     def _changed(self, entry: LedgerEntry) -> None:
         self.announcer.intent(entry, self.item)
-

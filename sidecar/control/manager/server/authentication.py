@@ -21,7 +21,7 @@ from ....errors import PilotfishError
 from ....kube.errors import KubeError
 from .backend import RefusedRequestError
 from .limits import RateLimiter
-from .review_cache import Reviewed, ReviewCache, ReviewError
+from .review_cache import ReviewCache, Reviewed, ReviewError
 
 AUDIENCE = "pilotfish"
 MAX_TOKEN_LENGTH = 8192

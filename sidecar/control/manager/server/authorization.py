@@ -18,7 +18,7 @@ from ....kube.errors import KubeError
 from ....sync.messages import Pod
 from .authentication import Caller, Review, unavailable
 from .backend import RefusedRequestError
-from .review_cache import Reviewed, ReviewCache, ReviewError
+from .review_cache import ReviewCache, Reviewed, ReviewError
 
 GROUP, RESOURCE = "pilotfish.dev", "modelmonitors"
 
