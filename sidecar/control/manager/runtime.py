@@ -18,7 +18,7 @@ from ....detectors.errors import DetectorError
 from ...errors import PilotfishError
 from ...report.control_status import ControlStatus
 from ...report.schema import BlindSpot, Report
-from ...sync.messages import SyncRequest, SyncResponse
+from ...sync.messages import Signals, SyncRequest, SyncResponse
 from ..errors import StoreConflictError, StoreError
 from ..ledger import LedgerEntry
 from ..outbox import Step, ignore_step
@@ -45,7 +45,7 @@ TURN = 1.0  # seconds between two turns
 
 @dataclass(kw_only=True)
 class MonitorRuntime:
-    """The monitor `key`. `item` is its newest object; `step` is called where a crash has a visible result."""
+    """The monitor `key`. `item` is its newest object, `signals` the load by pod; `step` is called where a crash has a visible result."""
 
     key: MonitorKey
     world: World
@@ -56,6 +56,7 @@ class MonitorRuntime:
     control: ControlStatus | None = None
     loaded: bool = False
     problem: str = ""
+    signals: dict[str, Signals] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.core = MonitorCore(self.key, self.world.clock())
@@ -174,6 +175,21 @@ class MonitorRuntime:
     def sync(self, request: SyncRequest) -> SyncResponse:
         """Take the report of a pod."""
         return self.core.receive(request, self.world.clock())
+
+    def take_signals(self, signals: Signals) -> None:
+        """Take the load of a pod; the newest one of each pod is kept."""
+        if signals.pod.uid in self.core.pods:
+            self.signals[signals.pod.uid] = signals
+        self.signals = {uid: found for uid, found in self.signals.items() if uid in self.core.pods}
+
+    async def offer(self, pod_uid: str, profile_hash: str, body: bytes) -> None:
+        """Freeze the learned profile `body`, if the version of the pod has none yet; raise StoreError."""
+        pod = self.core.pods.get(pod_uid)
+        state = self.core.versions.get(pod.version) if pod is not None else None
+        if pod is None or (state is not None and state.profile is not None):
+            return
+        if await self.refresher.freeze(self.core, pod.version, body):
+            self.world.audit.record("profile_frozen", self.key, version=pod.version, profile_hash=profile_hash, pod=pod.name)
 
     def view(self) -> MonitorView:
         """Return everything that the status of the monitor shows."""
