@@ -30,13 +30,16 @@ class Fact(Generic[T]):
 class Subject:
     """The monitored model: its name, its version, and the hash of the profile in force; empty without one.
 
-    `monitor` is the name of the document.
+    `monitor` is the name of the document. In a cluster, `namespace` and `uid` identify the ModelMonitor. They are empty
+    elsewhere.
     """
 
     model: str
     version: str
     profile_hash: str
     monitor: str = ""
+    namespace: str = ""
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
