@@ -24,6 +24,11 @@ TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 ATTEMPTS = 3  # failed ones, after which a pending retraining is shown as blocked
 _WORKING = frozenset((Reason.LEARNING, Reason.MONITORING))
 _UNSURE = frozenset((Reason.API_SERVER_UNREACHABLE, Reason.WAITING))
+_NOT_LEARNING = {  # why no profile is being learned, by what the monitor does
+    Reason.MONITORING: Reason.PROFILE_IN_FORCE,
+    Reason.QUORUM_MISSING: Reason.PROFILE_IN_FORCE,
+    Reason.VERSION_UNPROFILED: Reason.NO_PROFILE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +145,10 @@ def _observing(view: MonitorView, work: Trouble) -> Answer:
 def _learning(work: Trouble) -> Answer:
     if work.reason is Reason.LEARNING:
         return TRUE, work.reason.camel, work.text
-    if work.reason in _UNSURE:
-        return UNKNOWN, Reason.WAITING.camel, Reason.WAITING.meaning
-    reason = work.reason if work.reason in CONDITIONS["Learning"].false else Reason.PROFILE_IN_FORCE
-    return FALSE, reason.camel, reason.meaning
+    reason = _NOT_LEARNING.get(work.reason, work.reason)
+    if reason in CONDITIONS["Learning"].false:
+        return FALSE, reason.camel, reason.meaning
+    return UNKNOWN, Reason.WAITING.camel, Reason.WAITING.meaning
 
 
 def _drifted(view: MonitorView, work: Trouble) -> Answer:

@@ -124,6 +124,7 @@ class MonitorRuntime:
             await self.checkpoint()
         elif self.loaded:
             self._publish(self.core.report(self.core.primary))
+        self.announcer.blind_spots(self.blind, self.item)
         await self.writer.write(self.item, self.view())
 
     def observe(self) -> None:

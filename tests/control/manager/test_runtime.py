@@ -64,6 +64,7 @@ def world() -> SmallWorld:
 async def started(small: SmallWorld, item: dict | None = None) -> Process:
     process = Process(small, item)
     for _ in range(3):  # the state, the target and the profile, the published report
+        small.now += 3
         await process.turn()
     return process
 

@@ -43,9 +43,9 @@ def reference(shift: float = 0.0) -> Profile:
 
 
 @cache
-def counts(profile: Profile, seed: int, *, drifted: bool) -> Counts:
+def counts(seed: int, *, drifted: bool) -> Counts:
     """The counts of a tick with 100 rows."""
-    counting = TickCounts(profile)
+    counting = TickCounts(reference())
     rows = np.random.default_rng(seed).normal(loc=1.0 if drifted else 0.0, size=100)
     counting.add(Batch({"x": rows}, 100))
     return counting.take()
@@ -94,7 +94,7 @@ def report_of(
     """The report of a pod for closed ticks."""
     profile, ticks = reference(), tuple(ticks)
     reports = tuple(
-        TickReport(tick=tick, sequence=1, counts=encode_counts(counts(profile, tick, drifted=tick >= drifted_from)))
+        TickReport(tick=tick, sequence=1, counts=encode_counts(counts(tick, drifted=tick >= drifted_from)))
         for tick in ticks
     )
     values = {"profile_hash": profile.hash, "generation": 1, "epoch": "1", "tick_seconds": TICK, **fields}
@@ -170,8 +170,9 @@ class SmallWorld:
     async def _fetch(self, _key: MonitorKey, _source: ProfileSource) -> bytes:
         return self.profile.to_bytes()
 
-    async def _write(self, _item: Item, status: Mapping[str, Any]) -> None:
+    async def _write(self, item: Item, status: Mapping[str, Any]) -> None:
         self.status = dict(status)
+        item["metadata"]["resourceVersion"] += "w"
 
     async def _record(self, _regarding: Item, reason: str, _action: str, note: str, _type: str) -> None:
         self.events.append((reason, note))
