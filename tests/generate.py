@@ -12,6 +12,8 @@ from pilotfish.sidecar.control.conditions import CONDITIONS
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.report.schema import BLIND_REASONS, FLEET_BLIND_REASONS
 from pilotfish.sidecar.settings.app import schema_text
+from pilotfish.sidecar.settings.author import policy_text
+from pilotfish.sidecar.settings.crd import crd_text
 from pilotfish.sidecar.telemetry.names import METRICS
 from pilotfish.sidecar.wire.http1.exchange_states import ExchangeState, diagram
 from tests.cli.page import commands
@@ -102,6 +104,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/modelmonitor.md": model_monitor,
     "docs/modelmonitor.schema.json": schema_text,
     "docs/reasons.md": reasons,
+    "helm/crds/modelmonitors.yaml": crd_text,
+    "helm/policies/modelmonitor-author.yaml": policy_text,
 }
 
 

@@ -84,8 +84,8 @@ class Reason(StrEnum):
         "the kill switch of the controller is set; nothing is acted on",
         "remove the kill switch of the controller",
     )
-    LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
     LATE = "late", "the tick was closed before the counts arrived"
+    LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
     LIMIT = "limit", "there are more pods, epochs or counts than the controller keeps"
     MODE = "mode", "the mode in the document does not allow the action"
     MONITORING = "monitoring", "the counts of enough pods arrive, and drift detection runs on their sum"
