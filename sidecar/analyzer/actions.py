@@ -18,7 +18,8 @@ import msgspec
 from msgspec import Meta
 
 from ...detectors.profile.profile import Profile
-from ..errors import quote_value
+from ..errors import RefusedError, quote_value
+from ..labels.duplicates import duplicate_key
 from ..report.schema import AuditEntry, LearningStatus, Report
 from . import checkpoint
 from .audit import AuditLog
@@ -32,8 +33,7 @@ from .commands import (
     UpdateLearning,
     Warn,
 )
-from .duplicates import duplicate_key
-from .errors import LearningRefusedError, ProfileRefusedError, RefusedError, StoppingError
+from .errors import LearningRefusedError, ProfileRefusedError, StoppingError
 from .learning import MAX_TRIES
 from .profile_store import ProfileStore, parse_profile
 

@@ -24,6 +24,7 @@ from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
+from ..serving.server import BoundedServer
 from ..settings.document import ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import local_address, parse_address
@@ -42,7 +43,6 @@ from .errors import ProfileRefusedError
 from .exchange_ledger import ExchangeLedger, new_ledger_id
 from .feedback.journal import LabelJournal
 from .http.access import Access, open_access_warning
-from .http.server import AdminServer
 from .http.views import ViewDependencies, Views
 from .options import Options
 from .persistence import Persistence
@@ -216,7 +216,7 @@ class App:
         Raises UsageError when the admin address cannot be bound, and any exception that ended the worker. On return,
         `stop` is set and a last checkpoint is written.
         """
-        server = AdminServer(self._views.build_response)
+        server = BoundedServer(self._views.build_response)
         try:
             await server.start(self._options.admin)
             self._start()

@@ -61,6 +61,7 @@ class Reason(StrEnum):
         "the state of the monitor cannot be stored, so no new alarm is published",
         "let the controller create and update ConfigMaps in its own namespace, and check its quota",
     )
+    CLOCK = "clock", "the clock of a pod is ahead of the controller's"
     CONNECT = "connect", "no connection to the receiver could be made"
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
     CREATED = "created", "the object was created, or existed already from an earlier attempt"
@@ -83,7 +84,9 @@ class Reason(StrEnum):
         "the kill switch of the controller is set; nothing is acted on",
         "remove the kill switch of the controller",
     )
+    LATE = "late", "the tick was closed before the counts arrived"
     LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
+    LIMIT = "limit", "there are more pods, epochs or counts than the controller keeps"
     MODE = "mode", "the mode in the document does not allow the action"
     MONITORING = "monitoring", "the counts of enough pods arrive, and drift detection runs on their sum"
     NO_DRIFT = "no_drift", "no episode is open"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -123,7 +123,8 @@ class Kube:
             if response.status >= 300:
                 async with asyncio.timeout(TIMEOUT):
                     raise error_of_response(what, response.status, await response.read(), response.headers)
-            yield _lines(what, response, idle)
+            async with aclosing(_lines(what, response, idle)) as lines:
+                yield lines
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise _unavailable(what, error, TIMEOUT) from error
         finally:
@@ -176,7 +177,7 @@ class Kube:
         return found
 
 
-async def _lines(what: str, response: aiohttp.ClientResponse, idle: float) -> AsyncIterator[bytes]:
+async def _lines(what: str, response: aiohttp.ClientResponse, idle: float) -> AsyncGenerator[bytes, None]:
     """Yield the lines of a response, without their ends, and a last one that has none."""
     pending = b""
     while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import quote_value
 from .client import TIMEOUT, Kube
 from .errors import InvalidError
 from .objects import Resource
@@ -17,10 +18,12 @@ async def replace(
     Raises ConflictError if the object changed, InvalidError for a body without a resourceVersion, and other KubeErrors.
     """
     metadata = body.get("metadata") or {}
-    path = resource.path(metadata.get("namespace", ""), metadata.get("name", ""), subresource)
-    if not metadata.get("name") or not metadata.get("resourceVersion"):
+    name = metadata.get("name", "")
+    if not name or not metadata.get("resourceVersion"):
         raise InvalidError(
-            f"PUT {path} was not sent: metadata has no name or no resourceVersion; pass an object that was read"
+            f"{resource.plural} {quote_value(name)} was not replaced: it has no name or no resourceVersion; "
+            "pass an object that was read"
         )
+    path = resource.path(metadata.get("namespace", ""), name, subresource)
     replaced: dict[str, Any] = await kube.request("PUT", path, body=body, timeout=timeout)
     return replaced

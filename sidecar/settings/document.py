@@ -149,8 +149,8 @@ class Drift(DocumentBlock, frozen=True, kw_only=True):
             "0.01 about 0.1, 0.05 about 0.22.",
         ),
     ] = 0.0025
-    features: Annotated[dict[str, FeatureDrift], Meta(description="Settings by feature name.")] = field(
-        default_factory=dict
+    features: Annotated[dict[str, FeatureDrift], Meta(description="Settings by feature name.", max_length=10_000)] = (
+        field(default_factory=dict)
     )
     detectors: Annotated[
         tuple[StreamDetector, ...],
@@ -189,7 +189,9 @@ class Spec(DocumentBlock, frozen=True, kw_only=True):
     traffic: Annotated[Traffic, Meta(description="Observation of the traffic.")] = Traffic()
     profiles: Annotated[
         tuple[ProfileSource, ...],
-        Meta(description="One profile for each version. Without a profile, only the traffic is measured."),
+        Meta(
+            description="One profile for each version. Without a profile, only the traffic is measured.", max_length=100
+        ),
     ] = ()
     drift: Annotated[Drift, Meta(description="Drift detection.")] = Drift()
     feedback: Annotated[Feedback, Meta(description="Labels sent to `POST /v1/feedback`.")] = Feedback()

@@ -12,6 +12,7 @@ from msgspec import Meta, field
 from .blocks import DAY, DnsName, DocumentBlock, Duration, Mode
 from .webhooks import Webhook
 
+AlertName = Annotated[str, Meta(min_length=1, max_length=253)]
 Argument = Annotated[str, Meta(max_length=1024)]
 Arguments = Annotated[
     dict[str, Argument],
@@ -63,12 +64,20 @@ class Retrain(DocumentBlock, frozen=True, kw_only=True):
         TektonPipelineRunTarget | None, Meta(description="Tekton PipelineRun to create, in a cluster.")
     ] = None
     on: Annotated[
-        tuple[Literal["drift", "performance"], ...],
+        tuple[Literal["alert", "drift", "performance"], ...],
         Meta(
-            description="Alarms that request a retraining: `drift` (inputs, predictions and their relations), "
-            "`performance` (the loss of labelled rows).",
+            description="What requests a retraining: alarms of `drift` (inputs, predictions and their relations) and "
+            "`performance` (the loss of labelled rows), and `alert`, those in `alerts`, in a cluster.",
             min_length=1,
+            max_length=10,
         ),
     ] = ("drift",)
+    alerts: Annotated[
+        tuple[AlertName, ...],
+        Meta(
+            description="Alerts of Alertmanager that request a retraining, by their label `alertname`, in a cluster.",
+            max_length=50,
+        ),
+    ] = ()
     cooldown: Annotated[Duration, Meta(description="Minimum time between two requests.")] = DAY
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None

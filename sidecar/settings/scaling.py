@@ -72,7 +72,7 @@ class Scaling(DocumentBlock, frozen=True, kw_only=True):
     min_replicas: Annotated[int, Meta(description="Minimum number of replicas.", ge=1)] = 1
     signals: Annotated[
         tuple[ConcurrencySignal | LatencySignal, ...],
-        Meta(description="Each signal proposes a number of replicas. The largest applies."),
+        Meta(description="Each signal proposes a number of replicas. The largest applies.", max_length=10),
     ] = ()
     behavior: Annotated[ScalingBehavior, Meta(description="How fast the replicas change, as in autoscaling/v2.")] = (
         ScalingBehavior()

@@ -122,6 +122,7 @@ def _cluster_only(spec: Spec) -> Iterator[DocumentProblem]:
         ("traffic.ports", spec.traffic.ports, "remove it; --listen and --upstream name the ports"),
     ]
     if spec.retrain:
+        found.append(("retrain.alerts", spec.retrain.alerts, "remove it; nothing receives alerts here"))
         found += [
             (f"retrain.{name}", value, "give webhook instead")
             for name, value in retrain_targets(spec.retrain).items()
@@ -247,6 +248,11 @@ def _scaling(scaling: Scaling) -> Iterator[DocumentProblem]:
 
 
 def _retrain(retrain: Retrain) -> Iterator[DocumentProblem]:
+    if ("alert" in retrain.on) != bool(retrain.alerts):
+        what, remedy = "is empty, and on has alert", "name alerts, or remove alert from on"
+        if retrain.alerts:
+            what, remedy = "has names, and on lacks alert", "add alert to on, or remove the names"
+        yield DocumentProblem("$.spec.retrain.alerts", what, remedy)
     found = retrain_targets(retrain)
     if len(found) != 1:
         names = ", ".join(found) or "no receiver"
@@ -285,6 +291,9 @@ def _webhook(webhook: Webhook, path: str) -> Iterator[DocumentProblem]:
         yield from _url(webhook.url, f"{path}.url", ("http", "https"))
     if webhook.secret_ref and webhook.secret_file:
         yield DocumentProblem(path, "has secretRef and secretFile", "keep one of them")
+    if webhook.content_mode == "binary" and getattr(webhook, "format", "generic") != "generic":
+        what = f"is binary, and format is {getattr(webhook, 'format', '')}"
+        yield DocumentProblem(f"{path}.contentMode", what, "remove it; a CloudEvent has the format generic")
     if not 0 < webhook.timeout <= LONGEST_TIMEOUT:
         what = f"is {show_duration(webhook.timeout)}"
         yield DocumentProblem(

@@ -184,6 +184,14 @@ def test_yaml_and_json_give_the_same_document() -> None:
             "has webhook, job",
             "exactly one of",
         ),
+        ("{retrain: {on: [alert], job: {cronJob: a}}}", "$.spec.retrain.alerts", "is empty", "name alerts"),
+        ("{retrain: {alerts: [Slow], job: {cronJob: a}}}", "$.spec.retrain.alerts", "lacks alert", "add alert"),
+        (
+            "{notify: [{webhook: {url: 'https://a.example', format: slack, contentMode: binary}}]}",
+            "$.spec.notify[0].webhook.contentMode",
+            "is binary, and format is slack",
+            "remove it",
+        ),
         ("{retrain: {job: {}}}", "$.spec.retrain.job.cronJob", "is missing", "text"),
         ("{scaling: {maxReplicas: 3, minReplicas: 0}}", "$.spec.scaling.minReplicas", "is 0", "at least 1"),
         (
@@ -337,6 +345,7 @@ CLUSTER_ONLY = {
     "profiles[0].configMap": "profiles: [{configMap: m-profile}]",
     "profiles[0].url": "profiles: [{url: 'https://profiles.example/m.json'}]",
     "profiles[1].configMap": "profiles: [{version: '1', path: p.json}, {version: '2', configMap: m}]",
+    "retrain.alerts": "retrain: {on: [alert], alerts: [Slow], webhook: {url: 'https://t.example/'}}",
     "retrain.job": "retrain: {job: {cronJob: train}}",
     "retrain.argoWorkflow": "retrain: {argoWorkflow: {workflowTemplate: train}}",
     "retrain.tektonPipelineRun": "retrain: {tektonPipelineRun: {pipeline: train}}",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from pilotfish.sidecar.analyzer.http.headers import HEADERS
-from tests.analyzer.http.served import connected, serving, until_closed
+from pilotfish.sidecar.serving.headers import HEADERS
 from tests.analyzer.test_http import TOKEN, served
+from tests.serving.served import connected, serving, until_closed
 
 HOST = b"Host: a\r\nConnection: close\r\n"
 AUTHORIZED = HOST + b"Authorization: Bearer " + TOKEN.encode() + b"\r\n"

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ...errors import quote_value
+from ..errors import quote_value
 from .items import ItemError, require_unique_keys
 from .labels import delivery_key
 

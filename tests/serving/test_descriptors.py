@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.http.connections import (
+from pilotfish.sidecar.serving.connections import (
     BACKLOG,
     MAX_CONNECTIONS,
     OWN_DESCRIPTORS,

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from pilotfish.sidecar.analyzer.http.server import AdminServer
+from pilotfish.sidecar.serving.server import BoundedServer
 
 BODY = "a body that must not be logged"
 
@@ -21,7 +21,7 @@ async def answered(error: Exception) -> int:
         await request.read()
         raise error
 
-    server = AdminServer(fail)
+    server = BoundedServer(fail)
     await server.start("127.0.0.1:0")
     try:
         async with (

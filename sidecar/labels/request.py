@@ -13,8 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ...errors import quote_value
-from ..errors import RefusedError
+from ..errors import RefusedError, quote_value
 from . import cloudevents as events
 from . import items
 from .items import MAX_LABELS, ItemError, TooManyLabelsError

@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from pilotfish.sidecar.analyzer.http.server import AdminServer, Handler
+from pilotfish.sidecar.serving.server import BoundedServer, Handler
 from tests.support.waiting import patient
 
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[int]:
     """Serve `handler` and yield the port."""
-    server = AdminServer(handler)
+    server = BoundedServer(handler)
     await server.start("127.0.0.1:0")
     try:
         yield server.port

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from pilotfish.sidecar.analyzer.http import bodies, connections, server
-from pilotfish.sidecar.analyzer.http.bodies import BodyReader, SlowBodyError
-from pilotfish.sidecar.analyzer.http.connections import AdminConnection, AdminConnections
-from tests.analyzer.http.served import connected, ok, serving, until_closed
+from pilotfish.sidecar.analyzer.http import bodies
+from pilotfish.sidecar.analyzer.http.bodies import BodyReader
+from pilotfish.sidecar.serving import connections, server
+from pilotfish.sidecar.serving.bodies import SlowBodyError
+from pilotfish.sidecar.serving.connections import BoundedConnection, BoundedConnections
+from tests.serving.served import connected, ok, serving, until_closed
 from tests.support.waiting import eventually
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -105,8 +107,8 @@ class StuckTransport(asyncio.Transport):
 async def test_the_last_bytes_have_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "CLOSE_SECONDS", SOON)
     stuck = StuckTransport()
-    manager = AdminConnections(ok, lambda *_: None, 10, keepalive_timeout=60.0)
-    handler = AdminConnection(manager, loop=asyncio.get_running_loop(), keepalive_timeout=60.0)
+    manager = BoundedConnections(ok, lambda *_: None, 10, keepalive_timeout=60.0)
+    handler = BoundedConnection(manager, loop=asyncio.get_running_loop(), keepalive_timeout=60.0)
     handler.connection_made(stuck)
     handler.data_received(b"\0")
     await eventually(lambda: stuck.aborted, what="the end of the connection")

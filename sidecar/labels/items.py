@@ -16,8 +16,8 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ...errors import quote_value
-from ..duplicates import duplicate_key
+from ..errors import quote_value
+from .duplicates import duplicate_key
 from .labels import Label, Scalar, request_key
 
 MAX_LABELS = 20_000  # in one request

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.http.gate import MAX_BODY_BYTES, MAX_HEAD_BYTES, RefusedBytesError, RequestGate
+from pilotfish.sidecar.serving.gate import MAX_BODY_BYTES, MAX_HEAD_BYTES, RefusedBytesError, RequestGate
 
 GET = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /v1/feedback HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab\r\n\r"

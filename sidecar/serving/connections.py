@@ -1,4 +1,4 @@
-"""The connections of the admin address: their number, their time limits, and what they may send.
+"""The connections of a server: their number, their time limits, and what they may send.
 
 When the limit is reached, the oldest idle connection is closed, so idle clients cannot block a scrape or a health
 check. A connection with a complete request is never closed to make room. One address has at most a part of the
@@ -15,6 +15,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -26,7 +27,7 @@ from .gate import RefusedBytesError, RequestGate
 from .headers import HEADERS
 
 MAX_CONNECTIONS = 128
-MAX_PER_ADDRESS = 96  # the rest stays free for a scrape from elsewhere
+MAX_PER_ADDRESS = 96
 BACKLOG = 64  # connections that wait to be accepted
 UNBOUNDED = 1 << 20
 OWN_DESCRIPTORS = 32  # for files, the channel, deliveries and child processes; 16 are in use at rest
@@ -36,7 +37,22 @@ IDLE_SECONDS = 20.0  # from a response to the end of the next head
 CLOSE_SECONDS = 5.0  # for a client to take the last bytes
 JSON = "application/json; charset=utf-8"
 BAD_REQUEST = "cannot parse this as an HTTP request"
-INTERNAL_ERROR = "the analyzer failed to answer this request"
+INTERNAL_ERROR = "the server failed to answer this request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionBounds:
+    """The bounds of one server; None means the constant of this module, which suits a sidecar.
+
+    Attributes:
+        connections: how many may be open.
+        per_address: how many of them one client address may have; the rest stays free for a scrape from elsewhere.
+        idle_seconds: from a response to the end of the next head.
+    """
+
+    connections: int | None = None
+    per_address: int | None = None
+    idle_seconds: float | None = None
 
 
 def share_descriptors(limit: int) -> tuple[int, int]:
@@ -51,11 +67,12 @@ def share_descriptors(limit: int) -> tuple[int, int]:
     return backlog, room - backlog
 
 
-class AdminConnection(web.RequestHandler):
+class BoundedConnection(web.RequestHandler):
     """One connection. Its error responses contain neither the request nor internal details."""
 
-    def __init__(self, manager: AdminConnections, **options: Any) -> None:
+    def __init__(self, manager: BoundedConnections, **options: Any) -> None:
         super().__init__(manager, **options)
+        self._bounds = manager.bounds
         self._gate = RequestGate()
         self._closing = False
         self._paused_reading = False
@@ -107,7 +124,7 @@ class AdminConnection(web.RequestHandler):
         if self._gate.last:
             self.force_close()
             return
-        self.bound_time(IDLE_SECONDS)
+        self.bound_time(self._bounds.idle_seconds or IDLE_SECONDS)
         self._pass_on(self._gate.answered())
 
     def refuse(self, status: int, reason: str) -> None:
@@ -158,31 +175,39 @@ class AdminConnection(web.RequestHandler):
         return response
 
 
-class AdminConnections(web.Server):
+class BoundedConnections(web.Server):
     """All open connections. At the limit, a new connection closes the one that has been idle for longest.
 
-    The limit is MAX_CONNECTIONS, or `allowed` if that is lower. One address has at most MAX_PER_ADDRESS, or three
+    The limit is that of `bounds`, or `allowed` if that is lower. One address has at most its part of `bounds`, or three
     quarters of `allowed`; at this limit, its new connection closes its own oldest one. A connection is idle until its
     request is complete, and again after the response is sent. When no connection is idle, the new one is closed.
     """
 
-    def __init__(self, handler: Any, request_factory: Any, allowed: int, **options: Any) -> None:
+    def __init__(
+        self,
+        handler: Any,
+        request_factory: Any,
+        allowed: int,
+        bounds: ConnectionBounds = ConnectionBounds(),
+        **options: Any,
+    ) -> None:
         super().__init__(handler, request_factory=request_factory, **options)
+        self.bounds = bounds
         self._allowed = allowed
         self._options = options
-        self._open: set[AdminConnection] = set()
+        self._open: set[BoundedConnection] = set()
         self._addresses: Counter[str] = Counter()
-        self._idle: dict[AdminConnection, None] = {}
-        self._busy: set[AdminConnection] = set()
+        self._idle: dict[BoundedConnection, None] = {}
+        self._busy: set[BoundedConnection] = set()
 
-    def __call__(self) -> AdminConnection:
+    def __call__(self) -> BoundedConnection:
         """Return the protocol of a new connection."""
-        return AdminConnection(self, loop=asyncio.get_running_loop(), **self._options)
+        return BoundedConnection(self, loop=asyncio.get_running_loop(), **self._options)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Register a new connection; at the limit, close the oldest idle one."""
         super().connection_made(handler, transport)
-        assert isinstance(handler, AdminConnection)
+        assert isinstance(handler, BoundedConnection)
         if not self._make_room(handler):
             return
         self._open.add(handler)
@@ -191,7 +216,7 @@ class AdminConnections(web.Server):
 
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         """Remove a closed connection."""
-        assert isinstance(handler, AdminConnection)
+        assert isinstance(handler, BoundedConnection)
         self._remove(handler)
         super().connection_lost(handler, exc)
 
@@ -199,7 +224,7 @@ class AdminConnections(web.Server):
     def serving(self, request: web.BaseRequest) -> Iterator[None]:
         """Protect the request's connection from being closed while its complete request is answered."""
         handler = request.protocol
-        assert isinstance(handler, AdminConnection)
+        assert isinstance(handler, BoundedConnection)
         handler.unbound_time()
         self._busy.add(handler)
         request.content.on_eof(partial(self._request_complete, handler))
@@ -212,12 +237,14 @@ class AdminConnections(web.Server):
                 self._idle[handler] = None  # last in the order, because it has just been active
                 handler.answered()
 
-    def _make_room(self, handler: AdminConnection) -> bool:
+    def _make_room(self, handler: BoundedConnection) -> bool:
         """Close the oldest idle connection if a limit is reached; return whether the new one `handler` may stay."""
-        candidates: Iterable[AdminConnection] = ()
-        if self._addresses[handler.address] >= min(MAX_PER_ADDRESS, max(1, self._allowed * 3 // 4)):
+        candidates: Iterable[BoundedConnection] = ()
+        if self._addresses[handler.address] >= min(
+            self.bounds.per_address or MAX_PER_ADDRESS, max(1, self._allowed * 3 // 4)
+        ):
             candidates = (idle for idle in self._idle if idle.address == handler.address)
-        elif len(self._open) >= min(MAX_CONNECTIONS, self._allowed):
+        elif len(self._open) >= min(self.bounds.connections or MAX_CONNECTIONS, self._allowed):
             candidates = self._idle
         else:
             return True
@@ -225,18 +252,18 @@ class AdminConnections(web.Server):
         self._drop(evicted)
         return evicted is not handler
 
-    def _request_complete(self, handler: AdminConnection) -> None:
+    def _request_complete(self, handler: BoundedConnection) -> None:
         if handler in self._busy:
             self._idle.pop(handler, None)
 
-    def _drop(self, handler: AdminConnection) -> None:
+    def _drop(self, handler: BoundedConnection) -> None:
         self._remove(handler)
         transport = handler.transport
         handler.force_close()
         if isinstance(transport, asyncio.Transport):
             transport.abort()
 
-    def _remove(self, handler: AdminConnection) -> None:
+    def _remove(self, handler: BoundedConnection) -> None:
         if handler in self._open:
             self._open.discard(handler)
             self._addresses[handler.address] -= 1
