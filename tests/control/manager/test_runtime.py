@@ -4,55 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from pilotfish.sidecar.control.loop import ControlLoop
-from pilotfish.sidecar.control.manager.acting import Acting
-from pilotfish.sidecar.control.manager.runtime import MonitorRuntime
 from pilotfish.sidecar.control.manager.switch import PAUSED, KillSwitch
-from tests.control.cycles import run_cycle
-from tests.control.manager.worlds import KEY, NOON, TICK, SmallWorld, monitor_item, report_of
+from tests.control.manager.lives import PODS, Life
+from tests.control.manager.worlds import NOON, TICK, SmallWorld, monitor_item, report_of
 
 pytestmark = pytest.mark.asyncio
 
-PODS = ("a", "b", "c")
 FIRST = int(NOON // TICK)
-
-
-class Process:
-    """One life of the controller for one monitor; `turn` is one second of it."""
-
-    def __init__(self, world: SmallWorld, item: dict | None = None) -> None:
-        self.small = world
-        self.runtime = MonitorRuntime(key=KEY, world=world.world(), item=item or monitor_item())
-        self.loop: ControlLoop | None = None
-
-    async def turn(self) -> None:
-        await self.runtime.turn()
-        await self.runtime.refresher.refresh(self.runtime.core)
-        if self.loop is None and self.runtime.facts is not None:
-            runtime = self.runtime
-            acting = Acting(
-                key=KEY,
-                world=runtime.world,
-                facts=lambda: runtime.facts,
-                changed=lambda entry: runtime.announcer.intent(entry, runtime.item),
-                publish=lambda status: setattr(runtime, "control", status),
-            )
-            self.loop = acting.build(runtime.facts.document)
-        if self.loop is not None:
-            await run_cycle(self.loop)
-        await self.runtime.announcer.drain()
-
-    async def hear(self, tick: int, pods: Iterable[str] = PODS, *, drifted_from: int = 1 << 60) -> None:
-        """Let a tick pass and the pods report it."""
-        self.small.now = (tick + 1) * TICK + 5
-        for pod in pods:
-            self.runtime.sync(report_of(pod, [tick], drifted_from=drifted_from))
-        await self.turn()
 
 
 def world() -> SmallWorld:
@@ -61,11 +23,9 @@ def world() -> SmallWorld:
     return found
 
 
-async def started(small: SmallWorld, item: dict | None = None) -> Process:
-    process = Process(small, item)
-    for _ in range(3):  # the state, the target and the profile, the published report
-        small.now += 3
-        await process.turn()
+async def started(small: SmallWorld, item: dict | None = None) -> Life:
+    process = Life(small, item)
+    await process.begin()
     return process
 
 
