@@ -10,7 +10,7 @@ from pathlib import Path
 from pilotfish.detectors.detection import episodes
 from pilotfish.sidecar.control.conditions import CONDITIONS
 from pilotfish.sidecar.control.reasons import Reason
-from pilotfish.sidecar.report.schema import BLIND_REASONS
+from pilotfish.sidecar.report.schema import BLIND_REASONS, FLEET_BLIND_REASONS
 from pilotfish.sidecar.settings.app import schema_text
 from pilotfish.sidecar.settings.author import policy_text
 from pilotfish.sidecar.settings.crd import crd_text
@@ -72,7 +72,7 @@ def detection() -> str:
 
 def blind_spots() -> str:
     """Return docs/blind-spots.md with a fresh table of reasons."""
-    rows = "\n".join(f"| `{name}` | {item.meaning} | {item.remedy} |" for name, item in sorted(BLIND_REASONS.items()))
+    rows = "\n".join(f"| `{name}` | {item.meaning} | {item.remedy} |" for name, item in sorted({**BLIND_REASONS, **FLEET_BLIND_REASONS}.items()))
     return between("blind-spots.md", "reasons", f"| reason | meaning | what to do |\n| --- | --- | --- |\n{rows}")
 
 
