@@ -40,14 +40,33 @@ class Nature(StrEnum):
     ONCE = "once"
 
 
+class RetrainingRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a retraining that was requested.
+
+    `kind` and `name` are those of the created object, or `webhook` and an empty name. `state` is `requested`,
+    `running`, `succeeded` or `failed`, and `at` the epoch second since when. `reason` is a value of `reasons.Reason`,
+    and `detail` a message for people. `trial_at` is when a new version or profile was first seen in force, and
+    `episode` the open episode that shows that it did not help.
+    """
+
+    kind: str
+    name: str = ""
+    state: str
+    reason: str = ""
+    detail: str = ""
+    at: float = 0.0
+    trial_at: float = 0.0
+    episode: str = ""
+
+
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An intent and its state.
 
     Times are epoch seconds. `desired` is a JSON value, the same for each attempt; it is empty for a refused intent of
     nature ONCE. `target` is a hash of the receiver's address. `next_at` is when a pending entry is due. `error` is the
-    reason of the last failed attempt. `receiver` identifies one of several receivers of a kind. Three fields have other
-    names in the file, from the time when retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired`
-    is `body`.
+    reason of the last failed attempt, and `detail` its message for people. `receiver` identifies one of several
+    receivers of a kind. `retraining` is what became of a delivered request. Three fields have other names in the file,
+    from the time when retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired` is `body`.
     """
 
     id: str
@@ -70,6 +89,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     observed: object = None
     observed_at: float = 0.0
     receiver: str = ""
+    detail: str = ""
+    retraining: RetrainingRecord | None = None
 
     @property
     def lane(self) -> str:
@@ -103,6 +124,8 @@ class ChangeEntry(msgspec.Struct, frozen=True, tag="change", kw_only=True, omit_
     attempts: int = 0
     next_at: float = 0.0
     error: str = ""
+    detail: str = ""
+    retraining: RetrainingRecord | None = None
 
 
 class SetTotals(msgspec.Struct, frozen=True, tag="totals"):
@@ -175,6 +198,8 @@ def _changed(entry: LedgerEntry, change: ChangeEntry) -> LedgerEntry:
         attempts=change.attempts,
         next_at=change.next_at,
         error=change.error,
+        detail=change.detail,
+        retraining=change.retraining,
     )
 
 

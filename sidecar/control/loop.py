@@ -106,7 +106,9 @@ class ControlLoop:
         self.step("loop.decide")
         for policy in self.policies:
             intents = policy.wanted(situation)
-            await self._commit(*superseded_changes(policy, intents, situation))
+            changes = (*superseded_changes(policy, intents, situation), *policy.followed(situation))
+            if changes:
+                await self._commit(*changes)
             for intent in intents:
                 # each decision includes the one before it: two episodes of one model must not both pass the cooldown
                 situation = replace(situation, ledger=self.outbox.ledger)

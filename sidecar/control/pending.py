@@ -19,6 +19,7 @@ from .situation import ACT, Situation
 FIRST, FACTOR, LONGEST = 1.0, 2.0, 600.0  # backoff: bound of the first wait in seconds, growth, maximum in seconds
 MAX_RETRY_AFTER = 3600.0  # seconds; the longest wait that an executor can ask for
 GIVE_UP_SECONDS = 86400.0  # seconds after the decision
+MAX_DETAIL = 500  # characters of a message
 MIN_ATTEMPTS = 10  # so that a machine that was suspended for a day still tries
 
 
@@ -87,7 +88,14 @@ def begun_change(entry: LedgerEntry, now: float, random: Random) -> ChangeEntry:
     attempts = entry.attempts + 1
     next_at = now + backoff(attempts, random)
     return ChangeEntry(
-        id=entry.id, at=now, state=PENDING, reason=entry.reason, attempts=attempts, next_at=next_at, error=entry.error
+        id=entry.id,
+        at=now,
+        state=PENDING,
+        reason=entry.reason,
+        attempts=attempts,
+        next_at=next_at,
+        error=entry.error,
+        detail=entry.detail,
     )
 
 
@@ -95,14 +103,30 @@ def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random
     """Return the change of the pending `entry` after `outcome`: delivered, pending with a later retry, or dead."""
     attempts = entry.attempts + 1
     if isinstance(outcome, Done):
-        return ChangeEntry(id=entry.id, at=now, state=DELIVERED, reason=outcome.reason, attempts=attempts)
-    reason = outcome.reason
+        return ChangeEntry(
+            id=entry.id,
+            at=now,
+            state=DELIVERED,
+            reason=outcome.reason,
+            attempts=attempts,
+            retraining=outcome.retraining,
+        )
+    reason, detail = outcome.reason, outcome.detail[:MAX_DETAIL]
     too_late = attempts >= MIN_ATTEMPTS and now - entry.decided_at >= GIVE_UP_SECONDS
     if isinstance(outcome, Failed) or too_late:
-        return ChangeEntry(id=entry.id, at=now, state=DEAD, reason=reason, attempts=attempts, error=reason)
+        return ChangeEntry(
+            id=entry.id, at=now, state=DEAD, reason=reason, attempts=attempts, error=reason, detail=detail
+        )
     wait = max(backoff(attempts, random), min(outcome.at - now, MAX_RETRY_AFTER))
     return ChangeEntry(
-        id=entry.id, at=now, state=PENDING, reason=entry.reason, attempts=attempts, next_at=now + wait, error=reason
+        id=entry.id,
+        at=now,
+        state=PENDING,
+        reason=entry.reason,
+        attempts=attempts,
+        next_at=now + wait,
+        error=reason,
+        detail=detail,
     )
 
 
