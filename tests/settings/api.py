@@ -64,7 +64,9 @@ def _says(pattern: str) -> Callable[[str], bool]:
 
 # A document that only `parse_resource` refuses has one of these problems: CEL cannot check them, or not cheaply.
 ONLY_PILOTFISH_REFUSES: dict[str, Callable[[str], bool]] = {
-    "the syntax of JSONPaths": _says(r"\$\.spec\.traffic\.decode\.(id|names|predictions|rows)\b.*(\$|\[\*\])"),
+    "the syntax of JSONPaths": _says(
+        r"\$\.spec\.traffic\.decode\.(id|names|predictions|rows|\w+Columns\.\w+)\b.*(\$|\[\*\])"
+    ),
     "parameters of stream detectors": _says(r"\$\.spec\.drift\.detectors\[\d+\]: has (the parameter|\w+:)"),
     "size limits of stored rows, in a list": _says(r"\$\.spec\.profiles\[\d+\]\.learn\.bytes: is .*give 1Mi to 4Gi"),
     "time zones": _says(r"\$\.spec\.drift\.timezone: .*which is not known"),
