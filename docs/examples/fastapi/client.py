@@ -1,4 +1,4 @@
-"""Send rows of reference.csv: `python3 client.py PORT [REQUESTS [YEARS]]`; YEARS are added to each age."""
+"""Send rows like those of reference.csv: `python3 client.py PORT [REQUESTS [YEARS]]`; YEARS are added to each age."""
 
 import csv
 import http.client
@@ -15,7 +15,10 @@ requests = int(sys.argv[2]) if len(sys.argv) > 2 else 100
 years = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
 for _ in range(requests):
-    chosen = [{**row, "age": row["age"] + years} for row in random.choices(rows, k=ROWS)]
+    chosen = [
+        {**row, "age": row["age"] + years, "income": round(row["income"] * random.uniform(0.98, 1.02))}
+        for row in random.choices(rows, k=ROWS)  # no two applicants have the same income: repeated rows are a finding
+    ]
     connection.request("POST", "/score", json.dumps({"rows": chosen}), {"Content-Type": "application/json"})
     connection.getresponse().read()
 print(f"sent {requests} requests of {ROWS} rows")

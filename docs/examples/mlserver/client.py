@@ -1,4 +1,4 @@
-"""Send rows of train.csv to MLServer: `python3 client.py PORT [REQUESTS]`."""
+"""Send rows like those of train.csv to MLServer: `python3 client.py PORT [REQUESTS]`."""
 
 import csv
 import http.client
@@ -16,7 +16,8 @@ rows = [[float(value) for value in line[:-1]] for line in lines]  # without the 
 requests = int(sys.argv[2]) if len(sys.argv) > 2 else 100
 connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
 for _ in range(requests):
-    data = [value for row in random.choices(rows, k=ROWS) for value in row]
+    # no two rows are the same: repeated rows are a finding
+    data = [value * random.uniform(0.999, 1.001) for row in random.choices(rows, k=ROWS) for value in row]
     tensor = {"name": "predict", "datatype": "FP64", "shape": [ROWS, len(data) // ROWS], "data": data}
     connection.request("POST", PATH, json.dumps({"inputs": [tensor]}), {"Content-Type": "application/json"})
     connection.getresponse().read()
