@@ -80,9 +80,13 @@ class Warn:
 
 @dataclass(frozen=True, slots=True)
 class TakeLabels:
-    """Join and count labels; the future returns a FeedbackResponse once the labels are stored durably."""
+    """Join and count labels; the future returns a FeedbackResponse once the labels are stored durably.
+
+    With `look_up`, the response is what counting them would give, and nothing changes.
+    """
 
     labels: LabelBatch
+    look_up: bool = False
 
 
 SimpleCommand = (

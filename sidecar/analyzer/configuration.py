@@ -17,11 +17,13 @@ import msgspec
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
 from ..errors import hide_path, quote_value, redact_urls
-from ..settings.document import ModelMonitor, ProfileSource, Spec
+from ..settings.document import ModelMonitor
+from ..settings.drift import drift_settings
 from ..settings.errors import SettingsError
 from ..settings.jsonpath import parse_path
 from ..settings.load import load, parse
 from ..settings.proxy import ProxySettings
+from ..settings.sources import source_for
 from ..settings.traffic import Decode
 from ..settings.validation import find_warnings
 from .decode import Columns, Hints, OwnJson, compile_template
@@ -123,7 +125,7 @@ def configuration_of(
     Raises DetectorError for settings that detection refuses.
     """
     spec = document.spec
-    source = _source(spec)
+    source = source_for(spec.profiles, spec.model.version)
     settings = AnalyzerSettings(
         model=spec.model.name,
         version=spec.model.version,
@@ -134,7 +136,7 @@ def configuration_of(
             body_limit=MAX_EXPANSION * spec.traffic.body_limit,
             own=_own_json(spec.traffic.decode),
         ),
-        drift=_drift(spec),
+        drift=drift_settings(spec.drift),
         feedback=spec.feedback,
         learn=source.learn if source is not None else None,
         keep_rows=spec.traffic.keep_rows,
@@ -164,27 +166,3 @@ def _own_json(decode: Decode | None) -> OwnJson:
 
 def _columns(paths: Mapping[str, str]) -> Columns:
     return tuple((name, parse_path(path)) for name, path in paths.items())
-
-
-def _source(spec: Spec) -> ProfileSource | None:
-    """Return the profile source for the model's version: the exact one, else one for any version, else the only one."""
-    version = spec.model.version
-    for wanted in (version, ""):
-        for source in spec.profiles:
-            if source.version == wanted:
-                return source
-    return spec.profiles[0] if len(spec.profiles) == 1 and not version else None
-
-
-def _drift(spec: Spec) -> DriftSettings:
-    drift = spec.drift
-    return DriftSettings(
-        tick_seconds=drift.tick,
-        false_alarms=drift.false_alarms.count,
-        per_seconds=drift.false_alarms.per,
-        tolerance=drift.tolerance,
-        feature_tolerance={name: item.tolerance for name, item in drift.features.items() if item.tolerance is not None},
-        ignore=tuple(sorted(name for name, item in drift.features.items() if item.ignore)),
-        loss_tolerance=drift.performance.tolerance,
-        timezone=drift.timezone,
-    )

@@ -142,11 +142,19 @@ class Pipeline:
 
     def take_labels(self, labels: LabelBatch, now_ns: int) -> FeedbackResponse:
         """Join and count labels received at `now_ns`; raise IdleError while idle."""
-        if self.idle_reason:
-            raise IdleError(f"labels are refused while the analyzer is idle: {self.idle_reason}")
+        self._refuse_idle_labels()
         event, answer = self.feedback.take(labels, now_ns / SECOND)
         self._handle_labels(event, now_ns)
         return answer
+
+    def look_up_labels(self, labels: LabelBatch, now_ns: int) -> FeedbackResponse:
+        """Return what `take_labels` would return, and change nothing; raise IdleError while idle."""
+        self._refuse_idle_labels()
+        return self.feedback.joiner.look_up(labels, now_ns / SECOND)
+
+    def _refuse_idle_labels(self) -> None:
+        if self.idle_reason:
+            raise IdleError(f"labels are refused while the analyzer is idle: {self.idle_reason}")
 
     def replay(self, segments: Sequence[JournalSegment], now_ns: int, *, count_labels: bool) -> None:
         """Replay the label journal; with `count_labels`, count the labels acknowledged after the checkpoint."""

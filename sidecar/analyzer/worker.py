@@ -209,8 +209,8 @@ class Worker:
     def _execute(self, command: Command) -> FeedbackResponse | None:
         pipeline = self._pipeline
         match command:
-            case TakeLabels(labels):
-                return pipeline.take_labels(labels, self._now_ns())
+            case TakeLabels(labels, look_up):
+                return (pipeline.look_up_labels if look_up else pipeline.take_labels)(labels, self._now_ns())
             case SetProfile(profile, learning_id):
                 pipeline.set_profile(profile, learning_id)
                 self._open()

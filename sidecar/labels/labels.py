@@ -7,7 +7,7 @@ do not change how they are computed.
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -62,7 +62,10 @@ class LabelBatch(msgspec.Struct, frozen=True):
 
 
 class FeedbackResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """The response: labels per outcome, number of scored labels (`judged`), and the first problems."""
+    """The response: labels per outcome, number of scored labels (`judged`), and the first problems.
+
+    `each` has one byte per label, in order: the index of its outcome in OUTCOMES. Clients do not get it.
+    """
 
     joined: int = 0
     direct: int = 0
@@ -73,6 +76,13 @@ class FeedbackResponse(msgspec.Struct, frozen=True, kw_only=True):
     judged: int = 0
     note: str = ""
     problems: tuple[ItemProblem, ...] = ()
+    each: bytes = b""
+
+    def shown(self) -> dict[str, Any]:
+        """Return what a client gets."""
+        found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(self, each=b""))
+        del found["each"]
+        return found
 
 
 def request_key(text: str) -> int:

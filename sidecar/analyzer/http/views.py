@@ -189,7 +189,7 @@ class Views:
             return _json({"error": "no profile is in force; put one with PUT /profile, or learn one"}, 404)
         packed = accept.accepts_gzip(_listed(request, "Accept-Encoding"))
         headers = {"ETag": f'W/"{found.hash}"' if packed else f'"{found.hash}"', "Vary": "Accept-Encoding"}
-        if {found.hash, "*"} & entity_tags(_listed(request, "If-None-Match")):
+        if {found.hash, "*"} & accept.entity_tags(_listed(request, "If-None-Match")):
             return web.Response(status=304, headers=headers)
         async with self._thread_lock:
             raw = await asyncio.to_thread(_compressed if packed else Profile.to_bytes, found)
@@ -221,7 +221,7 @@ class Views:
             async with self._bodies.read(request, labelled.MAX_BODY_BYTES) as raw:
                 in_thread = len(raw) > SMALL_BYTES
                 labels = await asyncio.to_thread(labelled.read, raw, *form) if in_thread else labelled.read(raw, *form)
-                answer = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
+                answer = (await asyncio.wrap_future(self._sources.take_labels(labels))).shown()
         except (labelled.FeedbackError, BodyTooLargeError):
             self._sources.take_labels(LabelBatch((), invalid=1))
             raise
@@ -261,11 +261,6 @@ def _requester(request: web.BaseRequest) -> tuple[str, str]:
 def _listed(request: web.BaseRequest, name: str) -> str:
     """Return a header that is a list, which may stand in several lines."""
     return ", ".join(request.headers.getall(name, ()))
-
-
-def entity_tags(header: str) -> set[str]:
-    """Return the entity tags in If-None-Match, without their quotes and the mark of a weak one."""
-    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
 
 
 def _compressed(profile: Profile) -> bytes:

@@ -127,3 +127,14 @@ BLIND_REASONS = MappingProxyType(
         ),
     }
 )
+
+# found by the controller of a cluster, in addition to `idle` and `no_profile`
+FLEET_BLIND_REASONS = MappingProxyType(
+    {
+        "fleet_silent": BlindReason(
+            "The controller does not hear from enough pods of the target, or cannot find the target, so ticks of the "
+            "fleet stay open.",
+            "Read the log of the analyzer in the silent pods, and check `spec.targetRef`.",
+        ),
+    }
+)

@@ -92,6 +92,10 @@ class Backend(Protocol):
         """Return the values of one scrape."""
         ...
 
+    def knows(self, namespace: str, monitor: str) -> bool:
+        """Return whether this controller knows this ModelMonitor; only such names become labels of metrics."""
+        ...
+
     def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
         """Return the pods of a monitor; None if this controller knows no such ModelMonitor."""
         ...

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.control import journal, outbox
+from pilotfish.sidecar.control import journal, outbox_file
 from pilotfish.sidecar.control.errors import OutboxError
+from pilotfish.sidecar.control.file_outbox import FileOutbox
 from pilotfish.sidecar.control.ledger import (
     DELIVERED,
     MAX_ENDED_ENTRIES,
@@ -28,7 +29,7 @@ from pilotfish.sidecar.control.ledger import (
     PutEntry,
     SetTotals,
 )
-from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.outbox_file import OutboxFile
 from pilotfish.sidecar.control.retrain.policy import wanted_intents
 from pilotfish.sidecar.control.status import build_status
 from tests.control.situations import NOON, OLD_OUTBOX, change, entry, episode, put, situation
@@ -44,8 +45,8 @@ OPERATIONS = st.lists(
 )
 
 
-def opened(path: Path) -> Outbox:
-    box = Outbox(path)
+def opened(path: Path) -> OutboxFile:
+    box = OutboxFile(path)
     box.open()
     return box
 
@@ -165,7 +166,7 @@ def test_a_damaged_line_is_shown_logged_and_named(tmp_path: Path, caplog: pytest
     box = opened(path)
     assert set(box.ledger.entries) == {"a", "c"}
     assert box.damaged == ("line 2 (retrain-b)", "line 3")
-    status = build_status(box, {})
+    status = build_status(FileOutbox(box), {})
     assert status.damaged == 2
     assert "line 2 (retrain-b), line 3 damaged" in (status.problem or "")
     assert [item.getMessage() for item in caplog.records] == [status.problem]
@@ -181,14 +182,14 @@ def test_a_second_process_gets_an_error_with_the_remedy(tmp_path: Path) -> None:
 
 def make_too_large(path: Path) -> None:
     with path.open("wb") as file:
-        file.truncate(outbox.MAX_OUTBOX_BYTES + 1)
+        file.truncate(outbox_file.MAX_OUTBOX_BYTES + 1)
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, make_too_large])
 def test_what_is_not_an_outbox_is_set_aside_once_and_reported(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path = tmp_path / "outbox.jsonl"
     make(path)
-    box = Outbox(path)
+    box = OutboxFile(path)
     box.open()
     assert "outbox.jsonl.refused" in box.damage
     box.commit([put("a")])
@@ -198,7 +199,7 @@ def test_what_is_not_an_outbox_is_set_aside_once_and_reported(tmp_path: Path, ma
 
 
 def test_a_failed_start_releases_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    box = Outbox(tmp_path / "outbox.jsonl")
+    box = OutboxFile(tmp_path / "outbox.jsonl")
     with monkeypatch.context() as patch:
         patch.setattr(journal, "interpret", lambda _raw: (_ for _ in ()).throw(MemoryError))
         with pytest.raises(MemoryError):
@@ -225,9 +226,9 @@ def test_an_unreadable_file_is_never_treated_as_empty(
 
 
 def test_it_is_compacted_automatically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "COMPACT_AT", 2000)
+    monkeypatch.setattr(outbox_file, "COMPACT_AT", 2000)
     path = tmp_path / "outbox.jsonl"
-    box = Outbox(path)
+    box = OutboxFile(path)
     box._compact_at = 2000
     box.open()
     box.commit([put("a")])
@@ -247,10 +248,10 @@ def test_a_full_disk_is_reported_and_written_to_when_it_has_room_again(tmp_path:
         box.commit([put("b")])
         box.commit([change("a", state=DELIVERED)])
         assert (box.unsaved, set(box.ledger.entries)) == (2, {"a", "b"})
-        assert "File too large" in (build_status(box, {}).problem or "")
+        assert "File too large" in (build_status(FileOutbox(box), {}).problem or "")
         assert path.read_bytes().endswith(b"\n")
     box.commit([])
-    assert (box.unsaved, build_status(box, {}).problem) == (0, None)
+    assert (box.unsaved, build_status(FileOutbox(box), {}).problem) == (0, None)
     box.close()
     assert opened(path).ledger == box.ledger
 
@@ -261,7 +262,7 @@ def test_the_operations_that_wait_for_a_full_disk_are_bounded(tmp_path: Path) ->
     with largest_file(0):
         for index in range(3000):
             box.commit([put("a", attempts=index), SetTotals((("retrain", "executed", "drift", index),))])
-        assert box.unsaved <= outbox.MAX_UNSAVED + 2
+        assert box.unsaved <= outbox_file.MAX_UNSAVED + 2
     box.commit([])
     box.close()
     assert opened(path).ledger == box.ledger
@@ -283,10 +284,10 @@ def test_after_any_failure_disk_and_memory_agree_in_the_end(
                 raise OSError(errno.ENOSPC, "no space")
 
         path = Path(folder) / "outbox.jsonl"
-        box = Outbox(path, step=step)
+        box = OutboxFile(path, step=step)
         box.open()
         for operations, failing, compact in history:  # noqa: B007  # read by `step`
-            box._compact_at = 0 if compact else outbox.COMPACT_AT
+            box._compact_at = 0 if compact else outbox_file.COMPACT_AT
             box.commit(operations)
         failing = ""
         box.commit([])
