@@ -66,6 +66,7 @@ soak: venv ## faults in full: 50 kills of each process, stops, clock steps, full
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
 	.ci/programs
 	.ci/environment extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
+	.ci/kubernetes > build/kubernetes || echo "WARNING: no Kubernetes control plane; its tests will be skipped" >&2
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
 	$(BIN)/python -m pytest -m real
 

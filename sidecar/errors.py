@@ -23,6 +23,12 @@ class UsageError(PilotfishError):
     """An unusable command line, address or file."""
 
 
+class RefusedError(PilotfishError):
+    """An HTTP request that is refused with `status`. The client receives the text."""
+
+    status = 400
+
+
 def quote_value(value: object, limit: int = MAX_QUOTED) -> str:
     """Return `repr(value)` for a message, truncated to `limit` characters, with URLs as `redact_urls` shows them.
 

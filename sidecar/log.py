@@ -30,7 +30,8 @@ MAX_LINE_BYTES = select.PIPE_BUF  # 4096: up to this size, a write to a pipe is 
 MAX_FRAMES = 12  # of a traceback
 MAX_CAUSES = 4
 
-_LOST = "%d log lines were lost, because standard error was not read"
+_LOST = "%d log lines were lost, because %s was not read"
+_STREAMS = {"stderr": "standard error", "stdout": "standard output"}
 _NO_MEMORY = "an exception was not caught, and memory ran out before it could be logged"
 
 
@@ -139,25 +140,25 @@ class JsonFormatter(logging.Formatter):
 
 
 class LineHandler(logging.Handler):
-    """Writes each line to standard error with one write that never waits, and counts the lines that were lost."""
+    """Writes each line to a standard stream with one write that never waits, and counts the lines that were lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: str = "stderr") -> None:
         super().__init__()
+        self._stream = stream
         self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line of `record`; a closed or full standard error is ignored."""
+        """Write the line of `record`; a closed or full stream is ignored."""
         try:
-            if self._lost and self._write(self.format(_own_record(_LOST, self._lost))):
+            if self._lost and self._write(self.format(_own_record(_LOST, self._lost, _STREAMS[self._stream]))):
                 self._lost = 0
             if self._lost or not self._write(self.format(record)):
                 self._lost += 1
         except (OSError, ValueError):
             self._lost += 1
 
-    @staticmethod
-    def _write(line: str) -> bool:
-        stream = sys.stderr
+    def _write(self, line: str) -> bool:
+        stream = getattr(sys, self._stream)
         if stream is None:
             return False
         try:
@@ -215,7 +216,7 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _own_record(text: str, *values: int) -> logging.LogRecord:
+def _own_record(text: str, *values: object) -> logging.LogRecord:
     return logging.LogRecord("pilotfish.log", logging.WARNING, __file__, 0, text, values, None)
 
 

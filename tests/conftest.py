@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.cluster import control_plane  # noqa: F401  # a fixture for every folder, started once
 from tests.support.examples import ALL
 from tests.support.processes import Children
 from tests.support.waiting import PATIENCE, patient

@@ -23,7 +23,7 @@ from .decode import DecodedExchange, Rows
 from .errors import ProfileRefusedError, UnknownEpisodeError, describe
 from .feedback.frames import LabelEvent
 from .notices import Notices
-from .profile_monitor import ProfileMonitor
+from .profile_monitor import ProfileMonitor, TickCallback
 from .settings import AnalyzerSettings
 from .ticks import TickClock
 
@@ -34,12 +34,21 @@ class ActiveProfile(Component):
     """Counts rows against the profile in force; `monitor` is None before the first profile.
 
     `resume` only stores the state of the monitor. `replace` restores it if the profile is the same, or drops it.
-    `restorable` is False once a profile other than the checkpoint's was set.
+    `restorable` is False once a profile other than the checkpoint's was set, or the checkpoint did not fit.
     """
 
     by_tick: ClassVar[bool] = True
 
-    def __init__(self, settings: AnalyzerSettings, ticks: TickClock, counters: Counters, notices: Notices) -> None:
+    def __init__(
+        self,
+        settings: AnalyzerSettings,
+        ticks: TickClock,
+        counters: Counters,
+        notices: Notices,
+        on_closed: TickCallback | None = None,
+    ) -> None:
+        """`on_closed` is called with the counts of each closed tick and their profile."""
+        self._on_closed = on_closed
         self._settings = settings
         self._ticks = ticks
         self._counters = counters
@@ -157,15 +166,16 @@ class ActiveProfile(Component):
         factory, drift = self._settings.engine_factory, self._settings.drift
         if state is not None and state.get("profile_hash") == profile.hash:
             try:
-                monitor = ProfileMonitor(profile, factory(profile, drift, state["engine"]))
+                monitor = ProfileMonitor(profile, factory(profile, drift, state["engine"]), self._on_closed)
                 monitor.resume(state)
             except Exception as error:
                 note = f"evidence starts from zero, the checkpoint does not fit: {describe(error)}"
                 self._notices.set("checkpoint", note)
+                self.restorable = False
             else:
                 return monitor
         try:
-            return ProfileMonitor(profile, factory(profile, drift, None))
+            return ProfileMonitor(profile, factory(profile, drift, None), self._on_closed)
         except Exception as error:  # a profile must not end the worker, whatever it contains
             raise ProfileRefusedError(f"the profile {profile.hash[:12]} cannot be used: {describe(error)}") from error
 

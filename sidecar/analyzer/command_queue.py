@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, overload
 
+from ..labels.labels import FeedbackResponse, LabelBatch
 from .commands import Command, SimpleCommand, TakeLabels
 from .errors import StoppingError
-from .feedback.labels import FeedbackResponse, LabelBatch
 
 LABEL_WAIT_SECONDS = 0.3  # a label may overtake its exchange, which the proxy sends asynchronously
 

@@ -8,8 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...detectors.profile.profile import Profile
+from ..labels.labels import LabelBatch
 from ..report.schema import AuditEntry, LearningStatus
-from .feedback.labels import LabelBatch
+from ..sync.messages import Acknowledgement
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeTicks:
+    """Forget the `ticks` of `epoch`, which the controller keeps durably."""
+
+    epoch: str
+    ticks: tuple[Acknowledgement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +80,16 @@ class Warn:
 
 @dataclass(frozen=True, slots=True)
 class TakeLabels:
-    """Join and count labels; the future returns a FeedbackResponse once the labels are stored durably."""
+    """Join and count labels; the future returns a FeedbackResponse once the labels are stored durably.
+
+    With `look_up`, the response is what counting them would give, and nothing changes.
+    """
 
     labels: LabelBatch
+    look_up: bool = False
 
 
-SimpleCommand = BeginLearning | CloseEpisode | EndLearning | UpdateLearning | SetProfile | ShowDecisions | Warn
+SimpleCommand = (
+    AcknowledgeTicks | BeginLearning | CloseEpisode | EndLearning | UpdateLearning | SetProfile | ShowDecisions | Warn
+)
 Command = SimpleCommand | TakeLabels

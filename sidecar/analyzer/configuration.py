@@ -6,6 +6,7 @@ passes and health and metrics still answer.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +17,17 @@ import msgspec
 from ...detectors.errors import DetectorError
 from ...detectors.settings import DriftSettings
 from ..errors import hide_path, quote_value, redact_urls
-from ..settings.document import ModelMonitor, ProfileSource, Spec
+from ..settings.document import ModelMonitor
+from ..settings.drift import drift_settings
 from ..settings.errors import SettingsError
 from ..settings.jsonpath import parse_path
-from ..settings.load import load
+from ..settings.load import load, parse
 from ..settings.proxy import ProxySettings
+from ..settings.sources import source_for
 from ..settings.traffic import Decode
 from ..settings.validation import find_warnings
 from .decode import Columns, Hints, OwnJson, compile_template
-from .engine import EngineFactory
+from .engine import EngineFactory, effect_sizes_only
 from .settings import AnalyzerSettings
 from .stream_detectors import configure_detectors
 
@@ -44,19 +47,31 @@ class Configuration:
     notes: tuple[str, ...] = ()
 
 
-def configure(path: Path | None, engine_factory: EngineFactory, *, cluster: bool = False) -> Configuration:
+def configure(
+    path: Path | None, engine_factory: EngineFactory, *, cluster: bool = False, controlled: bool = False
+) -> Configuration:
     """Return the configuration from the document at `path`; None means that there is no document.
 
-    Outside of a `cluster`, a document with settings that need one cannot be used.
+    Outside of a `cluster`, a document with settings that need one cannot be used. `controlled` means that a controller
+    sends document and profile: until then, there is no document.
     """
     plain = AnalyzerSettings(drift=DriftSettings(), engine_factory=engine_factory)
-    if path is None:
+    if path is None or (controlled and not path.exists()):
         return Configuration(document=None, settings=plain)
     try:
         document = load(path, cluster=cluster)
-        return configuration_of(document, path.parent, engine_factory, cluster=cluster)
+        return configuration_of(document, path.parent, engine_factory, cluster=cluster, controlled=controlled)
     except (SettingsError, DetectorError) as error:
         return Configuration(document=None, settings=replace(plain, problem=f"the document cannot be used: {error}"))
+
+
+def document_problem(raw: bytes, where: str) -> str:
+    """Return why a pod cannot use the document in `raw`, which `where` names; empty if it can."""
+    try:
+        configuration_of(parse(raw, where, os.environ), Path(), effect_sizes_only, cluster=True, controlled=True)
+    except (SettingsError, DetectorError) as error:
+        return str(error)
+    return ""
 
 
 def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
@@ -101,14 +116,16 @@ def redacted_document(document: ModelMonitor | None) -> Any:
 
 
 def configuration_of(
-    document: ModelMonitor, folder: Path, engine_factory: EngineFactory, *, cluster: bool
+    document: ModelMonitor, folder: Path, engine_factory: EngineFactory, *, cluster: bool, controlled: bool = False
 ) -> Configuration:
     """Return the configuration from `document`; its relative paths are resolved against `folder`.
+
+    With `controlled`, the profile comes from the controller, which also freezes a learned one for all pods.
 
     Raises DetectorError for settings that detection refuses.
     """
     spec = document.spec
-    source = _source(spec)
+    source = source_for(spec.profiles, spec.model.version)
     settings = AnalyzerSettings(
         model=spec.model.name,
         version=spec.model.version,
@@ -119,15 +136,15 @@ def configuration_of(
             body_limit=MAX_EXPANSION * spec.traffic.body_limit,
             own=_own_json(spec.traffic.decode),
         ),
-        drift=_drift(spec),
+        drift=drift_settings(spec.drift),
         feedback=spec.feedback,
         learn=source.learn if source is not None else None,
         keep_rows=spec.traffic.keep_rows,
         streams=configure_detectors(spec.drift.detectors),
         engine_factory=engine_factory,
     )
-    path = folder / source.path if source is not None and source.path else None
-    notes = tuple(find_warnings(document, cluster=cluster))
+    path = folder / source.path if source is not None and source.path and not controlled else None
+    notes = tuple(find_warnings(document, cluster=cluster and not controlled))
     return Configuration(document=document, settings=settings, profile_path=path, notes=notes)
 
 
@@ -149,27 +166,3 @@ def _own_json(decode: Decode | None) -> OwnJson:
 
 def _columns(paths: Mapping[str, str]) -> Columns:
     return tuple((name, parse_path(path)) for name, path in paths.items())
-
-
-def _source(spec: Spec) -> ProfileSource | None:
-    """Return the profile source for the model's version: the exact one, else one for any version, else the only one."""
-    version = spec.model.version
-    for wanted in (version, ""):
-        for source in spec.profiles:
-            if source.version == wanted:
-                return source
-    return spec.profiles[0] if len(spec.profiles) == 1 and not version else None
-
-
-def _drift(spec: Spec) -> DriftSettings:
-    drift = spec.drift
-    return DriftSettings(
-        tick_seconds=drift.tick,
-        false_alarms=drift.false_alarms.count,
-        per_seconds=drift.false_alarms.per,
-        tolerance=drift.tolerance,
-        feature_tolerance={name: item.tolerance for name, item in drift.features.items() if item.tolerance is not None},
-        ignore=tuple(sorted(name for name, item in drift.features.items() if item.ignore)),
-        loss_tolerance=drift.performance.tolerance,
-        timezone=drift.timezone,
-    )

@@ -6,13 +6,7 @@ A refused request changes nothing. The text of the error is sent to the client, 
 from __future__ import annotations
 
 from ...detectors.errors import DetectorError
-from ..errors import PilotfishError, error_location
-
-
-class RefusedError(PilotfishError):
-    """A request that the analyzer refuses."""
-
-    status = 400
+from ..errors import PilotfishError, RefusedError, error_location
 
 
 class ProfileRefusedError(RefusedError):

@@ -15,7 +15,9 @@ import msgspec
 
 from ...detectors.profile.profile import Profile
 from ..channel.record import Hello, Record
+from ..labels.labels import FeedbackResponse, LabelBatch
 from ..report.schema import AuditEntry
+from ..sync.messages import Acknowledgement
 from .active_profile import ActiveProfile
 from .component import Component, hooks
 from .counters import LATE_ROWS, MEASURED, UNDECODABLE
@@ -24,14 +26,14 @@ from .errors import IdleError
 from .exchange_ledger import ExchangeLedger
 from .feedback.component import JournalSegment, LabelFeedback
 from .feedback.frames import LabelEvent
-from .feedback.labels import FeedbackResponse, LabelBatch
 from .learning import LearningState
 from .notices import Notices
 from .row_collector import RowCollector
 from .row_counts import RowCounts
 from .settings import AnalyzerSettings
 from .stream_detectors import StreamDetectors
-from .ticks import MAX_OPEN, SECOND, TickClock
+from .sync.unacknowledged import UnacknowledgedTicks
+from .ticks import EMPTY_GRACE_SECONDS, MAX_OPEN, SECOND, TickClock
 from .unprofiled import UnprofiledColumns
 
 State = dict[str, Any]
@@ -46,9 +48,16 @@ class Pipeline:
     """
 
     def __init__(
-        self, settings: AnalyzerSettings, ledger: ExchangeLedger, saved: Mapping[str, Any] | None = None
+        self,
+        settings: AnalyzerSettings,
+        ledger: ExchangeLedger,
+        saved: Mapping[str, Any] | None = None,
+        sync: UnacknowledgedTicks | None = None,
     ) -> None:
-        """Start, or resume from `saved`, a return value of `state`; parts that no longer fit are dropped."""
+        """Start, or resume from `saved`, a return value of `state`; parts that no longer fit are dropped.
+
+        `sync` keeps closed ticks for the controller; None without one.
+        """
         counters = ledger.counters
         self.settings = settings
         self.ledger = ledger
@@ -56,7 +65,8 @@ class Pipeline:
         self.notices = Notices()
         self.ticks = TickClock.of(settings.drift.tick_seconds)
         self.learning = LearningState()
-        self.active = ActiveProfile(settings, self.ticks, counters, self.notices)
+        self.sync = sync
+        self.active = ActiveProfile(settings, self.ticks, counters, self.notices, sync.add if sync else None)
         self.unprofiled = UnprofiledColumns()
         self.row_collector = RowCollector(settings, self.learning)
         self.streams = StreamDetectors(
@@ -74,6 +84,9 @@ class Pipeline:
             "streams": self.streams,
             "feedback": self.feedback,
         }
+        if sync is not None:
+            sync.use(self.ticks)
+            self.components["sync"] = sync
         parts = self.components.values()
         self._on_profile = hooks(parts, "on_profile")
         self._on_exchange = hooks(parts, "on_exchange")
@@ -83,6 +96,7 @@ class Pipeline:
         self.idle_reason = settings.problem
         self.decisions: tuple[AuditEntry, ...] = ()
         self.change_count = 0
+        self._started_ns: int | None = None
         if saved is not None:
             self._resume(saved)
 
@@ -128,11 +142,19 @@ class Pipeline:
 
     def take_labels(self, labels: LabelBatch, now_ns: int) -> FeedbackResponse:
         """Join and count labels received at `now_ns`; raise IdleError while idle."""
-        if self.idle_reason:
-            raise IdleError(f"labels are refused while the analyzer is idle: {self.idle_reason}")
+        self._refuse_idle_labels()
         event, answer = self.feedback.take(labels, now_ns / SECOND)
         self._handle_labels(event, now_ns)
         return answer
+
+    def look_up_labels(self, labels: LabelBatch, now_ns: int) -> FeedbackResponse:
+        """Return what `take_labels` would return, and change nothing; raise IdleError while idle."""
+        self._refuse_idle_labels()
+        return self.feedback.joiner.look_up(labels, now_ns / SECOND)
+
+    def _refuse_idle_labels(self) -> None:
+        if self.idle_reason:
+            raise IdleError(f"labels are refused while the analyzer is idle: {self.idle_reason}")
 
     def replay(self, segments: Sequence[JournalSegment], now_ns: int, *, count_labels: bool) -> None:
         """Replay the label journal; with `count_labels`, count the labels acknowledged after the checkpoint."""
@@ -157,6 +179,15 @@ class Pipeline:
             self.ticks.close(tick)
             for hook in self._on_tick:
                 hook(tick, now_ns / SECOND)
+            self.change_count += 1
+        if self.sync is not None:
+            self._pass_empty_ticks(now_ns)
+
+    def _pass_empty_ticks(self, now_ns: int) -> None:
+        """Close the ticks without rows, so that the controller does not wait for them."""
+        self._started_ns = now_ns if self._started_ns is None else min(now_ns, self._started_ns)
+        started = now_ns - self._started_ns >= EMPTY_GRACE_SECONDS * SECOND  # the queue of the proxy has been read
+        if started and not self.idle_reason and self.ticks.pass_empty(now_ns):
             self.change_count += 1
 
     # --- commands
@@ -190,6 +221,12 @@ class Pipeline:
         """Close an open episode; raise UnknownEpisodeError when no open episode has this id."""
         self.active.close_episode(episode_id, by)
         self.change_count += 1
+
+    def acknowledge_ticks(self, epoch: str, ticks: Sequence[Acknowledgement]) -> None:
+        """Forget the ticks that the controller keeps durably."""
+        if self.sync is not None:
+            self.sync.acknowledge(epoch, ticks)
+            self.change_count += 1
 
     def show_decisions(self, decisions: tuple[AuditEntry, ...]) -> None:
         """Show `decisions`, the newest entries of the audit log, in the report."""

@@ -17,13 +17,13 @@ import msgspec
 
 from ...detectors.cells import missing_words
 from ...detectors.profile.profile import Profile
+from ..errors import RefusedError
 from ..report.schema import LearningStatus, Report
 from ..rows.learn_messages import LearnJob, LearnProgress, LearnResult
 from ..settings.document import Learn
 from ..system.files import read_file
 from .actions import AuditedActions
 from .commands import SimpleCommand, UpdateLearning
-from .errors import RefusedError
 from .profile_store import MAX_PROFILE_BYTES
 from .row_stores import LEARNING
 from .settings import AnalyzerSettings

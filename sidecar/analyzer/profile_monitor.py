@@ -6,7 +6,7 @@ counts must not depend on how rows are grouped into blocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -23,6 +23,8 @@ from ...detectors.transforms import LARGE_VALUE_KINDS
 from .column_totals import ColumnTotals, monitored_columns
 from .decode import Cells, DecodedExchange, Rows
 from .engine import TickEngine
+
+TickCallback = Callable[[Profile, int, Counts], None]
 
 BLOCK_ROWS = 64  # rows encoded together; few enough to stay in the processor's cache
 
@@ -100,7 +102,9 @@ class ProfileMonitor:
     tick that closed last; `columns` are the monitored columns of the profile.
     """
 
-    def __init__(self, profile: Profile, engine: TickEngine) -> None:
+    def __init__(self, profile: Profile, engine: TickEngine, on_closed: TickCallback | None = None) -> None:
+        """Count against `profile`; `on_closed` is called with the counts of each closed tick."""
+        self._on_closed = on_closed
         self.profile = profile
         self.engine = engine
         self._status: MonitorStatus | None = None
@@ -164,6 +168,8 @@ class ProfileMonitor:
         self._status = None
         self.mismatches = self.mismatches + counts.mismatches
         self.last_counts = counts
+        if self._on_closed is not None:
+            self._on_closed(self.profile, tick, counts)
         self._closed_totals += ColumnTotals.of(self.profile, counts)
         self._found += self.quality.close_tick(tick, counts)
         return result

@@ -26,6 +26,7 @@ from .exchange_ledger import OUTCOMES
 from .feedback import summary as feedback_summary
 from .pipeline import Pipeline
 from .profile_monitor import ProfileMonitor
+from .sync.unacknowledged import SyncSnapshot
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Snapshot:
     """The report, the windows of its timeline, the counts of the open ticks for `GET /state`.
 
     `monitored` are the columns of the profile in force, `columns` the totals of its features, and `unknown_columns` the
-    names of live columns that it does not have.
+    names of live columns that it does not have. `sync` is what the last checkpoint allows to send to the controller;
+    it is None without one.
     """
 
     report: report.Report
@@ -43,6 +45,7 @@ class Snapshot:
     columns: ColumnTotals | None = None
     unknown_columns: frozenset[str] = frozenset()
     monitored: tuple[MonitoredColumn, ...] = ()
+    sync: SyncSnapshot | None = None
 
 
 class Publisher:
@@ -54,6 +57,7 @@ class Publisher:
         self._features: tuple[report.FeatureReport, ...] = ()
         self._windows: tuple[Window, ...] = ()
         self._performance: report.Performance | None = None
+        self._sync: SyncSnapshot | None = None
 
     def publish(
         self,
@@ -72,6 +76,8 @@ class Publisher:
             self._features = _features(monitor, status)
             self._windows = monitor.engine.windows.snapshot() if monitor else ()
             self._performance = _performance(monitor, status)
+        if pipeline.sync is not None and not checkpoint.error:
+            self._sync = pipeline.sync.snapshot()
         settings, counters, learning = pipeline.settings, pipeline.counters, pipeline.learning.current
         streams = pipeline.streams.listing()
         state: report.State = "idle" if pipeline.idle_reason else "watching" if monitor else "unprofiled"
@@ -111,7 +117,7 @@ class Publisher:
             ),
         )
         if monitor is None:
-            return Snapshot(built)
+            return Snapshot(built, sync=self._sync)
         return Snapshot(
             built,
             profile,
@@ -120,6 +126,7 @@ class Publisher:
             monitor.column_totals,
             monitor.quality.unknown_columns,
             monitor.columns,
+            self._sync,
         )
 
 

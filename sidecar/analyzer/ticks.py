@@ -16,6 +16,7 @@ from .component import Component
 SECOND = 1_000_000_000
 MAX_OPEN = 2
 GRACE_SECONDS = 2.0  # at most one tick
+EMPTY_GRACE_SECONDS = 10.0  # for a tick without rows: records that were queued during a restart may still arrive
 BACK_TICKS, BACK_SECONDS = 2, 60  # if the wall clock is set back by less than their sum, ticks wait for it
 
 
@@ -65,6 +66,18 @@ class TickClock(Component):
         passed = (max(self.newest_ns, now_ns) - grace) // self.tick_ns  # ticks below this one have ended
         surplus = max(0, len(self.open) - MAX_OPEN)
         return [tick for index, tick in enumerate(self.open) if index < surplus or tick < passed]
+
+    def pass_empty(self, now_ns: int) -> bool:
+        """Close the ticks without rows that ended EMPTY_GRACE_SECONDS before `now_ns`; return whether there were any.
+
+        Later rows of these ticks are late. Only a pod that reports how far its ticks are closed needs this.
+        """
+        ended = (self._tick_time(now_ns) - int(EMPTY_GRACE_SECONDS * SECOND)) // self.tick_ns - 1
+        through = min(ended, self.open[0] - 1) if self.open else ended
+        if through <= self.closed_through:
+            return False
+        self.closed_through = through
+        return True
 
     def close(self, tick: int) -> None:
         """Record that `tick`, the oldest open one, has closed."""

@@ -18,8 +18,10 @@ from typing import Any, overload
 from ..channel.receiver import Receiver
 from ..channel.record import Frame, Record
 from ..errors import PilotfishError
+from ..labels.labels import FeedbackResponse, LabelBatch
 from .command_queue import CommandQueue
 from .commands import (
+    AcknowledgeTicks,
     BeginLearning,
     CloseEpisode,
     Command,
@@ -35,7 +37,6 @@ from .decode.allowance import FREE, Allowance
 from .decode_budget import DecodeBudget
 from .exchange_ledger import new_ledger_id
 from .feedback.journal import JournalError
-from .feedback.labels import FeedbackResponse, LabelBatch
 from .notices import Notices
 from .persistence import Persistence
 from .pipeline import Pipeline
@@ -208,11 +209,13 @@ class Worker:
     def _execute(self, command: Command) -> FeedbackResponse | None:
         pipeline = self._pipeline
         match command:
-            case TakeLabels(labels):
-                return pipeline.take_labels(labels, self._now_ns())
+            case TakeLabels(labels, look_up):
+                return (pipeline.look_up_labels if look_up else pipeline.take_labels)(labels, self._now_ns())
             case SetProfile(profile, learning_id):
                 pipeline.set_profile(profile, learning_id)
                 self._open()
+            case AcknowledgeTicks(epoch, ticks):
+                pipeline.acknowledge_ticks(epoch, ticks)
             case BeginLearning(learning):
                 pipeline.learning.begin(learning)
             case UpdateLearning(id_, progress, problem):

@@ -17,13 +17,14 @@ from ..report.schema import BlindSpot, Report
 from ..settings.document import ModelMonitor
 from ..settings.webhooks import Webhook, receiver_id, shown_receiver
 from .executor import Executor
+from .file_outbox import FileOutbox
 from .ledger import IntentLedger, lane_of
 from .loop import ControlLoop
 from .notify import policy as notify
 from .notify import slack
 from .notify.clock import BlindClock
 from .observe import build_situation
-from .outbox import Outbox
+from .outbox_file import OutboxFile
 from .policy import Policy
 from .retrain import policy as retrain
 from .situation import Situation
@@ -53,8 +54,8 @@ def notify_lanes(monitor: ModelMonitor, folder: Path) -> dict[str, Lane]:
 
 
 def retrain_lanes(monitor: ModelMonitor, folder: Path) -> dict[str, Lane]:
-    """Return the webhook of the block `retrain`; nothing without this block."""
-    if monitor.spec.retrain is None:
+    """Return the webhook of the block `retrain`; nothing without one."""
+    if monitor.spec.retrain is None or monitor.spec.retrain.webhook is None:
         return {}
     webhook = monitor.spec.retrain.webhook
     return {retrain.KIND: Lane(_sender("spec.retrain.webhook", webhook, folder, structured), shown_receiver(webhook))}
@@ -105,7 +106,7 @@ def build(
         policies=POLICIES,
         executors={name: lane.executor for name, lane in lanes.items()},
         receivers={name: lane.receiver for name, lane in lanes.items()},
-        outbox=Outbox(state / OUTBOX_FILE),
+        outbox=FileOutbox(OutboxFile(state / OUTBOX_FILE)),
         publish=publish_with_files,
         clock=time.time,
         random=Random(),

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .intent import Intent
+from .ledger import RetrainingRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The attempt succeeded."""
+    """The attempt succeeded. `retraining` is the object that it created, or had created before."""
 
     reason: str
+    retraining: RetrainingRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +26,20 @@ class RetryAt:
     """The attempt failed, and a later one may succeed.
 
     The next attempt is made at the epoch second `at` or after the loop's backoff, whichever is later. Leave `at` out to
-    use the backoff alone.
+    use the backoff alone. `detail` says in words what failed and what to do; it contains no body and no secret.
     """
 
     reason: str
     at: float = 0.0
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The attempt failed permanently: the intent is given up, and the report shows it."""
+    """The attempt failed permanently: the intent is given up, and the report shows it with the words in `detail`."""
 
     reason: str
+    detail: str = ""
 
 
 Outcome = Done | RetryAt | Failed

@@ -70,7 +70,7 @@ def level(kind: str, subject: Subject, key: str, *, desired: object, observed: F
     """
     desired_json = msgspec.json.encode(desired).decode()
     return Intent(
-        id=_digest(kind, subject.model, key, desired_json, repr(observed.at)),
+        id=_digest(kind, subject, subject.model, key, desired_json, repr(observed.at)),
         kind=kind,
         nature=Nature.LEVEL,
         subject=subject,
@@ -84,12 +84,12 @@ def level(kind: str, subject: Subject, key: str, *, desired: object, observed: F
 
 def id_of_cause(kind: str, subject: Subject, key: str) -> str:
     """Return the id for one cause. It is also the CloudEvents id and the Idempotency-Key of its request."""
-    return _digest(kind, subject.model, subject.version, subject.profile_hash, key)
+    return _digest(kind, subject, subject.model, subject.version, subject.profile_hash, key)
 
 
 def id_of_event(kind: str, subject: Subject, receiver: str, key: str, event: str) -> str:
     """Return the id of one event about the cause `key` for one receiver, whatever profile is in force."""
-    return _digest(kind, subject.monitor, receiver, key, event)
+    return _digest(kind, subject, subject.monitor, receiver, key, event)
 
 
 def intent_of(entry: LedgerEntry) -> Intent:
@@ -108,5 +108,7 @@ def intent_of(entry: LedgerEntry) -> Intent:
     )
 
 
-def _digest(kind: str, *parts: str) -> str:
-    return f"{kind}-{hashlib.sha256(chr(0).join((kind, *parts)).encode()).hexdigest()[:32]}"
+def _digest(kind: str, subject: Subject, *parts: str) -> str:
+    """Return an id of the kind. In a cluster, it depends on the monitor's UID, as names repeat across namespaces."""
+    owner = (subject.uid,) if subject.uid else ()
+    return f"{kind}-{hashlib.sha256(chr(0).join((kind, *owner, *parts)).encode()).hexdigest()[:32]}"

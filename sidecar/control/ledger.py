@@ -29,7 +29,8 @@ OUTCOMES = {
     SUPERSEDED: "superseded",
 }
 DECIDED_STATES = frozenset((PENDING, DELIVERED, DEAD))  # the guard does not decide again on entries in these states
-MAX_ENDED_ENTRIES = 1000  # of each lane; a compaction drops the oldest ones beyond it
+AGAIN = "@"  # between a cause and the time that tells its repetitions apart, in a key
+MAX_ENDED_ENTRIES = 1000  # of each lane; a compaction of the file drops the oldest ones beyond it
 
 
 class Nature(StrEnum):
@@ -39,14 +40,33 @@ class Nature(StrEnum):
     ONCE = "once"
 
 
+class RetrainingRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a retraining that was requested.
+
+    `kind` and `name` are those of the created object, or `webhook` and an empty name. `state` is `requested`,
+    `running`, `succeeded` or `failed`, and `at` the epoch second since when. `reason` is a value of `reasons.Reason`,
+    and `detail` a message for people. `trial_at` is when a new version or profile was first seen in force, and
+    `episode` the open episode that shows that it did not help.
+    """
+
+    kind: str
+    name: str = ""
+    state: str
+    reason: str = ""
+    detail: str = ""
+    at: float = 0.0
+    trial_at: float = 0.0
+    episode: str = ""
+
+
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An intent and its state.
 
     Times are epoch seconds. `desired` is a JSON value, the same for each attempt; it is empty for a refused intent of
     nature ONCE. `target` is a hash of the receiver's address. `next_at` is when a pending entry is due. `error` is the
-    reason of the last failed attempt. `receiver` identifies one of several receivers of a kind. Three fields have other
-    names in the file, from the time when retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired`
-    is `body`.
+    reason of the last failed attempt, and `detail` its message for people. `receiver` identifies one of several
+    receivers of a kind. `retraining` is what became of a delivered request. Three fields have other names in the file,
+    from the time when retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired` is `body`.
     """
 
     id: str
@@ -69,11 +89,18 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     observed: object = None
     observed_at: float = 0.0
     receiver: str = ""
+    detail: str = ""
+    retraining: RetrainingRecord | None = None
 
     @property
     def lane(self) -> str:
         """Kind and receiver; see `lane_of`."""
         return lane_of(self.kind, self.receiver)
+
+    @property
+    def cause(self) -> str:
+        """The key without the time that tells repetitions of a cause apart."""
+        return self.key.partition(AGAIN)[0]
 
 
 def lane_of(kind: str, receiver: str = "") -> str:
@@ -97,6 +124,8 @@ class ChangeEntry(msgspec.Struct, frozen=True, tag="change", kw_only=True, omit_
     attempts: int = 0
     next_at: float = 0.0
     error: str = ""
+    detail: str = ""
+    retraining: RetrainingRecord | None = None
 
 
 class SetTotals(msgspec.Struct, frozen=True, tag="totals"):
@@ -140,15 +169,15 @@ class IntentLedger:
                     entries[id_] = fresh
         return IntentLedger(entries, totals)
 
-    def snapshot_operations(self) -> list[Operation]:
-        """Return the operations that rebuild this ledger without the oldest ended entries of each lane."""
+    def snapshot_operations(self, most: int = MAX_ENDED_ENTRIES) -> list[Operation]:
+        """Return the operations that rebuild this ledger with the newest `most` ended entries of each lane."""
         counts = tuple((*key, count) for key, count in sorted(self.totals.items()))
         ended = [entry for entry in self.entries.values() if entry.state != PENDING]
         ended.sort(key=lambda entry: entry.changed_at, reverse=True)
         seen, dropped = Counter[str](), set[str]()
         for entry in ended:
             seen[entry.lane] += 1
-            if seen[entry.lane] > MAX_ENDED_ENTRIES:  # counted per lane, so that no lane displaces another
+            if seen[entry.lane] > most:  # counted per lane, so that no lane displaces another
                 dropped.add(entry.id)
         kept = (entry for entry in self.entries.values() if entry.id not in dropped)
         # applying the puts counts their outcomes a second time; the totals come last and correct this
@@ -169,6 +198,8 @@ def _changed(entry: LedgerEntry, change: ChangeEntry) -> LedgerEntry:
         attempts=change.attempts,
         next_at=change.next_at,
         error=change.error,
+        detail=change.detail,
+        retraining=change.retraining,
     )
 
 

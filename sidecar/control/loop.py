@@ -1,8 +1,8 @@
 """The control loop: observes, decides, records and starts due attempts, once a second.
 
 The loop starts attempts and never waits for one. Each lane has one executor with at most one task, which records its
-outcome in the ledger. A lock serialises the access of the loop and these tasks to the ledger. Each decision and outcome
-is committed to the outbox before the loop acts on it.
+outcome in the ledger. A lock serialises the access of the loop and these tasks to the ledger. Each decision, the start
+of each attempt and its outcome are committed to the outbox before the loop acts on them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .errors import OutboxError
 from .executor import Executor, Outcome, RetryAt
 from .guard import build_entry, check_intent
 from .intent import Intent, intent_of
-from .ledger import IntentLedger, LedgerEntry, Operation, PutEntry
+from .ledger import PENDING, IntentLedger, LedgerEntry, Operation, PutEntry
 from .outbox import Outbox, Step, ignore_step
-from .pending import due_entries, next_change, superseded_changes
+from .pending import begun_change, due_entries, next_change, superseded_changes
 from .policy import Policy
 from .reasons import Reason
 from .situation import Situation
@@ -83,20 +83,20 @@ class ControlLoop:
             self.outbox.close()
 
     async def cycle(self) -> None:
-        """Decide on the situation and start due attempts; if the outbox cannot be opened, only publish the problem."""
+        """Decide on the situation and start due attempts; if the outbox fails, only publish the problem."""
         async with self._lock:
             try:
-                await asyncio.to_thread(self.outbox.open)
+                await self.outbox.open()
+                situation = self.observe(self.outbox.ledger, self.clock())
+                if situation is not None:
+                    in_flight = frozenset(id_ for id_, _ in self._running.values())
+                    self._start(await self._decide(replace(situation, in_flight=in_flight)))
+                elif self.outbox.unsaved:
+                    await self._commit()
             except OutboxError as error:
-                self.publish(ControlStatus(problem=str(error)))
-                return
-            situation = self.observe(self.outbox.ledger, self.clock())
-            if situation is not None:
-                in_flight = frozenset(id_ for id_, _ in self._running.values())
-                self._start(await self._decide(replace(situation, in_flight=in_flight)))
-            elif self.outbox.unsaved:
-                await self._commit()
-            self.publish(build_status(self.outbox, self.receivers))
+                self._refused(error)
+            else:
+                self.publish(build_status(self.outbox, self.receivers))
 
     async def drain(self) -> None:
         """Wait until all running attempts have ended and their outcomes are recorded."""
@@ -106,7 +106,9 @@ class ControlLoop:
         self.step("loop.decide")
         for policy in self.policies:
             intents = policy.wanted(situation)
-            await self._commit(*superseded_changes(policy, intents, situation))
+            changes = (*superseded_changes(policy, intents, situation), *policy.followed(situation))
+            if changes:
+                await self._commit(*changes)
             for intent in intents:
                 # each decision includes the one before it: two episodes of one model must not both pass the cooldown
                 situation = replace(situation, ledger=self.outbox.ledger)
@@ -124,20 +126,40 @@ class ControlLoop:
                 self._running[lane] = (entry.id, asyncio.create_task(self._execute(executor, entry)))
 
     async def _execute(self, executor: Executor, entry: LedgerEntry) -> None:
-        """Make one attempt at `entry` and record the outcome; if recording fails, the attempt is repeated later."""
+        """Record that an attempt at `entry` begins, make it, and record the outcome.
+
+        The record before the attempt proves that this process may still act. It also counts an attempt whose outcome
+        is lost, for the backoff and for the cooldown. If the outcome cannot be recorded, the attempt is repeated later.
+        """
         try:
             self.step("executor.apply")
+            async with self._lock:
+                await self._commit(begun_change(entry, self.clock(), self.random))
+            self.step("executor.begun")
             outcome = await attempt(executor, intent_of(entry), self.clock())
             self.step("executor.applied")
             async with self._lock:
-                await self._commit(next_change(entry, outcome, self.clock(), self.random))
+                await self._record(entry, outcome)
                 self.step("loop.recorded")
+        except OutboxError as error:
+            self._refused(error)
         except Exception as error:
             self._fail(error)
         else:
             self.publish(build_status(self.outbox, self.receivers))
         finally:
             del self._running[entry.lane]
+
+    async def _record(self, entry: LedgerEntry, outcome: Outcome) -> None:
+        """Commit the outcome, unless the outbox was opened again meanwhile and another process had ended the entry."""
+        await self.outbox.open()
+        present = self.outbox.ledger.entries.get(entry.id)
+        if present is not None and present.state == PENDING:
+            await self._commit(next_change(entry, outcome, self.clock(), self.random))
+
+    def _refused(self, error: OutboxError) -> None:
+        """Publish why nothing was done; the next cycle opens the outbox again."""
+        self.publish(replace(build_status(self.outbox, self.receivers), problem=str(error)))
 
     def _fail(self, error: Exception) -> None:
         problem = f"the control loop failed: {error!r}"
@@ -147,7 +169,7 @@ class ControlLoop:
         self.publish(replace(build_status(self.outbox, self.receivers), problem=problem))
 
     async def _commit(self, *operations: Operation) -> None:
-        await asyncio.to_thread(self.outbox.commit, operations)
+        await self.outbox.commit(operations)
 
 
 async def attempt(executor: Executor, intent: Intent, now: float) -> Outcome:

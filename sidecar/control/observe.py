@@ -9,7 +9,8 @@ import msgspec
 
 from ..report import schema as shown
 from ..report import wording
-from ..settings.document import ModelMonitor, Retrain
+from ..settings.document import ModelMonitor
+from ..settings.retraining import Retrain
 from ..settings.webhooks import Notify, Webhook, address_hash, receiver_id
 from .ledger import IntentLedger
 from .notify.event import SUBSCRIPTIONS
@@ -55,8 +56,8 @@ def _retrain_rules(retrain: Retrain, mode: str) -> RetrainRules:
         mode=retrain.mode or mode,
         on=tuple(retrain.on),
         cooldown=retrain.cooldown,
-        target=address_hash(retrain.webhook),
-        blocked_reason=_blocked_reason(retrain.webhook),
+        target=address_hash(retrain.webhook) if retrain.webhook else "",
+        blocked_reason=_blocked_reason(retrain.webhook) if retrain.webhook else "",
     )
 
 

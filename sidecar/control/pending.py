@@ -19,6 +19,7 @@ from .situation import ACT, Situation
 FIRST, FACTOR, LONGEST = 1.0, 2.0, 600.0  # backoff: bound of the first wait in seconds, growth, maximum in seconds
 MAX_RETRY_AFTER = 3600.0  # seconds; the longest wait that an executor can ask for
 GIVE_UP_SECONDS = 86400.0  # seconds after the decision
+MAX_DETAIL = 500  # characters of a message
 MIN_ATTEMPTS = 10  # so that a machine that was suspended for a day still tries
 
 
@@ -57,9 +58,9 @@ def _level_ended(entry: LedgerEntry, newest: Intent | None, situation: Situation
 def due_entries(lane: str, situation: Situation) -> tuple[LedgerEntry, ...]:
     """Return the pending entries of `lane` that are due, longest due first; none if mode or document block the lane.
 
-    An entry waits for older ones with the same key, so that the end of a cause is not sent before its start. An entry
-    that changed in the future shows that the clock was set back, and is due. So is one whose retry is further ahead
-    than `MAX_RETRY_AFTER`, which is never planned.
+    An entry waits for older ones of the same cause, so that starts and ends of a cause are sent in their order. An
+    entry that changed in the future shows that the clock was set back, and is due. So is one whose retry is further
+    ahead than `MAX_RETRY_AFTER`, which is never planned.
     """
     rules = situation.rules.get(lane)
     if rules is None or rules.mode != ACT or rules.blocked_reason:
@@ -67,7 +68,7 @@ def due_entries(lane: str, situation: Situation) -> tuple[LedgerEntry, ...]:
     first: dict[str, LedgerEntry] = {}
     for entry in pending_entries(situation):
         if entry.lane == lane:
-            first.setdefault(entry.key, entry)
+            first.setdefault(entry.cause, entry)
     found = [
         entry
         for entry in first.values()
@@ -82,18 +83,50 @@ def pending_entries(situation: Situation) -> list[LedgerEntry]:
     return [entry for entry in situation.ledger.entries.values() if entry.state == PENDING]
 
 
+def begun_change(entry: LedgerEntry, now: float, random: Random) -> ChangeEntry:
+    """Return the change of the pending `entry` as an attempt begins; it stands if the attempt's outcome is lost."""
+    attempts = entry.attempts + 1
+    next_at = now + backoff(attempts, random)
+    return ChangeEntry(
+        id=entry.id,
+        at=now,
+        state=PENDING,
+        reason=entry.reason,
+        attempts=attempts,
+        next_at=next_at,
+        error=entry.error,
+        detail=entry.detail,
+    )
+
+
 def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random) -> ChangeEntry:
     """Return the change of the pending `entry` after `outcome`: delivered, pending with a later retry, or dead."""
     attempts = entry.attempts + 1
     if isinstance(outcome, Done):
-        return ChangeEntry(id=entry.id, at=now, state=DELIVERED, reason=outcome.reason, attempts=attempts)
-    reason = outcome.reason
+        return ChangeEntry(
+            id=entry.id,
+            at=now,
+            state=DELIVERED,
+            reason=outcome.reason,
+            attempts=attempts,
+            retraining=outcome.retraining,
+        )
+    reason, detail = outcome.reason, outcome.detail[:MAX_DETAIL]
     too_late = attempts >= MIN_ATTEMPTS and now - entry.decided_at >= GIVE_UP_SECONDS
     if isinstance(outcome, Failed) or too_late:
-        return ChangeEntry(id=entry.id, at=now, state=DEAD, reason=reason, attempts=attempts, error=reason)
+        return ChangeEntry(
+            id=entry.id, at=now, state=DEAD, reason=reason, attempts=attempts, error=reason, detail=detail
+        )
     wait = max(backoff(attempts, random), min(outcome.at - now, MAX_RETRY_AFTER))
     return ChangeEntry(
-        id=entry.id, at=now, state=PENDING, reason=entry.reason, attempts=attempts, next_at=now + wait, error=reason
+        id=entry.id,
+        at=now,
+        state=PENDING,
+        reason=entry.reason,
+        attempts=attempts,
+        next_at=now + wait,
+        error=reason,
+        detail=detail,
     )
 
 

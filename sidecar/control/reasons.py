@@ -1,6 +1,8 @@
-"""Reasons of decisions and outcomes: the values of the metric label `reason`, and of `reason` in the report.
+"""Reasons of decisions, outcomes and conditions: one table for metrics, the report, Kubernetes and docs/reasons.md.
 
-In addition to this list, `http_<status>` is a receiver's answer. Users query these values, so they must not change.
+The value of a reason is that of the metric label `reason`, and of `reason` in the report. Its `camel` is the `reason`
+of a condition or an Event of a ModelMonitor. In addition to this table, `http_<status>` is a receiver's answer. Users
+query these values, so they must not change.
 """
 
 from __future__ import annotations
@@ -9,46 +11,190 @@ from enum import StrEnum
 from typing import Self
 
 
+def camel_case(value: str) -> str:
+    """Return a reason in the form of Kubernetes: "http_503" is "Http503"."""
+    return "".join(part[:1].upper() + part[1:] for part in value.split("_"))
+
+
 class Reason(StrEnum):
-    """All reasons, alphabetically, each with its `meaning` in words."""
+    """All reasons, alphabetically, each with its `meaning` and its `remedy`, empty if nobody needs to act."""
 
     meaning: str
+    remedy: str
 
-    def __new__(cls, value: str, meaning: str) -> Self:
-        """Return the member for `value`, with its meaning as an attribute."""
+    def __new__(cls, value: str, meaning: str, remedy: str = "") -> Self:
+        """Return the member for `value`, with its texts as attributes."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
+        member.remedy = remedy
         return member
+
+    @property
+    def camel(self) -> str:
+        """The reason as Kubernetes shows it, such as QuorumMissing."""
+        return camel_case(self.value)
 
     ALARM_CLOSED = "alarm_closed", "an alarm has ended"
     ALARM_OPENED = "alarm_opened", "an alarm was raised"
+    ALERT = "alert", "an alert of Alertmanager requested it"
+    ALREADY_EXISTS = (
+        "already_exists",
+        "an object with this name exists that Pilotfish did not create",
+        "delete or rename the object that the message names",
+    )
+    API_MISSING = (
+        "api_missing",
+        "the cluster does not serve the kind of the object to create",
+        "install Argo Workflows or Tekton Pipelines, or name another receiver in spec.retrain",
+    )
+    API_SERVER_UNREACHABLE = (
+        "api_server_unreachable",
+        "the controller has no recent answer of the API server",
+        "check the API server and the network of the controller; alarms and counts are kept",
+    )
     BACKLOG = "backlog", "too many events wait for this receiver already"
-    BLIND = "blind", "nothing of the traffic can be measured"
+    BLIND = "blind", "nothing of the traffic can be measured", "read docs/blind-spots.md"
     BLIND_ENDED = "blind_ended", "what could not be measured is measured again"
+    CHECKPOINT_FAILED = (
+        "checkpoint_failed",
+        "the state of the monitor cannot be stored, so no new alarm is published",
+        "let the controller create and update ConfigMaps in its own namespace, and check its quota",
+    )
     CLOCK = "clock", "the clock of a pod is ahead of the controller's"
     CONNECT = "connect", "no connection to the receiver could be made"
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
+    CREATED = "created", "the object was created, or existed already from an earlier attempt"
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
+    DOCUMENT_INVALID = (
+        "document_invalid",
+        "the document has a problem; the last valid one stays in force",
+        "mend the setting that the message names",
+    )
     DRIFT = "drift", "a drift detector raised an alarm"
+    DRIFT_DETECTED = (
+        "drift_detected",
+        "an episode of drift or of worse performance is open",
+        "read the episode in the status and in the report; retrain, or rebaseline if the change is wanted",
+    )
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
+    IDLE = "idle", "no retraining is wanted or in progress"
+    INVALID_OBJECT = (
+        "invalid_object",
+        "the API server refuses the object as invalid",
+        "correct the template or the setting that the message names",
+    )
+    KILL_SWITCH = (
+        "kill_switch",
+        "the kill switch of the controller is set; nothing is acted on",
+        "remove the kill switch of the controller",
+    )
     LATE = "late", "the tick was closed before the counts arrived"
+    LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
     LIMIT = "limit", "there are more pods, epochs or counts than the controller keeps"
     MODE = "mode", "the mode in the document does not allow the action"
-    PARTLY_BLIND = "partly_blind", "a part of the traffic cannot be measured"
+    MONITORING = "monitoring", "the counts of enough pods arrive, and drift detection runs on their sum"
+    NO_DRIFT = "no_drift", "no episode is open"
+    NO_IMPROVEMENT = (
+        "no_improvement",
+        "the retraining succeeded and a new version runs, but the episode is still open",
+        "check the data of the retraining and whether the cause lies in the data pipeline",
+    )
+    NO_PODS = (
+        "no_pods",
+        "no pod of the target has a sidecar",
+        "check the replicas of the target and that its pods are injected",
+    )
+    NO_PROBLEM = "no_problem", "nothing prevents or limits the work of the monitor"
+    NO_PROFILE = (
+        "no_profile",
+        "the document names no profile, so that only the traffic is measured",
+        "add a profile to spec.profiles, or learn one",
+    )
+    NOT_AUTHORIZED = (
+        "not_authorized",
+        "the API server refuses the request of the controller",
+        "grant the controller the verb and resource that the message names",
+    )
+    PARAMETERS = (
+        "parameters",
+        "a parameter refers to a field that the event does not have",
+        "correct the parameter in spec.retrain that the message names",
+    )
+    PARTLY_BLIND = "partly_blind", "a part of the traffic cannot be measured", "read docs/blind-spots.md"
+    PAUSED = (
+        "paused",
+        "the annotation pilotfish.dev/paused is set; nothing is acted on",
+        "remove the annotation",
+    )
     PERFORMANCE = "performance", "labels show that the model's performance became worse"
     PERSON = "person", "a person closed the episode"
+    PODS_SILENT = (
+        "pods_silent",
+        "pods of the target have sent nothing for several ticks",
+        "read the log of their analyzer, and check that they reach the Service of the controller",
+    )
     PROFILE = "profile", "another profile is in force"
-    QUORUM = "quorum", "too few of the expected pods were heard"
+    PROFILE_IN_FORCE = "profile_in_force", "no profile is being learned"
+    PROFILE_INVALID = (
+        "profile_invalid",
+        "the profile cannot be read",
+        "build the profile again with `pilotfish profile build`",
+    )
+    PROFILE_NOT_FOUND = (
+        "profile_not_found",
+        "the ConfigMap or URL of the profile does not exist or cannot be reached",
+        "create the ConfigMap with the key profile.json or profile.json.gz, or correct spec.profiles",
+    )
+    QUORUM_MISSING = (
+        "quorum_missing",
+        "too few of the expected pods have sent their counts, so that ticks stay open",
+        "read the log of the analyzer in the pods that are missing",
+    )
     RECOVERY = "recovery", "the data returned to the reference"
     REPLACED = "replaced", "a newer intent for the same object wants another value"
+    RESOLVED = "resolved", "the alert has ended"
+    RETRAINING_FAILED = (
+        "retraining_failed",
+        "the retraining that was started has failed",
+        "read the log of the object that the episode names",
+    )
+    RETRAINING_GONE = (
+        "retraining_gone",
+        "the object of the retraining was deleted before its end was seen",
+        "check the retraining in your training system; close the episode, if there was none",
+    )
+    RETRAINING_REQUESTED = "retraining_requested", "a retraining is requested and has not ended"
+    RETRAINING_SUCCEEDED = "retraining_succeeded", "the last retraining has succeeded"
     SATISFIED = "satisfied", "the observed value equals the desired one"
-    SECRET = "secret", "the secret file cannot be used"
+    SECRET = "secret", "the secret cannot be used", "check the Secret or file that the document names, and its key"
     SECRET_REF = "secret_ref", "the document names a Kubernetes Secret, which exists only in a cluster"
     STALE = "stale", "the observation is too old to act on"
+    TARGET_NOT_FOUND = (
+        "target_not_found",
+        "the workload in spec.targetRef does not exist or has no pod selector",
+        "correct spec.targetRef",
+    )
+    TEMPLATE_NOT_FOUND = (
+        "template_not_found",
+        "the CronJob, WorkflowTemplate or Pipeline in spec.retrain does not exist",
+        "create it in the namespace of the monitor, or correct spec.retrain",
+    )
+    THROTTLED = "throttled", "the API server asks to wait"
     TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"
     UNKNOWN = "unknown", "the episode ended without a recorded cause"
     UNSUBSCRIBED = "unsubscribed", "the receiver is not configured for this event"
-    URL = "url", "the file with the receiver's URL cannot be used"
+    URL = "url", "the receiver's URL cannot be used", "check the URL or the file with it"
+    URL_REFUSED = (
+        "url_refused",
+        "the host of the URL is not allowed, or its address is internal to the cluster's machines",
+        "add the host to the controller's --allow-webhook-host, if it should be reached",
+    )
+    VERSION_UNPROFILED = (
+        "version_unprofiled",
+        "no profile matches a version that runs, so that its drift is not measured",
+        "add a profile for the version to spec.profiles",
+    )
+    WAITING = "waiting", "the controller has not yet observed enough to tell"
     WITHDRAWN = "withdrawn", "the policy no longer wants the action"

@@ -30,13 +30,16 @@ class Fact(Generic[T]):
 class Subject:
     """The monitored model: its name, its version, and the hash of the profile in force; empty without one.
 
-    `monitor` is the name of the document.
+    `monitor` is the name of the document. In a cluster, `namespace` and `uid` identify the ModelMonitor. They are empty
+    elsewhere.
     """
 
     model: str
     version: str
     profile_hash: str
     monitor: str = ""
+    namespace: str = ""
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,16 @@ class EpisodeFacts:
     detail: Mapping[str, object] = field(default_factory=dict, compare=False)
     closed_at: float = 0.0
     summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrainingFacts:
+    """The object of the retraining `id`: its state, a message, and the reason if its state does not give it."""
+
+    id: str
+    state: str
+    detail: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +131,8 @@ class Situation:
     """Everything that a decision may depend on. `now` is in epoch seconds.
 
     `in_flight` holds the ids of the entries that an executor is applying now. They are neither superseded nor due until
-    their outcome is recorded.
+    their outcome is recorded. `alerts` are alerts of Alertmanager, as causes of their own. `retrainings` is None where
+    nothing observes what becomes of a retraining.
     """
 
     now: float
@@ -129,6 +143,14 @@ class Situation:
     blind: Fact[tuple[BlindFacts, ...]] = Fact((), 0.0)
     notify: tuple[NotifyRules, ...] = ()
     in_flight: frozenset[str] = frozenset()
+    alerts: tuple[EpisodeFacts, ...] = ()
+    retrainings: tuple[RetrainingFacts, ...] | None = None
+    tick_seconds: float = 60.0
+
+    @property
+    def causes(self) -> tuple[EpisodeFacts, ...]:
+        """Everything that may request a retraining, open or closed."""
+        return (*self.episodes.value, *self.alerts)
 
     @property
     def rules(self) -> Mapping[str, Rules | None]:

@@ -13,7 +13,7 @@ SHOWN = 50  # intents in the report, the newest ones
 
 
 def build_status(outbox: Outbox, receivers: Mapping[str, str]) -> ControlStatus:
-    """Return the status of the ledger and the file in `outbox`; `receivers` are the names of the lanes' receivers."""
+    """Return the status of the ledger in `outbox`; `receivers` are the names of the lanes' receivers."""
     entries = sorted(outbox.ledger.entries.values(), key=lambda entry: (entry.decided_at, entry.id), reverse=True)
     return ControlStatus(
         intents=tuple(_intent_status(entry, receivers) for entry in entries[:SHOWN]),

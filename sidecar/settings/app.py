@@ -10,13 +10,27 @@ from .schema import json_schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare no arguments: `pilotfish schema` has none."""
+    """Declare the arguments of `pilotfish schema`."""
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--crd", action="store_true", help="print the CustomResourceDefinition for a cluster")
+    form.add_argument(
+        "--policy", action="store_true", help="print the admission policy that checks the rights of authors"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the JSON schema of the document."""
-    del args
-    show(*schema_text().splitlines())
+    """Print the JSON schema of the document, or what a cluster needs for it."""
+    if args.crd:
+        from .crd import crd_text
+
+        text = crd_text()
+    elif args.policy:
+        from .author import policy_text
+
+        text = policy_text()
+    else:
+        text = schema_text()
+    show(*text.splitlines())
     return 0
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+DAY = 86400.0
+
+Mode = Literal["observe", "recommend", "act"]
 
 
 def _unit(name: str) -> Meta:
@@ -18,6 +22,7 @@ def _form(pattern: str, words: str) -> Meta:
 
 
 Cores = Annotated[float, _unit("cores")]
+Ratio = Annotated[float, _unit("ratio"), Meta(ge=0)]
 Duration = Annotated[float, _unit("duration")]
 Size = Annotated[int, _unit("size")]
 Tolerance = Annotated[float, Meta(ge=0, le=1)]

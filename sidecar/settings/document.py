@@ -12,30 +12,22 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from .blocks import Cores, DnsName, DocumentBlock, Duration, Name, OneLine, Size, Tolerance, Word
+from .blocks import DAY, DnsName, DocumentBlock, Duration, Mode, Name, OneLine, Size, Tolerance, Word
+from .retraining import Retrain
+from .scaling import Resources, Scaling
 from .traffic import Traffic
-from .webhooks import Notify, Webhook
-
-DAY = 86400.0
-
-Mode = Literal["observe", "recommend", "act"]
+from .webhooks import Notify
 
 
-class Metadata(DocumentBlock, frozen=True, kw_only=True):
-    """The name of the monitor, and the metadata that Kubernetes stores and Pilotfish ignores."""
+class Metadata(DocumentBlock, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """The name of the monitor, and the metadata that Pilotfish uses. It ignores all other metadata of Kubernetes."""
 
     name: Annotated[DnsName, Meta(description="Name of the monitor. Events, metrics and the report show it.")]
     namespace: Annotated[str | None, Meta(description="Namespace, in a cluster.")] = None
     labels: Annotated[dict[str, str] | None, Meta(description="Labels, as in Kubernetes.")] = None
     annotations: Annotated[dict[str, str] | None, Meta(description="Annotations, as in Kubernetes.")] = None
     uid: Annotated[str | None, Meta(description="Set by Kubernetes.")] = None
-    resource_version: Annotated[str | None, Meta(description="Set by Kubernetes.")] = None
     generation: Annotated[int | None, Meta(description="Set by Kubernetes.")] = None
-    creation_timestamp: Annotated[str | None, Meta(description="Set by Kubernetes.")] = None
-    deletion_timestamp: Annotated[str | None, Meta(description="Set by Kubernetes.")] = None
-    finalizers: Annotated[list[Any] | None, Meta(description="Set by Kubernetes.")] = None
-    managed_fields: Annotated[list[Any] | None, Meta(description="Set by Kubernetes.")] = None
-    owner_references: Annotated[list[Any] | None, Meta(description="Set by Kubernetes.")] = None
 
 
 class TargetRef(DocumentBlock, frozen=True, kw_only=True):
@@ -157,8 +149,8 @@ class Drift(DocumentBlock, frozen=True, kw_only=True):
             "0.01 about 0.1, 0.05 about 0.22.",
         ),
     ] = 0.0025
-    features: Annotated[dict[str, FeatureDrift], Meta(description="Settings by feature name.")] = field(
-        default_factory=dict
+    features: Annotated[dict[str, FeatureDrift], Meta(description="Settings by feature name.", max_length=10_000)] = (
+        field(default_factory=dict)
     )
     detectors: Annotated[
         tuple[StreamDetector, ...],
@@ -182,74 +174,6 @@ class Feedback(DocumentBlock, frozen=True, kw_only=True):
     ] = 100_000
 
 
-class ConcurrencySignal(DocumentBlock, frozen=True, kw_only=True, tag_field="type", tag="concurrency"):
-    """Requests in flight for each replica."""
-
-    target: Annotated[float, Meta(description="Desired number of requests in flight for each replica.", gt=0)]
-
-
-class LatencySignal(DocumentBlock, frozen=True, kw_only=True, tag_field="type", tag="latency"):
-    """Time to the last byte of the response."""
-
-    target: Annotated[Duration, Meta(description="Target duration of the quantile.")]
-    quantile: Annotated[float, Meta(description="Quantile to compare with the target.", gt=0, lt=1)] = 0.95
-
-
-class Scaling(DocumentBlock, frozen=True, kw_only=True):
-    """Scaling of the replicas by signals, in a cluster only."""
-
-    max_replicas: Annotated[int, Meta(description="Maximum number of replicas.", ge=1)]
-    min_replicas: Annotated[int, Meta(description="Minimum number of replicas.", ge=0)] = 1
-    signals: Annotated[
-        tuple[ConcurrencySignal | LatencySignal, ...],
-        Meta(description="Each signal proposes a number of replicas. The largest applies."),
-    ] = ()
-    behavior: Annotated[dict[str, Any], Meta(description="`scaleUp` and `scaleDown` as in autoscaling/v2.")] = field(
-        default_factory=dict
-    )
-    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
-
-
-class CpuRange(DocumentBlock, frozen=True, kw_only=True):
-    """Bounds of the CPU request."""
-
-    min: Annotated[Cores, Meta(description="Minimum number of cores.")]
-    max: Annotated[Cores, Meta(description="Maximum number of cores.")]
-
-
-class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
-    """Bounds of the memory request."""
-
-    min: Annotated[Size, Meta(description="Minimum size.")]
-    max: Annotated[Size, Meta(description="Maximum size.")]
-
-
-class Resources(DocumentBlock, frozen=True, kw_only=True):
-    """Resizing of the CPU and memory of one container in place, in a cluster only."""
-
-    container: Annotated[Name, Meta(description="Name of the container.")]
-    method: Annotated[Literal["inPlace"], Meta(description="How the container is resized.")] = "inPlace"
-    cpu: Annotated[CpuRange | None, Meta(description="Bounds of the CPU request.")] = None
-    memory: Annotated[MemoryRange | None, Meta(description="Bounds of the memory request.")] = None
-    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
-
-
-class Retrain(DocumentBlock, frozen=True, kw_only=True):
-    """When and where a retraining is requested: at most once for each episode."""
-
-    webhook: Annotated[Webhook, Meta(description="Receiver of the request.")]
-    on: Annotated[
-        tuple[Literal["drift", "performance"], ...],
-        Meta(
-            description="Alarms that request a retraining: `drift` (inputs, predictions and their relations), "
-            "`performance` (the loss of labelled rows).",
-            min_length=1,
-        ),
-    ] = ("drift",)
-    cooldown: Annotated[Duration, Meta(description="Minimum time between two requests.")] = DAY
-    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
-
-
 class Spec(DocumentBlock, frozen=True, kw_only=True):
     """All settings of the monitor."""
 
@@ -265,7 +189,9 @@ class Spec(DocumentBlock, frozen=True, kw_only=True):
     traffic: Annotated[Traffic, Meta(description="Observation of the traffic.")] = Traffic()
     profiles: Annotated[
         tuple[ProfileSource, ...],
-        Meta(description="One profile for each version. Without a profile, only the traffic is measured."),
+        Meta(
+            description="One profile for each version. Without a profile, only the traffic is measured.", max_length=100
+        ),
     ] = ()
     drift: Annotated[Drift, Meta(description="Drift detection.")] = Drift()
     feedback: Annotated[Feedback, Meta(description="Labels sent to `POST /v1/feedback`.")] = Feedback()

@@ -5,6 +5,7 @@ A document is accepted or refused as a whole. SettingsError lists all problems a
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from .document import ModelMonitor
 from .environment import apply_environment
 from .errors import DocumentProblem, SettingsError
 from .parsing import DocumentReader, TooManyProblemsError
-from .validation import find_problems
+from .validation import find_problems, resource_problems
 from .yamltree import MAX_DOCUMENT_BYTES, read_tree
 
 
@@ -34,6 +35,19 @@ def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None, *, c
             reader.note(problem.path, problem.what, problem.remedy)
     if monitor is None or reader.problems:
         raise SettingsError(where, reader.problems)
+    return monitor
+
+
+def parse_resource(resource: Mapping[str, object], where: str) -> ModelMonitor:
+    """Return the ModelMonitor `resource` of a cluster, JSON as the API server returns it; raise SettingsError.
+
+    In addition to the problems of `parse`, a setting that names a file is one.
+    """
+    shown = {key: value for key, value in resource.items() if key != "status"}
+    monitor = parse(json.dumps(shown).encode(), where)
+    problems = tuple(resource_problems(monitor.spec))
+    if problems:
+        raise SettingsError(where, problems)
     return monitor
 
 

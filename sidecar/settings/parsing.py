@@ -112,7 +112,7 @@ class DocumentReader:
             return self.note(path, f"is {_quoted(value, path)}", f"give an object with {_keys(kind)}")
         fields = _fields_of(kind)
         tag = kind.__struct_config__.tag_field
-        for key in sorted(value.keys() - fields.keys() - {tag}):
+        for key in sorted(value.keys() - fields.keys() - {tag}) if kind.__struct_config__.forbid_unknown_fields else ():
             self._unknown(key, tuple(fields), path)
         found = {}
         for key, item in fields.items():

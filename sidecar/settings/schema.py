@@ -31,10 +31,10 @@ def _show_units(struct: type[msgspec.Struct], properties: dict[str, Any]) -> Non
         unit = unit_of(annotations_of(struct)[item.name])
         if unit is not None:
             schema.update(UNITS[unit].schema)
-            if not item.required:
+            if not item.required and item.default is not None:
                 schema["default"] = UNITS[unit].show(item.default)
         if item.default is None or isinstance(item.default, msgspec.Struct):
-            del schema["default"]
+            schema.pop("default", None)
 
 
 def _structs(root: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:

@@ -66,7 +66,8 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
     """Which traffic is observed, and how much of it."""
 
     ports: Annotated[
-        tuple[str | int, ...], Meta(description="Names or numbers of the container ports to observe, in a cluster.")
+        tuple[str | int, ...],
+        Meta(description="Names or numbers of the container ports to observe, in a cluster.", max_length=20),
     ] = ()
     protocol: Annotated[
         Literal["auto", "json", "mlflow", "oip", "v1"],

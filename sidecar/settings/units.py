@@ -107,6 +107,12 @@ UNITS: Mapping[str, Unit] = MappingProxyType(
             'a duration with its unit, such as "250ms", "60s", "1h30m" or "30d"',
             {"type": ["string", "integer"], "pattern": _DURATION_PATTERN, "minimum": 0, "maximum": 0},
         ),
+        "ratio": Unit(
+            read_quantity,
+            show_quantity,
+            'a number of at least 0, such as "0.1", "50m" or 0.1',
+            {"type": ["string", "number"], "pattern": _QUANTITY_PATTERN, "minimum": 0},
+        ),
         "size": Unit(
             read_size,
             show_size,

@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import fields
+
 from ..errors import hide_path, quote_value
 from .decoding import decode_problems, template_problems
-from .document import Drift, Feedback, ModelMonitor, Resources, Scaling, Spec
+from .document import Drift, Feedback, ModelMonitor, Spec
 from .errors import DocumentProblem
+from .retraining import RETRAIN_TARGETS, Retrain
+from .scaling import Resources, Scaling
 from .streams import detector_problem, parse_stream
 from .traffic import Traffic
 from .units import show_duration, show_size
@@ -43,6 +47,8 @@ def find_problems(monitor: ModelMonitor, *, cluster: bool = True) -> Iterator[Do
         yield from _scaling(spec.scaling)
     if spec.resources:
         yield from _resources(spec.resources)
+    if spec.retrain:
+        yield from _retrain(spec.retrain)
     for name in ("scaling", "resources") if cluster else ():
         if getattr(spec, name) and not spec.target_ref:
             yield DocumentProblem(f"$.spec.{name}", "needs a workload", "give spec.targetRef, or leave the block out")
@@ -53,10 +59,36 @@ def find_problems(monitor: ModelMonitor, *, cluster: bool = True) -> Iterator[Do
 
 def webhooks(spec: Spec) -> Iterator[tuple[str, Webhook]]:
     """Yield each webhook of the document with its path, such as `spec.notify[0].webhook`."""
-    if spec.retrain:
+    if spec.retrain and spec.retrain.webhook:
         yield "spec.retrain.webhook", spec.retrain.webhook
     for index, item in enumerate(spec.notify):
         yield f"spec.notify[{index}].webhook", item.webhook
+
+
+def retrain_targets(retrain: Retrain) -> dict[str, object]:
+    """Return what `retrain` names to request a retraining, by key of the document; a valid document has one."""
+    found = {item.encode_name: getattr(retrain, item.name) for item in fields(Retrain) if item.name in RETRAIN_TARGETS}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def resource_problems(spec: Spec) -> Iterator[DocumentProblem]:
+    """Yield a problem for a missing target, and for each setting that names a file.
+
+    The file would be one of the controller, which the author of a resource must not reach.
+    """
+    if spec.target_ref is None:
+        yield DocumentProblem("$.spec.targetRef", "is missing", "name the workload, such as a Deployment")
+    for index, source in enumerate(spec.profiles):
+        if source.path is not None:
+            remedy = "give configMap, url or learn instead"
+            yield DocumentProblem(f"$.spec.profiles[{index}].path", "works in a local file only", remedy)
+    for path, webhook in webhooks(spec):
+        for name, value, remedy in (
+            ("urlFile", webhook.url_file, "give url instead"),
+            ("secretFile", webhook.secret_file, "give secretRef instead"),
+        ):
+            if value is not None:
+                yield DocumentProblem(f"$.{path}.{name}", "works in a local file only", remedy)
 
 
 def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
@@ -89,6 +121,13 @@ def _cluster_only(spec: Spec) -> Iterator[DocumentProblem]:
         ("resources", spec.resources, "remove it; nothing is resized here"),
         ("traffic.ports", spec.traffic.ports, "remove it; --listen and --upstream name the ports"),
     ]
+    if spec.retrain:
+        found.append(("retrain.alerts", spec.retrain.alerts, "remove it; nothing receives alerts here"))
+        found += [
+            (f"retrain.{name}", value, "give webhook instead")
+            for name, value in retrain_targets(spec.retrain).items()
+            if name != "webhook"
+        ]
     for path, webhook in webhooks(spec):
         found.append((f"{path.removeprefix('spec.')}.secretRef", webhook.secret_ref, "give secretFile instead"))
     for index, source in enumerate(spec.profiles):
@@ -206,8 +245,19 @@ def _scaling(scaling: Scaling) -> Iterator[DocumentProblem]:
         yield DocumentProblem(f"{path}.minReplicas", what, "give a smaller minReplicas or a larger maxReplicas")
     if not scaling.signals:
         yield DocumentProblem(f"{path}.signals", "is empty", "give a signal such as {type: concurrency, target: 8}")
-    for key in scaling.behavior.keys() - {"scaleUp", "scaleDown"}:
-        yield DocumentProblem(f"{path}.behavior.{key}", "is not a known key", "known here: scaleUp, scaleDown")
+
+
+def _retrain(retrain: Retrain) -> Iterator[DocumentProblem]:
+    if ("alert" in retrain.on) != bool(retrain.alerts):
+        what, remedy = "is empty, and on has alert", "name alerts, or remove alert from on"
+        if retrain.alerts:
+            what, remedy = "has names, and on lacks alert", "add alert to on, or remove the names"
+        yield DocumentProblem("$.spec.retrain.alerts", what, remedy)
+    found = retrain_targets(retrain)
+    if len(found) != 1:
+        names = ", ".join(found) or "no receiver"
+        remedy = "give exactly one of webhook, job, argoWorkflow and tektonPipelineRun"
+        yield DocumentProblem("$.spec.retrain", f"has {names}", remedy)
 
 
 def _resources(resources: Resources) -> Iterator[DocumentProblem]:
@@ -241,6 +291,9 @@ def _webhook(webhook: Webhook, path: str) -> Iterator[DocumentProblem]:
         yield from _url(webhook.url, f"{path}.url", ("http", "https"))
     if webhook.secret_ref and webhook.secret_file:
         yield DocumentProblem(path, "has secretRef and secretFile", "keep one of them")
+    if webhook.content_mode == "binary" and getattr(webhook, "format", "generic") != "generic":
+        what = f"is binary, and format is {getattr(webhook, 'format', '')}"
+        yield DocumentProblem(f"{path}.contentMode", what, "remove it; a CloudEvent has the format generic")
     if not 0 < webhook.timeout <= LONGEST_TIMEOUT:
         what = f"is {show_duration(webhook.timeout)}"
         yield DocumentProblem(

@@ -43,6 +43,12 @@ class Webhook(DocumentBlock, frozen=True, kw_only=True):
         Meta(description="File with the secret that signs the event, relative to the folder of the document."),
     ] = None
     timeout: Annotated[Duration, Meta(description="Timeout of one delivery.")] = 10.0
+    content_mode: Annotated[
+        Literal["structured", "binary"],
+        Meta(
+            description="Form of the CloudEvent: `structured`, all in the body, or `binary`, its attributes in headers."
+        ),
+    ] = "structured"
 
 
 class NotifyWebhook(Webhook, frozen=True, kw_only=True):

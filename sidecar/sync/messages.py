@@ -17,6 +17,7 @@ VERSION = 1
 CONTENT_TYPE = "application/msgpack"
 SYNC_PATH = "/v1/sync"
 SIGNALS_PATH = "/v1/signals"
+LABELS_PATH = "/v1/labels"
 PROFILE_PATH = "/v1/profiles/"  # followed by the hash of the profile
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 MAX_SIGNALS_BYTES = 1024
@@ -41,7 +42,10 @@ class Pod(Struct, frozen=True, kw_only=True):
 
 
 class TickReport(Struct, frozen=True, kw_only=True):
-    """The cumulative counts of one closed tick, in the form of `counts.encode_counts`."""
+    """The cumulative counts of one tick of one epoch, in the form of `counts.encode_counts`.
+
+    `sequence` is the number of rows in them, so that counts with a higher one include those with a lower one.
+    """
 
     tick: int
     sequence: int
@@ -54,7 +58,12 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     `monitor` is the name of the ModelMonitor, in the namespace of the pod. `profile_hash` is that of the profile in
     force, empty without one; `ticks` are counts of that profile. All ticks up to `complete_through` are closed in this
     pod; -1 means none. `generation` is that of the document in force, 0 without one. `learned` is the hash of a profile
-    that this pod has learned and offers by `PUT PROFILE_PATH + hash`. `leaving` is True in the last request of a pod.
+    that this pod has learned and offers by `PUT PROFILE_PATH + hash`. `leaving` is True in the last request of a pod;
+    its `ticks` may then contain open ticks, later than `complete_through`, which count as far as they go. `problem` is
+    why the pod does not follow the last response, or empty.
+
+    After a change of profile, a pod reports the ticks that it counted against the earlier one in requests of their own.
+    Such a request has the epoch and the `profile_hash` of these ticks.
     """
 
     version: int = VERSION
@@ -71,6 +80,7 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     generation: int = 0
     learned: Name = ""
     leaving: bool = False
+    problem: Text = ""
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True):
@@ -112,7 +122,54 @@ class Signals(Struct, frozen=True, kw_only=True):
     latency_p99: float = 0.0
 
 
-def encode(message: SyncRequest | SyncResponse | Signals) -> bytes:
+class LabelDelivery(Struct, frozen=True, kw_only=True):
+    """Labels for one pod to look up, or to join and count.
+
+    `labels` is the MessagePack of `labels.LabelBatch`, with keys instead of request ids. With `look_up`, the pod
+    returns the outcomes that the labels would have, and changes nothing. A pod that receives a delivery twice counts
+    its labels once, since its journal recognises them.
+    """
+
+    id: Name
+    labels: bytes
+    look_up: bool = False
+
+
+class LabelResult(Struct, frozen=True, kw_only=True):
+    """What a pod made of a delivery.
+
+    `outcomes` has one byte per label, in order: the index in `labels.OUTCOMES`; it is empty if the pod could not count
+    them (`problem` says why). `judged` is the number of labels that were scored. `note` is that of a feedback response.
+    """
+
+    id: Name
+    outcomes: bytes = b""
+    judged: int = 0
+    note: Text = ""
+    problem: Text = ""
+
+
+class SignalsResponse(Struct, frozen=True, kw_only=True):
+    """The response to Signals and to LabelResults: the labels that wait for this pod.
+
+    The pod counts them, and sends the results to LABELS_PATH as soon as they are durable. The response to the results
+    has the next deliveries.
+    """
+
+    version: int = VERSION
+    labels: tuple[LabelDelivery, ...] = ()
+
+
+class LabelResults(Struct, frozen=True, kw_only=True):
+    """The results of deliveries, sent to LABELS_PATH."""
+
+    version: int = VERSION
+    pod: Pod
+    monitor: Name
+    results: tuple[LabelResult, ...] = ()
+
+
+def encode(message: SyncRequest | SyncResponse | Signals | SignalsResponse | LabelResults) -> bytes:
     """Return `message` as MessagePack."""
     return msgspec.msgpack.encode(message)
 

@@ -1,4 +1,4 @@
-"""Choose the form of a response by the headers Accept and Accept-Encoding (RFC 9110, 12.4 and 12.5).
+"""Choose the form of a response by the headers Accept, Accept-Encoding and If-None-Match (RFC 9110, 12 and 13).
 
 A range with the quality 0 refuses its forms, and a higher quality wins. For one form, the most specific range counts.
 """
@@ -99,6 +99,11 @@ def accepts_gzip(header: str) -> bool:
     gzip, identity = (_decisive(found, kind) for kind in ("gzip", "identity"))
     named = identity is not None and identity.kind == "identity"
     return gzip is not None and gzip.quality > 0 and not (named and identity and identity.quality > gzip.quality)
+
+
+def entity_tags(header: str) -> set[str]:
+    """Return the entity tags in If-None-Match, without their quotes and the mark of a weak one."""
+    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
 
 
 def _decisive(found: Sequence[Range], kind: str) -> Range | None:

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
+from ..report.control_status import ControlStatus
 from . import names
 from .scrape import ScrapeInput
 
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:
     """Yield the families of the control loop; none without a loop."""
-    status = reading.control
-    if status is None:
-        return
+    if reading.control is not None:
+        yield from families(reading.control)
+
+
+def families(status: ControlStatus) -> Iterator[Family]:
+    """Yield the families of one control loop."""
     intents, entries, unsaved = names.INTENTS.counter(), names.OUTBOX.gauge(), names.OUTBOX_UNSAVED.gauge()
     for kind, outcome, reason, amount in status.totals:
         intents.add_metric((kind, outcome, reason), amount)

@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from ..system import accept as negotiation
-from . import blindness, control, detection, labels, traffic
+from . import blindness, control, detection, labels, sync, traffic
 from . import process as own
 from .scrape import ScrapeInput
 
@@ -24,6 +24,7 @@ COLLECTORS = (
     detection.collect,
     labels.collect,
     own.collect,
+    sync.collect,
     traffic.collect,
 )
 
@@ -49,11 +50,14 @@ class ScrapeCollector(Collector):
 
 
 class Exposition:
-    """The body of `GET /metrics`: OpenMetrics or the plain text format, according to the Accept header."""
+    """The body of `GET /metrics`: OpenMetrics or the plain text format, according to the Accept header.
 
-    def __init__(self, read: Callable[[], ScrapeInput]) -> None:
+    `source` is a collector, or a function that returns the input of one scrape of a sidecar.
+    """
+
+    def __init__(self, source: Collector | Callable[[], ScrapeInput]) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(ScrapeCollector(read))
+        self._registry.register(ScrapeCollector(source) if callable(source) else source)
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """Return the body and its content type for the Accept header `accept`; text without a preference."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from ..report.schema import FeedbackStatus, Performance
+from ..report.schema import FeedbackStatus, Performance, Report
 from . import names
 from .scrape import ScrapeInput
 
@@ -14,8 +14,13 @@ from .scrape import ScrapeInput
 def collect(reading: ScrapeInput) -> Iterator[Family]:
     """Yield the families of feedback and performance."""
     yield from _feedback(reading.report.feedback)
-    if reading.report.performance is not None:
-        yield _loss(reading.report.model, reading.report.performance)
+    yield from performance(reading.report)
+
+
+def performance(report: Report) -> Iterator[Family]:
+    """Yield the loss of the model, if the report has one."""
+    if report.performance is not None:
+        yield _loss(report.model, report.performance)
 
 
 def _feedback(feedback: FeedbackStatus) -> Iterator[Family]:

@@ -20,6 +20,11 @@ PAGE = resource.getpagesize()
 
 def collect(reading: ScrapeInput) -> Iterator[Family]:
     """Yield the families of this process."""
+    return own_process(ready=reading.ready, memory_limit=reading.memory_limit)
+
+
+def own_process(*, ready: bool, memory_limit: int = 0) -> Iterator[Family]:
+    """Yield the families of this process; 0 means no memory limit."""
     info = names.INFO.gauge()
     info.add_metric((_version(),), 1)
     yield info
@@ -31,13 +36,13 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
         names.MAX_FDS: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         names.MEMORY_DATA: data,
         names.OPEN_FDS: len(os.listdir("/proc/self/fd")),
-        names.READY: float(reading.ready),
+        names.READY: float(ready),
         names.RESIDENT: resident,
         names.START: _started(),
         names.VIRTUAL: total,
     }
-    if reading.memory_limit:
-        values[names.MEMORY_LIMIT] = reading.memory_limit
+    if memory_limit:
+        values[names.MEMORY_LIMIT] = memory_limit
     for metric, value in values.items():
         family = metric.gauge()
         family.add_metric((), value)

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from pilotfish.sidecar.analyzer.decode import DecodedExchange, Hints, decode
-from pilotfish.sidecar.analyzer.feedback.request import FeedbackError, read
 from pilotfish.sidecar.analyzer.http.access import Access
-from pilotfish.sidecar.analyzer.http.views import entity_tags
 from pilotfish.sidecar.control.webhook.delivery import parse_retry_after
 from pilotfish.sidecar.control.webhook.signature import verify
-from pilotfish.sidecar.system.accept import accepts_gzip
+from pilotfish.sidecar.labels.request import FeedbackError, read
+from pilotfish.sidecar.system.accept import accepts_gzip, entity_tags
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from pilotfish.sidecar.wire.headers import Headers, encode_headers

@@ -19,9 +19,10 @@ import pytest
 
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.analyzer.app import App, build
-from pilotfish.sidecar.analyzer.http import connections, views
+from pilotfish.sidecar.analyzer.http import views
 from pilotfish.sidecar.analyzer.options import Options
 from pilotfish.sidecar.errors import UsageError
+from pilotfish.sidecar.serving import connections
 from tests.analyzer.made import monitor, profile
 from tests.analyzer.proxied import FakeProxy
 from tests.support.ports import free_port

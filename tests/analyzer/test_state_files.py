@@ -25,7 +25,7 @@ from pilotfish.sidecar.analyzer.state_files import (
 )
 from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.control.app import OUTBOX_FILE
-from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.outbox_file import OutboxFile
 from pilotfish.sidecar.errors import UsageError
 from tests.analyzer.made import T0
 from tests.analyzer.test_damaged_state import FILES, count_and_save, opened, whole
@@ -82,7 +82,7 @@ def start(folder: Path, *, proxy: bool = False) -> list[str]:
     """Start proxy side, analyzer and outbox in `folder`, count and save, and return all that was said."""
     if proxy:
         CounterPage.open(folder / "shared" / "page", now_ns=T0).close()
-    outbox = Outbox(folder / "state" / OUTBOX_FILE)
+    outbox = OutboxFile(folder / "state" / OUTBOX_FILE)
     outbox.open()
     outbox.close()
     with opened(folder) as app:

@@ -16,9 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+from pilotfish.sidecar.control.file_outbox import FileOutbox
 from pilotfish.sidecar.control.ledger import PENDING, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
-from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.outbox_file import OutboxFile
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import Situation
 from pilotfish.sidecar.control.webhook.sender import WebhookSender, WebhookTarget
@@ -43,7 +44,7 @@ class Killer:
 async def trial(state: str, url: str, secret: str, step: str, nth: int, episodes: list[str], start: float) -> None:
     killer = Killer(step, nth)
     opened = tuple(episode(id_, at=NOON + index) for index, id_ in enumerate(episodes))
-    outbox = Outbox(Path(state) / "outbox.jsonl", step=killer)
+    outbox = FileOutbox(OutboxFile(Path(state) / "outbox.jsonl", step=killer))
     clock = iter(range(int(start), 1 << 62, 700))  # 700 s per call, longer than any backoff
 
     def observe(ledger: IntentLedger, now: float) -> Situation:

@@ -9,10 +9,12 @@ from pathlib import Path
 from random import Random
 
 from pilotfish.sidecar.control.executor import Done, Executor, Outcome
+from pilotfish.sidecar.control.file_outbox import FileOutbox
 from pilotfish.sidecar.control.intent import Intent, level
 from pilotfish.sidecar.control.ledger import IntentLedger, LedgerEntry, Operation
 from pilotfish.sidecar.control.loop import ControlLoop
-from pilotfish.sidecar.control.outbox import Outbox, Step, ignore_step
+from pilotfish.sidecar.control.outbox import Step, ignore_step
+from pilotfish.sidecar.control.outbox_file import OutboxFile
 from pilotfish.sidecar.control.policy import Policy
 from pilotfish.sidecar.control.retrain import policy as retrain
 from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, Rules, Situation
@@ -103,7 +105,7 @@ class Cluster:
             observe=self.observe,
             policies=(retrain.POLICY, POLICY),
             executors={KIND: self, **self.others},
-            outbox=Outbox(self.folder / "outbox.jsonl", step=self.step),
+            outbox=FileOutbox(OutboxFile(self.folder / "outbox.jsonl", step=self.step)),
             publish=self.shown.append,
             clock=lambda: self.now,
             random=Random(1),

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from pilotfish.sidecar.control import app
-from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.webhook.sender import WebhookSender
 from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.settings.load import parse
@@ -20,9 +19,6 @@ from tests.control.test_observe import DOCUMENT, REPORT
 
 def ignore(_status: ControlStatus) -> None:
     """Publish nothing."""
-
-
-DOCS = Path(__file__).parents[2] / "docs" / "retraining.md"
 
 
 def test_each_kind_has_a_policy_and_lanes_in_alphabetical_order() -> None:
@@ -62,24 +58,3 @@ def test_the_loop_reads_the_report_keeps_its_outbox_in_the_state_folder_and_publ
     assert {arrival.id for arrival in receiver.arrivals} == {shown[-1].intents[0].id}
     assert re.fullmatch(r"pilotfish/\S+", receiver.arrivals[0].headers["User-Agent"])
     assert (tmp_path / "state" / app.OUTBOX_FILE).exists()
-
-
-def test_reasons_are_one_alphabetical_table_with_a_meaning_each() -> None:
-    values = [reason.value for reason in Reason]
-    assert values == sorted(values)
-    assert all(re.fullmatch(r"[a-z_]+", value) for value in values)
-    assert all(reason.meaning for reason in Reason)
-
-
-# no kind of this nature is documented yet
-LEVELS_ONLY = {Reason.REPLACED, Reason.SATISFIED, Reason.STALE, Reason.WITHDRAWN}
-
-
-def test_each_reason_of_retrainings_and_notifications_is_documented() -> None:
-    text = DOCS.read_text()
-    missing = [
-        reason.value
-        for reason in Reason
-        if reason not in LEVELS_ONLY and f"| `{reason}` | {reason.meaning} |" not in text
-    ]
-    assert missing == []

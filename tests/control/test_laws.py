@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from dataclasses import replace
 from itertools import pairwise
@@ -14,15 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pilotfish.sidecar.control.executor import Outcome
+from pilotfish.sidecar.control.file_outbox import FileOutbox
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import OUTCOMES, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
-from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.outbox_file import OutboxFile
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import EpisodeFacts, RetrainRules, Situation, Subject
 from pilotfish.sidecar.control.webhook.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.report.control_status import ControlStatus
-from tests.control.cycles import Crash, run_cycle
+from tests.control.cycles import Crash, Life
 from tests.control.situations import HOUR, NOON, episode, situation
 from tests.support.examples import examples
 
@@ -47,15 +47,17 @@ class ControlMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "folder"):
-            self.loop.outbox.close()
+            self.life.end(self.loop)
             self.folder.cleanup()
 
     def start(self) -> None:
+        self.life = Life()
+        self.file = OutboxFile(Path(self.folder.name) / "outbox.jsonl", step=self.step)
         self.loop = ControlLoop(
             observe=self.observe,
             policies=(POLICY,),
             executors={KIND: self},
-            outbox=Outbox(Path(self.folder.name) / "outbox.jsonl", step=self.step),
+            outbox=FileOutbox(self.file),
             publish=self.publish,
             clock=lambda: self.now,
             random=self.random,
@@ -91,9 +93,9 @@ class ControlMachine(RuleBasedStateMachine):
     def cycle(self, seconds: float) -> None:
         self.now += seconds
         try:
-            asyncio.run(run_cycle(self.loop))
+            self.life.cycle(self.loop)
         except Crash:
-            self.loop.outbox.close()
+            self.life.end(self.loop)
             self.start()
 
     @rule(answer=st.sampled_from((200, 200, 500, 404)))
@@ -127,7 +129,7 @@ class ControlMachine(RuleBasedStateMachine):
 
     @rule()
     def snapshot_operations(self) -> None:
-        self.loop.outbox._compact_at = 0
+        self.file._compact_at = 0
 
     @rule()
     def all_requests_are_delivered(self) -> None:

@@ -12,10 +12,11 @@ import pytest
 
 from pilotfish.sidecar.control import loop
 from pilotfish.sidecar.control.executor import Done, Outcome
+from pilotfish.sidecar.control.file_outbox import FileOutbox
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
-from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.outbox_file import OutboxFile
 from pilotfish.sidecar.control.pending import GIVE_UP_SECONDS
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
@@ -43,7 +44,7 @@ class World:
             observe=self.observe,
             policies=(POLICY,),
             executors={KIND: self},
-            outbox=Outbox(self.folder / "outbox.jsonl"),
+            outbox=FileOutbox(OutboxFile(self.folder / "outbox.jsonl")),
             publish=self.shown.append,
             clock=lambda: self.now,
             random=Random(1),
@@ -163,7 +164,7 @@ def test_an_outbox_of_an_earlier_version_is_continued(world: World) -> None:
 
 
 def test_nothing_is_decided_while_another_process_has_locked_the_outbox(world: World) -> None:
-    holder = Outbox(world.folder / "outbox.jsonl")
+    holder = OutboxFile(world.folder / "outbox.jsonl")
     holder.open()
     world.situation = situation(episode())
     world.answers = [DeliveryResult(200)]
@@ -225,4 +226,4 @@ def test_it_ends_at_once_and_releases_the_outbox(world: World) -> None:
         await asyncio.wait_for(running, patient(5))
 
     asyncio.run(stopped())
-    Outbox(world.folder / "outbox.jsonl").open()
+    OutboxFile(world.folder / "outbox.jsonl").open()

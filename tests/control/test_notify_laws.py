@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from dataclasses import replace
 from itertools import pairwise
@@ -14,17 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pilotfish.sidecar.control.executor import Outcome
+from pilotfish.sidecar.control.file_outbox import FileOutbox
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import IntentLedger, lane_of
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.notify.clock import BlindClock
 from pilotfish.sidecar.control.notify.policy import KIND, POLICY
-from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.outbox_file import OutboxFile
 from pilotfish.sidecar.control.situation import EpisodeFacts, Situation
 from pilotfish.sidecar.control.webhook.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.report.schema import BlindSpot
-from tests.control.cycles import Crash, run_cycle
+from tests.control.cycles import Crash, Life
 from tests.control.situations import HOUR, NOON, episode, notified, receiver
 from tests.support.examples import examples
 
@@ -53,16 +53,18 @@ class NotifyMachine(RuleBasedStateMachine):
             try:
                 self.everything_is_delivered()
             finally:
-                self.loop.outbox.close()
+                self.life.end(self.loop)
                 self.folder.cleanup()
 
     def start(self) -> None:
         self.clock = BlindClock(self.now, lambda: self.now)
+        self.life = Life()
+        self.file = OutboxFile(Path(self.folder.name) / "outbox.jsonl", step=self.step)
         self.loop = ControlLoop(
             observe=self.observe,
             policies=(POLICY,),
             executors={lane_of(KIND, name): self for name in RECEIVERS},
-            outbox=Outbox(Path(self.folder.name) / "outbox.jsonl", step=self.step),
+            outbox=FileOutbox(self.file),
             publish=self.publish,
             clock=lambda: self.now,
             random=self.random,
@@ -94,9 +96,9 @@ class NotifyMachine(RuleBasedStateMachine):
     def cycle(self, seconds: float) -> None:
         self.now += seconds
         try:
-            asyncio.run(run_cycle(self.loop))
+            self.life.cycle(self.loop)
         except Crash:
-            self.loop.outbox.close()
+            self.life.end(self.loop)
             self.start()
 
     @rule(name=st.sampled_from(RECEIVERS), answer=st.sampled_from((200, 200, 500)))
@@ -127,7 +129,7 @@ class NotifyMachine(RuleBasedStateMachine):
 
     @rule()
     def snapshot_operations(self) -> None:
-        self.loop.outbox._compact_at = 0
+        self.file._compact_at = 0
 
     @rule()
     def everything_is_delivered(self) -> None:
@@ -154,8 +156,5 @@ class NotifyMachine(RuleBasedStateMachine):
         assert active <= {intent.key.partition("@")[0] for intent in sent}
 
 
-# The same examples in each run: a cycle has its own event loop, and random orders may meet a lock of an ended one.
-NotifyMachine.TestCase.settings = settings(
-    max_examples=examples(40), stateful_step_count=30, deadline=None, derandomize=True
-)
+NotifyMachine.TestCase.settings = settings(max_examples=examples(40), stateful_step_count=30, deadline=None)
 TestNotify = NotifyMachine.TestCase

@@ -14,10 +14,11 @@ import pytest
 
 from pilotfish.sidecar.analyzer.app import App
 from pilotfish.sidecar.control.executor import Done, Outcome
+from pilotfish.sidecar.control.file_outbox import FileOutbox
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import PENDING, IntentLedger
 from pilotfish.sidecar.control.loop import ControlLoop
-from pilotfish.sidecar.control.outbox import Outbox
+from pilotfish.sidecar.control.outbox_file import OutboxFile
 from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import Situation
 from pilotfish.sidecar.errors import PilotfishError, UsageError
@@ -62,7 +63,7 @@ def test_a_receiver_without_an_answer_does_not_delay_the_end(
             observe=observe,
             policies=(POLICY,),
             executors={KIND: Silent()},
-            outbox=Outbox(path),
+            outbox=FileOutbox(OutboxFile(path)),
             publish=lambda _status: None,
             clock=lambda: NOON,
             random=Random(1),
@@ -72,7 +73,7 @@ def test_a_receiver_without_an_answer_does_not_delay_the_end(
     begun = time.monotonic()
     assert asyncio.run(run()) == status
     assert time.monotonic() - begun < patient(5)
-    again = Outbox(path)
+    again = OutboxFile(path)
     again.open()
     assert [entry.state for entry in again.ledger.entries.values()] == [PENDING]
     again.close()

@@ -9,9 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.settings.document import ConcurrencySignal, LatencySignal, ModelMonitor
+from pilotfish.sidecar.settings.document import ModelMonitor
 from pilotfish.sidecar.settings.errors import DocumentProblem, SettingsError
-from pilotfish.sidecar.settings.load import load, parse
+from pilotfish.sidecar.settings.load import load, parse, parse_resource
+from pilotfish.sidecar.settings.scaling import ConcurrencySignal, LatencySignal
 from pilotfish.sidecar.settings.validation import find_warnings, ticks_per_false_alarm
 
 HEAD = "apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: delays}\n"
@@ -176,7 +177,35 @@ def test_yaml_and_json_give_the_same_document() -> None:
         ("{profiles: [{path: a}, {path: b}]}", "$.spec.profiles[1]", "second profile for version ''", "profiles[0]"),
         ("{profiles: [{url: 'http://x.example/a'}]}", "$.spec.profiles[0].url", "is 'http:", "https://"),
         ("{scaling: {maxReplicas: 3, signals: []}}", "$.spec.scaling.signals", "is empty", "concurrency"),
-        ("{retrain: {}}", "$.spec.retrain.webhook", "is missing", "an object with url"),
+        ("{retrain: {}}", "$.spec.retrain", "has no receiver", "exactly one of webhook, job"),
+        (
+            "{retrain: {job: {cronJob: a}, webhook: {url: 'https://a.example'}}}",
+            "$.spec.retrain",
+            "has webhook, job",
+            "exactly one of",
+        ),
+        ("{retrain: {on: [alert], job: {cronJob: a}}}", "$.spec.retrain.alerts", "is empty", "name alerts"),
+        ("{retrain: {alerts: [Slow], job: {cronJob: a}}}", "$.spec.retrain.alerts", "lacks alert", "add alert"),
+        (
+            "{notify: [{webhook: {url: 'https://a.example', format: slack, contentMode: binary}}]}",
+            "$.spec.notify[0].webhook.contentMode",
+            "is binary, and format is slack",
+            "remove it",
+        ),
+        ("{retrain: {job: {}}}", "$.spec.retrain.job.cronJob", "is missing", "text"),
+        ("{scaling: {maxReplicas: 3, minReplicas: 0}}", "$.spec.scaling.minReplicas", "is 0", "at least 1"),
+        (
+            "{scaling: {maxReplicas: 3, signals: [{type: concurrency, target: 8}], behavior: {scaleDwn: {}}}}",
+            "$.spec.scaling.behavior.scaleDwn",
+            "is not a known key",
+            "did you mean scaleDown?",
+        ),
+        (
+            "{scaling: {maxReplicas: 3, behavior: {scaleUp: {policies: [{type: Pods, value: 4}]}}}}",
+            "$.spec.scaling.behavior.scaleUp.policies[0].periodSeconds",
+            "is missing",
+            "a whole number",
+        ),
         ("{retrain: {webhook: {url: trainer}}}", "$.spec.retrain.webhook.url", "is 'trainer'", "https://"),
         (
             "{retrain: {webhook: {url: 'https://a:b@c.example'}}}",
@@ -316,6 +345,10 @@ CLUSTER_ONLY = {
     "profiles[0].configMap": "profiles: [{configMap: m-profile}]",
     "profiles[0].url": "profiles: [{url: 'https://profiles.example/m.json'}]",
     "profiles[1].configMap": "profiles: [{version: '1', path: p.json}, {version: '2', configMap: m}]",
+    "retrain.alerts": "retrain: {on: [alert], alerts: [Slow], webhook: {url: 'https://t.example/'}}",
+    "retrain.job": "retrain: {job: {cronJob: train}}",
+    "retrain.argoWorkflow": "retrain: {argoWorkflow: {workflowTemplate: train}}",
+    "retrain.tektonPipelineRun": "retrain: {tektonPipelineRun: {pipeline: train}}",
     "retrain.webhook.secretRef": "retrain: {webhook: {url: 'https://t.example/', secretRef: {name: s}}}",
 }
 
@@ -335,6 +368,37 @@ def test_all_settings_that_need_a_cluster_are_listed_and_a_cluster_takes_them() 
         parse(WHOLE.encode(), "x", {}, cluster=False)
     assert len(caught.value.problems) == 6
     assert parse(WHOLE.encode(), "x", {}).spec.scaling is not None
+
+
+def test_metadata_that_only_kubernetes_reads_is_ignored() -> None:
+    head = HEAD.replace(
+        "{name: delays}", "{name: delays, generateName: delays-, selfLink: /a, managedFields: [1], a: 1}"
+    )
+    assert parse(head.encode(), "monitor.yaml", {}, cluster=False).metadata.name == "delays"
+
+
+@pytest.mark.parametrize(
+    ("block", "path"),
+    [
+        ("profiles: [{path: p.json}]", "profiles[0].path"),
+        ("retrain: {webhook: {urlFile: /etc/passwd}}", "retrain.webhook.urlFile"),
+        ("notify: [{webhook: {url: 'https://a.example', secretFile: /etc/passwd}}]", "notify[0].webhook.secretFile"),
+    ],
+)
+def test_a_resource_names_no_file(block: str, path: str) -> None:
+    head = "targetRef: {apiVersion: apps/v1, kind: Deployment, name: m}"
+    resource = yaml.safe_load(f"{HEAD}spec: {{{head}, {block}}}")
+    with pytest.raises(SettingsError) as caught:
+        parse_resource(resource, "default/delays")
+    assert [problem.path for problem in caught.value.problems] == [f"$.spec.{path}"]
+
+
+def test_a_resource_needs_a_target_and_its_status_is_not_read() -> None:
+    resource = {**yaml.safe_load(f"{HEAD}spec: {{mode: act}}"), "status": ["nothing that is read"]}
+    with pytest.raises(SettingsError, match=r"\$\.spec\.targetRef: is missing"):
+        parse_resource(resource, "default/delays")
+    resource["spec"]["targetRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "m"}
+    assert parse_resource(resource, "default/delays").spec.mode == "act"
 
 
 def test_a_webhook_without_a_secret_or_without_tls_gives_a_warning() -> None:

@@ -1,7 +1,7 @@
 """Labels that arrive after the predictions: find the prediction of each label, count it once, and score it.
 
     DecodedExchange    --> joiner.keep --> store.py, segment.py   predictions by request id, bounded, with an expiry
-    POST /v1/feedback  --> request.py, cloudevents.py, items.py --> LabelBatch, or FeedbackError
+    POST /v1/feedback  --> ../../labels/ --> LabelBatch, or FeedbackError
     LabelBatch         --> joiner.join --> LabelEvent (outcomes, dedup keys, rows to score), FeedbackResponse
     store, LabelEvent  --> frames.py --> journal.py   appended and synced before the response, replayed at the start
     counters, store, profile --> summary.py           the blocks `feedback` and `performance` of the report

@@ -14,6 +14,7 @@ import msgspec
 
 from ....detectors.profile.profile import Profile
 from ...errors import number
+from ...labels.labels import FeedbackResponse, LabelBatch
 from ...settings.document import Feedback
 from ..component import Component
 from ..counters import IDENTIFIED, LABELS, LABELS_UNUSED, REUSED_IDS, Counters
@@ -21,7 +22,6 @@ from ..decode import DecodedExchange
 from . import lags
 from .frames import LabelEvent, SegmentHeader
 from .joiner import LabelJoiner
-from .labels import FeedbackResponse, LabelBatch
 from .store import PredictionStore
 from .unused import UNUSED_REASONS, count_unused
 

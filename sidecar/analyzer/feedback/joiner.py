@@ -18,15 +18,14 @@ from collections.abc import Iterable
 
 from ....detectors.profile.profile import Profile
 from ...errors import number
-from ..decode import DecodedExchange
-from .frames import LabelEvent, SegmentHeader, StoredExchange
-from .labels import (
+from ...labels.labels import (
     DIRECT,
     DUPLICATE,
     INVALID,
     JOINED,
     LATE,
     MAX_LISTED_PROBLEMS,
+    OUTCOMES,
     UNKNOWN,
     FeedbackResponse,
     ItemProblem,
@@ -34,6 +33,8 @@ from .labels import (
     LabelBatch,
     request_key,
 )
+from ..decode import DecodedExchange
+from .frames import LabelEvent, SegmentHeader, StoredExchange
 from .segment import dedup_key
 from .store import Lookup, PredictionStore
 
@@ -43,6 +44,8 @@ UNKNOWN_TEXT = (
     "no exchange with this id is known: it was not measured, has a different id, or is too old; see docs/feedback.md"
 )
 LATE_TEXT = "the exchange with this id is not kept any more; increase spec.feedback.keep or maxRows"
+
+_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 
 Columns = dict[str, list[object]]
 
@@ -99,6 +102,11 @@ class LabelJoiner:
         self.store.count(event)
         return event, batch.response(event)
 
+    def look_up(self, labels: LabelBatch, now: float) -> FeedbackResponse:
+        """Return the response that `join` would give now, and change nothing."""
+        batch = JoinBatch(self, labels, now)
+        return batch.response(batch.event())
+
     @property
     def profile(self) -> Profile | None:
         """The profile that scores labels; None if labels are only counted."""
@@ -125,6 +133,7 @@ class JoinBatch:
     def __init__(self, joiner: LabelJoiner, labels: LabelBatch, now: float) -> None:
         self._joiner = joiner
         self._now = now
+        self._each = bytearray()
         self._outcomes: Counter[str] = Counter({INVALID: labels.invalid} if labels.invalid else {})
         self._problems = list(labels.problems)
         self._dedup_keys: dict[int, int] = {}
@@ -155,6 +164,7 @@ class JoinBatch:
             judged=event.rows,
             note=self._joiner.reason,
             problems=tuple(self._problems[:MAX_LISTED_PROBLEMS]),
+            each=bytes(self._each),
         )
 
     def _decide(self, labels: Iterable[Label]) -> None:
@@ -168,6 +178,7 @@ class JoinBatch:
         for label, lookup, row_key, known in zip(listed, found, dedup_keys, duplicates, strict=True):
             outcome, problem = self._outcome(label, lookup, known or row_key in self._dedup_keys)
             self._outcomes[outcome] += 1
+            self._each.append(_CODES[outcome])
             if problem and len(self._problems) < MAX_LISTED_PROBLEMS:
                 self._problems.append(ItemProblem(label.item, problem))
             if outcome in (DIRECT, JOINED):

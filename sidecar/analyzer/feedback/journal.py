@@ -12,11 +12,10 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from ...errors import quote_value
+from ...errors import RefusedError, quote_value
 from ...system.files import is_unusable, set_aside
 from ...system.framing import BinaryFrames, Damage, FramedRecord
 from ...system.logfile import LogFile
-from ..errors import RefusedError
 
 MAX_PENDING_BYTES = 16 * 2**20  # bytes to hold in memory while the disk refuses writes
 MAX_FILE_BYTES = 256 * 2**20

@@ -16,11 +16,11 @@ from ....detectors.performance.realized import RealizedLoss, loss_moments, reali
 from ....detectors.profile.performance import PerformanceSpec
 from ....detectors.profile.profile import Profile
 from ....detectors.summaries.windows import Windows, WindowSum
+from ...labels.labels import OUTCOMES
 from ...report import schema as report
 from ..counters import IDENTIFIED, LABELS, LABELS_UNUSED, MEASURED, REUSED_IDS, Counters
 from . import lags
 from .joiner import LabelJoiner
-from .labels import OUTCOMES
 
 FAMILY = "performance"
 RECENT_TICKS = 60

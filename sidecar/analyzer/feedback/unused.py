@@ -14,8 +14,8 @@ import numpy as np
 from ....detectors.batch import as_column, is_missing
 from ....detectors.profile.profile import Profile
 from ....detectors.transforms.loss import LossTransform
+from ...labels.labels import DIRECT, JOINED
 from .frames import LabelEvent
-from .labels import DIRECT, JOINED
 
 UNUSED_REASONS: Mapping[str, str] = MappingProxyType(
     {

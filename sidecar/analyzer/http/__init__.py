@@ -1,8 +1,6 @@
 """The admin address of the analyzer: metrics, health, report, timeline, labels and commands over HTTP.
 
-    request --> server.py        the time limit of a request; headers.py has the headers of all responses
-                connections.py   at most MAX_CONNECTIONS; time limits between requests
-                gate.py          passes on one request at a time; refuses what is not HTTP or too large
+    request --> ../../serving/   bounds connections, heads, bodies and times
             --> views.py         access.py checks Host, token and origin; then one view per path:
                                      reads    Snapshot --> report.py, timeline, pages --> response
                                      changes  bodies.py --> ../actions.py --> ../command_queue.py --> worker

@@ -9,41 +9,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from io import BytesIO
 
 from aiohttp import web
 
+from ...errors import RefusedError
 from ...report.problems import REASONS
-from ...settings.units import show_size
+from ...serving.bodies import BodyTooLargeError, CodingError, receive_body, too_large
 from ..decode.content import decompress
 from ..decode.types import SkipExchangeError
-from ..errors import RefusedError
 
 SMALL_BYTES = 32 * 1024  # of a body that needs no turn
 WAIT_SECONDS = 5.0  # for the turn
 READ_SECONDS = 15.0  # for a whole body; a slow sender must not hold the turn
 
 
-class BodyTooLargeError(RefusedError):
-    """The body is larger than its path allows."""
-
-    status = 413
-
-
 class BusyError(RefusedError):
     """Another large body has the turn."""
 
     status = 503
-
-
-class CodingError(RefusedError):
-    """The body is not what its Content-Encoding says, or the coding is unknown."""
-
-
-class SlowBodyError(RefusedError):
-    """The body did not arrive in time."""
-
-    status = 408
 
 
 class BodyReader:
@@ -59,7 +42,7 @@ class BodyReader:
         Raises BodyTooLargeError, BusyError, CodingError and SlowBodyError, and web.RequestPayloadError for bad chunks.
         """
         if (request.content_length or 0) > limit:
-            raise BodyTooLargeError(_too_large(limit))
+            raise BodyTooLargeError(too_large(limit))
         if is_small(request):
             yield await _read(request, limit)
             return
@@ -82,25 +65,9 @@ def is_small(request: web.BaseRequest) -> bool:
 
 
 async def _read(request: web.BaseRequest, limit: int) -> bytes:
-    raw = await _receive(request, limit)
+    raw = await receive_body(request, limit, READ_SECONDS)
     coding = request.headers.get("Content-Encoding", "")
     return await asyncio.to_thread(_decode, raw, coding, limit) if coding else raw
-
-
-async def _receive(request: web.BaseRequest, limit: int) -> bytes:
-    """Return the whole body as it was sent."""
-    body = BytesIO()  # its value is not copied
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            while chunk := await request.content.readany():
-                body.write(chunk)
-                if body.tell() > limit:
-                    raise BodyTooLargeError(_too_large(limit))
-    except TimeoutError:
-        raise SlowBodyError(f"the body took more than {READ_SECONDS:g} s; send it faster, or a smaller one") from None
-    except RuntimeError as error:  # aiohttp raises it if the client has left
-        raise ConnectionResetError("the client left before its body was complete") from error
-    return body.getvalue()
 
 
 def _decode(raw: bytes, coding: str, limit: int) -> bytes:
@@ -108,11 +75,7 @@ def _decode(raw: bytes, coding: str, limit: int) -> bytes:
         return decompress(raw, coding, limit)
     except SkipExchangeError as error:
         if error.reason == "body_too_large":
-            raise BodyTooLargeError(_too_large(limit)) from None
+            raise BodyTooLargeError(too_large(limit)) from None
         if error.reason == "compression_ratio":
             raise BodyTooLargeError(f"{REASONS[error.reason]}; send it without a Content-Encoding") from None
         raise CodingError("cannot decode the body with its Content-Encoding; send it without, or as gzip") from None
-
-
-def _too_large(limit: int) -> str:
-    return f"the body is larger than {show_size(limit)}; send less in one request"

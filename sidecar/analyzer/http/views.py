@@ -18,27 +18,33 @@ import msgspec
 from aiohttp import HttpVersion11, web
 
 from ....detectors.profile.profile import Profile
+from ...errors import RefusedError
+from ...labels import request as labelled
+from ...labels.labels import FeedbackResponse, LabelBatch
 from ...report.pages import page
 from ...report.timeline.build import time_line
 from ...report.timeline.schema import Timeline
 from ...rows.blocks import RowBlock
 from ...rows.jsonlines import as_lines
+from ...serving.bodies import BodyTooLargeError
+from ...serving.gate import MAX_BODY_BYTES
+from ...serving.headers import RETRY_SECONDS
 from ...system import accept
 from ...telemetry.exposition import Exposition
 from ...telemetry.scrape import ScrapeInput
 from ..actions import MAX_BY_LENGTH, MAX_REASON_LENGTH, AuditedActions, query_text
-from ..errors import RefusedError
-from ..feedback import request as labelled
-from ..feedback.labels import FeedbackResponse, LabelBatch
 from ..snapshot import Snapshot
 from ..visibility.readiness import Readiness
 from .access import Access
-from .bodies import SMALL_BYTES, BodyReader, BodyTooLargeError
-from .gate import MAX_BODY_BYTES
-from .headers import RETRY_SECONDS
+from .bodies import SMALL_BYTES, BodyReader
 from .report import build_response
 
 HTML, JSON = "text/html", "application/json"
+CONTROLLED = {"episodes": ("POST",), "profile": ("PUT",), "rebaseline": ("DELETE", "POST")}  # by first part of the path
+OWNED = (
+    "the controller owns profile and episodes of this pod; change the ModelMonitor, such as its spec.profiles, or ask "
+    "the controller"
+)
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
@@ -55,6 +61,7 @@ class ViewDependencies:
     rows         returns the stored recent rows, oldest first; None when the document stores none
     alive        returns whether the worker runs
     access       decides which requests pass
+    controlled   whether a controller owns profile and episodes
     """
 
     read: Callable[[], ScrapeInput]
@@ -66,6 +73,7 @@ class ViewDependencies:
     rows: Callable[[], Iterator[RowBlock] | None]
     alive: Callable[[], bool]
     access: Access
+    controlled: bool = False
 
 
 View = Callable[[web.BaseRequest], Awaitable[web.Response]]
@@ -107,6 +115,8 @@ class Views:
             return _json({"error": "unknown path", "addresses": sorted(self._table)}, 404)
         if ("GET" if request.method == "HEAD" else request.method) not in method.split(", "):
             return _json({"error": f"this path accepts {method} only"}, 405, {"Allow": method})
+        if self._sources.controlled and request.method in CONTROLLED.get(_first_part(path), ()):
+            return _json({"error": f"{request.method} {path} is refused: {OWNED}"}, 409)
         try:
             return await view(request)
         except RefusedError as error:
@@ -135,6 +145,8 @@ class Views:
             "blind": found.spots,
             "warnings": report.warnings,  # without the texts of `blind`
         }
+        if (sync := self._sources.read().sync) is not None:
+            detail["sync"] = sync
         return _json(detail, 200 if found.ready else 503)
 
     async def metrics(self, request: web.BaseRequest) -> web.Response:
@@ -177,7 +189,7 @@ class Views:
             return _json({"error": "no profile is in force; put one with PUT /profile, or learn one"}, 404)
         packed = accept.accepts_gzip(_listed(request, "Accept-Encoding"))
         headers = {"ETag": f'W/"{found.hash}"' if packed else f'"{found.hash}"', "Vary": "Accept-Encoding"}
-        if {found.hash, "*"} & entity_tags(_listed(request, "If-None-Match")):
+        if {found.hash, "*"} & accept.entity_tags(_listed(request, "If-None-Match")):
             return web.Response(status=304, headers=headers)
         async with self._thread_lock:
             raw = await asyncio.to_thread(_compressed if packed else Profile.to_bytes, found)
@@ -209,7 +221,7 @@ class Views:
             async with self._bodies.read(request, labelled.MAX_BODY_BYTES) as raw:
                 in_thread = len(raw) > SMALL_BYTES
                 labels = await asyncio.to_thread(labelled.read, raw, *form) if in_thread else labelled.read(raw, *form)
-                answer = msgspec.to_builtins(await asyncio.wrap_future(self._sources.take_labels(labels)))
+                answer = (await asyncio.wrap_future(self._sources.take_labels(labels))).shown()
         except (labelled.FeedbackError, BodyTooLargeError):
             self._sources.take_labels(LabelBatch((), invalid=1))
             raise
@@ -236,6 +248,10 @@ class Views:
         return self._table.get(path, ("", None))
 
 
+def _first_part(path: str) -> str:
+    return path.split("/")[1]
+
+
 def _requester(request: web.BaseRequest) -> tuple[str, str]:
     """Return requester and reason from the query: ?by=ann&reason=..."""
     query = request.query
@@ -245,11 +261,6 @@ def _requester(request: web.BaseRequest) -> tuple[str, str]:
 def _listed(request: web.BaseRequest, name: str) -> str:
     """Return a header that is a list, which may stand in several lines."""
     return ", ".join(request.headers.getall(name, ()))
-
-
-def entity_tags(header: str) -> set[str]:
-    """Return the entity tags in If-None-Match, without their quotes and the mark of a weak one."""
-    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
 
 
 def _compressed(profile: Profile) -> bytes:

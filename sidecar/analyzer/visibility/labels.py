@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import number, quote_value
-from ..feedback.labels import DUPLICATE, INVALID, LATE, UNKNOWN
+from ...labels.labels import DUPLICATE, INVALID, LATE, UNKNOWN
 from ..feedback.unused import UNUSED_REASONS
 from .blindness import Blindness, explained, reasons
 from .history import Totals

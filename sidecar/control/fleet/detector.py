@@ -240,7 +240,7 @@ class FleetDetector:
             profile_hash=self.profile.hash,
             expected=self._expected,
             heard=self._heard,
-            holding=None if self._holding is None else Reason.QUORUM,
+            holding=None if self._holding is None else Reason.QUORUM_MISSING,
             holding_tick=self._holding,
             closed_through=self._closed_through,
             open_ticks=len(self._fold.ticks),

@@ -26,4 +26,4 @@ SUBSCRIPTIONS: Mapping[str, frozenset[str]] = {  # by the event in the document
 def render(id_: str, why: str, subject: Subject, at: float, text: str, facts: Mapping[str, object]) -> str:
     """Return the event `id_` of the reason `why` at the epoch second `at`, as JSON text."""
     data = {"text": text, "model": subject.model, "version": subject.version, **facts}
-    return envelope(id_, TYPES[why], subject.model, subject.version, at, data).decode()
+    return envelope(id_, TYPES[why], subject, at, data).decode()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..intent import Intent, id_of_event
-from ..ledger import DELIVERED, PENDING, REFUSED, SUPERSEDED, IntentLedger, LedgerEntry, Nature
+from ..ledger import AGAIN, DELIVERED, PENDING, REFUSED, SUPERSEDED, IntentLedger, LedgerEntry, Nature
 from ..policy import Policy
 from ..reasons import Reason
 from ..situation import BlindFacts, EpisodeFacts, NotifyRules, Situation, Subject
@@ -20,7 +20,6 @@ from . import words
 from .event import render
 
 KIND = "notify"
-_AGAIN = "@"  # between a cause and the time that tells its repetitions apart, in a key
 _UNSENT = frozenset((REFUSED, SUPERSEDED))
 _ENDS = frozenset((Reason.ALARM_CLOSED, Reason.BLIND_ENDED))
 
@@ -56,11 +55,7 @@ def ended(entry: LedgerEntry, situation: Situation) -> str:
 
 def _newest(ledger: IntentLedger) -> Entries:
     """Return the newest entry by receiver and cause."""
-    return {
-        (entry.receiver, entry.key.partition(_AGAIN)[0]): entry
-        for entry in ledger.entries.values()
-        if entry.kind == KIND
-    }
+    return {(entry.receiver, entry.cause): entry for entry in ledger.entries.values() if entry.kind == KIND}
 
 
 def _events(rules: NotifyRules, situation: Situation, newest: Entries) -> Iterator[_Event]:
@@ -95,12 +90,12 @@ def _of_blind_spot(
     if spot.active and (running is not None or spot.seconds >= rules.blind_for):
         known = running is not None and running.why == Reason.BLIND
         total = known or (spot.total and spot.total_seconds >= rules.blind_for)
-        key = running.key if running is not None else f"{spot.reason}{_AGAIN}{int(spot.since)}"
+        key = running.key if running is not None else f"{spot.reason}{AGAIN}{int(spot.since)}"
         text = partial(words.blind, subject, spot, total=total)
         why = Reason.BLIND if total else Reason.PARTLY_BLIND
         yield _Event(key, why, spot.since, text, facts | {"total": total, "detail": spot.text})
     elif not spot.active and last is not None and _was_sent(last) and spot.seconds >= rules.blind_for:
-        lasted = spot.since - int(last.key.partition(_AGAIN)[2])
+        lasted = spot.since - int(last.key.partition(AGAIN)[2])
         text = partial(words.blind_ended, subject, spot.reason, lasted)
         yield _Event(last.key, Reason.BLIND_ENDED, spot.since, text, facts)
 
@@ -109,7 +104,7 @@ def _next_key(cause: str, last: LedgerEntry | None) -> str:
     """Return the key of the present run of a cause: that of its start, or after an end, a new one."""
     if last is None:
         return cause
-    return f"{cause}{_AGAIN}{int(1000 * last.decided_at)}" if last.why in _ENDS else last.key
+    return f"{cause}{AGAIN}{int(1000 * last.decided_at)}" if last.why in _ENDS else last.key
 
 
 def _was_sent(last: LedgerEntry) -> bool:

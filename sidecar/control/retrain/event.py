@@ -29,4 +29,4 @@ def _event(id_: str, subject: Subject, episode: EpisodeFacts, detail: dict[str, 
         "openedAt": timestamp(episode.opened_at),
         "detail": detail,
     }
-    return envelope(id_, TYPE, subject.model, subject.version, episode.opened_at, data)
+    return envelope(id_, TYPE, subject, episode.opened_at, data)

@@ -12,24 +12,36 @@ from urllib.parse import quote
 
 import msgspec
 
+from ..situation import Subject
+
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 MAX_EVENT_BYTES = 64 * 1024  # the size up to which the CloudEvents specification asks receivers to accept events
 
 
-def envelope(id_: str, type_: str, model: str, version: str, at: float, data: Mapping[str, object]) -> bytes:
-    """Return the event `id_` about a model, at the epoch second `at`; the same arguments give the same bytes."""
+def envelope(id_: str, type_: str, subject: Subject, at: float, data: Mapping[str, object]) -> bytes:
+    """Return the event `id_` about a model, at the epoch second `at`; the same arguments give the same bytes.
+
+    In a cluster, `source` and `data.monitor` identify the ModelMonitor.
+    """
+    monitor = {"namespace": subject.namespace, "name": subject.monitor, "uid": subject.uid}
     return msgspec.json.encode(
         {
             "specversion": "1.0",
             "id": id_,
-            "source": f"/pilotfish/models/{quote(model, safe='')}",
+            "source": _source(subject),
             "type": type_,
-            "subject": f"{model}/{version}",
+            "subject": f"{subject.model}/{subject.version}",
             "time": timestamp(at),
             "datacontenttype": "application/json",
-            "data": data,
+            "data": {**data, "monitor": monitor} if subject.uid else data,
         }
     )
+
+
+def _source(subject: Subject) -> str:
+    if subject.uid:
+        return f"/namespaces/{quote(subject.namespace, safe='')}/modelmonitors/{quote(subject.monitor, safe='')}"
+    return f"/pilotfish/models/{quote(subject.model, safe='')}"
 
 
 def timestamp(at: float) -> str:

@@ -11,9 +11,9 @@ import numpy as np
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
-from pilotfish.sidecar.analyzer.feedback.labels import Label, LabelBatch, request_key
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.channel.record import Record
+from pilotfish.sidecar.labels.labels import Label, LabelBatch, request_key
 from tests.analyzer.made import T0, record, setup, tensor
 
 

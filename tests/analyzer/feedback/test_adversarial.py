@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.feedback.cloudevents import BATCHED, STRUCTURED
-from pilotfish.sidecar.analyzer.feedback.labels import LabelBatch
-from pilotfish.sidecar.analyzer.feedback.request import LINES, FeedbackError, TooLargeError, read
+from pilotfish.sidecar.labels.cloudevents import BATCHED, STRUCTURED
+from pilotfish.sidecar.labels.labels import LabelBatch
+from pilotfish.sidecar.labels.request import LINES, FeedbackError, TooLargeError, read
 from tests.support.examples import examples
 from tests.support.waiting import patient
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from pilotfish.sidecar.analyzer.feedback import cloudevents as events
-from pilotfish.sidecar.analyzer.feedback import request as body
-from pilotfish.sidecar.analyzer.feedback.items import MAX_LABELS
-from pilotfish.sidecar.analyzer.feedback.labels import Label, LabelBatch, request_key
-from pilotfish.sidecar.analyzer.feedback.request import FeedbackError, TooLargeError
+from pilotfish.sidecar.labels import cloudevents as events
+from pilotfish.sidecar.labels import request as body
+from pilotfish.sidecar.labels.items import MAX_LABELS
+from pilotfish.sidecar.labels.labels import Label, LabelBatch, request_key
+from pilotfish.sidecar.labels.request import FeedbackError, TooLargeError
 from tests.support.examples import examples
 
 JSON = "application/json"

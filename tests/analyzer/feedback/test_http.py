@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pilotfish.sidecar.analyzer.feedback import cloudevents as events
-from pilotfish.sidecar.analyzer.feedback.items import MAX_LABELS
+from pilotfish.sidecar.labels import cloudevents as events
+from pilotfish.sidecar.labels.items import MAX_LABELS
 from tests.analyzer.test_http import TOKEN, Served, served
 from tests.support.waiting import eventually
 

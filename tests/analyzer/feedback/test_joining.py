@@ -8,9 +8,9 @@ import pytest
 
 from pilotfish.sidecar.analyzer.checkpoint import parse, render
 from pilotfish.sidecar.analyzer.errors import IdleError
-from pilotfish.sidecar.analyzer.feedback.labels import FeedbackResponse, Label, LabelBatch, delivery_key, request_key
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.analyzer.snapshot import Publisher
+from pilotfish.sidecar.labels.labels import FeedbackResponse, Label, LabelBatch, delivery_key, request_key
 from pilotfish.sidecar.report.schema import CheckpointStatus, Report
 from pilotfish.sidecar.settings.document import Feedback
 from tests.analyzer.feedback.made import exchange, labelled, labels, pipeline

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.sidecar.analyzer.counters import LABELS_UNUSED
-from pilotfish.sidecar.analyzer.feedback.labels import FeedbackResponse, Label, LabelBatch, request_key
 from pilotfish.sidecar.analyzer.feedback.unused import UNUSED_REASONS
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
+from pilotfish.sidecar.labels.labels import FeedbackResponse, Label, LabelBatch, request_key
 from tests.analyzer.made import SECOND, T0, pipeline, profile, tensor
 from tests.support.examples import examples
 from tests.support.records import HEADERS, make_record

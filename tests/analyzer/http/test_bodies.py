@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from pilotfish.sidecar.analyzer.errors import RefusedError
 from pilotfish.sidecar.analyzer.http import bodies
 from pilotfish.sidecar.analyzer.http.bodies import SMALL_BYTES, BodyReader
-from tests.analyzer.http.served import connected, serving, until_closed
+from pilotfish.sidecar.errors import RefusedError
+from tests.serving.served import connected, serving, until_closed
 from tests.support.waiting import patient
 
 LARGE = SMALL_BYTES + 1

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.http import bodies, connections, server
+from pilotfish.sidecar.analyzer.http import bodies
+from pilotfish.sidecar.serving import connections, server
 from tests.analyzer.made import profile
 from tests.analyzer.test_http import DOCUMENT, served
 from tests.support.examples import examples

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.feedback.labels import OUTCOMES as LABEL_OUTCOMES
 from pilotfish.sidecar.analyzer.feedback.unused import UNUSED_REASONS
 from pilotfish.sidecar.analyzer.snapshot import Snapshot
 from pilotfish.sidecar.analyzer.visibility import watch
@@ -28,6 +27,7 @@ from pilotfish.sidecar.analyzer.visibility.traffic import (
 from pilotfish.sidecar.analyzer.visibility.watch import BlindSpotWatch
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import PageSnapshot
+from pilotfish.sidecar.labels.labels import OUTCOMES as LABEL_OUTCOMES
 from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.report.problems import EVERYDAY, REASONS, REMEDIES
 from pilotfish.sidecar.report.schema import BLIND_REASONS

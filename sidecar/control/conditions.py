@@ -1,0 +1,120 @@
+"""The conditions of a ModelMonitor: their meanings, and the reasons that each may have.
+
+They follow kstatus: Ready is about the work of Pilotfish, so drift of the model never makes it False. The manager
+writes them; docs/modelmonitor.md shows this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionType:
+    """A type of condition: its `meaning`, and its reasons while it is True and while it is False.
+
+    While it is Unknown, its reason is `waiting` or one of `unknown`.
+    """
+
+    meaning: str
+    true: tuple[Reason, ...]
+    false: tuple[Reason, ...]
+    unknown: tuple[Reason, ...] = field(default=(Reason.WAITING,))
+
+
+_BROKEN = (
+    Reason.CHECKPOINT_FAILED,
+    Reason.DOCUMENT_INVALID,
+    Reason.NOT_AUTHORIZED,
+    Reason.PROFILE_INVALID,
+    Reason.PROFILE_NOT_FOUND,
+    Reason.TARGET_NOT_FOUND,
+)
+_UNOBSERVED = (
+    Reason.NO_PODS,
+    Reason.NO_PROFILE,
+    Reason.PODS_SILENT,
+    Reason.QUORUM_MISSING,
+    Reason.VERSION_UNPROFILED,
+)
+
+# in the order of the status
+CONDITIONS: dict[str, ConditionType] = {
+    "Ready": ConditionType(
+        "The monitor is accepted and does what its document asks for. Drift never makes it False.",
+        (Reason.LEARNING, Reason.MONITORING, Reason.NO_PROFILE),
+        (*_BROKEN, *(reason for reason in _UNOBSERVED if reason is not Reason.NO_PROFILE)),
+        (Reason.API_SERVER_UNREACHABLE, Reason.WAITING),
+    ),
+    "Observing": ConditionType(
+        "Enough pods send their counts, and ticks are closed.",
+        (Reason.LEARNING, Reason.MONITORING),
+        (*_BROKEN, *_UNOBSERVED),
+    ),
+    "Learning": ConditionType(
+        "A profile is being learned.",
+        (Reason.LEARNING,),
+        (Reason.NO_PROFILE, Reason.PROFILE_IN_FORCE, *_BROKEN),
+    ),
+    "Drifted": ConditionType(
+        "An episode is open.",
+        (Reason.DRIFT_DETECTED,),
+        (Reason.NO_DRIFT,),
+        (*_BROKEN, *_UNOBSERVED, Reason.LEARNING, Reason.WAITING),
+    ),
+    "Retraining": ConditionType(
+        "A retraining is requested and has not ended.",
+        (Reason.RETRAINING_REQUESTED,),
+        (
+            Reason.IDLE,
+            Reason.NO_IMPROVEMENT,
+            Reason.RETRAINING_FAILED,
+            Reason.RETRAINING_GONE,
+            Reason.RETRAINING_SUCCEEDED,
+        ),
+    ),
+    "Blocked": ConditionType(
+        "An action is wanted, and a person has to act before it can be done.",
+        (
+            Reason.ALREADY_EXISTS,
+            Reason.API_MISSING,
+            Reason.BACKLOG,
+            Reason.CONNECT,
+            Reason.DISCONNECTED,
+            Reason.EXECUTOR_ERROR,
+            Reason.INVALID_OBJECT,
+            Reason.KILL_SWITCH,
+            Reason.NOT_AUTHORIZED,
+            Reason.NO_IMPROVEMENT,
+            Reason.PARAMETERS,
+            Reason.PAUSED,
+            Reason.RETRAINING_FAILED,
+            Reason.RETRAINING_GONE,
+            Reason.SECRET,
+            Reason.TEMPLATE_NOT_FOUND,
+            Reason.THROTTLED,
+            Reason.TIMEOUT,
+            Reason.TLS,
+            Reason.URL,
+            Reason.URL_REFUSED,
+        ),
+        (Reason.NO_PROBLEM,),
+    ),
+    "Degraded": ConditionType(
+        "The monitor works in part: the last valid document is in force, a version has no profile, or pods are silent.",
+        (
+            Reason.BLIND,
+            Reason.CHECKPOINT_FAILED,
+            Reason.DOCUMENT_INVALID,
+            Reason.PARTLY_BLIND,
+            Reason.PODS_SILENT,
+            Reason.PROFILE_INVALID,
+            Reason.PROFILE_NOT_FOUND,
+            Reason.QUORUM_MISSING,
+            Reason.VERSION_UNPROFILED,
+        ),
+        (Reason.NO_PROBLEM,),
+    ),
+}

@@ -1,0 +1,51 @@
+"""The document that a monitor uses: the newest valid one, with the bytes that its pods get."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ....detectors.settings import DriftSettings
+from ...settings.document import ModelMonitor
+from ...settings.drift import drift_settings
+from ...settings.load import parse
+
+_METADATA = ("creationTimestamp", "generation", "name", "namespace", "uid")
+_CONTROLLER = frozenset(("notify", "resources", "retrain", "scaling"))  # blocks of spec that pods do not use
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedDocument:
+    """A valid document, its `generation`, and its JSON: `raw` as a whole, `for_pods` without receivers and secrets."""
+
+    monitor: ModelMonitor
+    drift: DriftSettings
+    generation: int
+    raw: bytes
+    for_pods: bytes
+
+
+def accept(raw: bytes, where: str) -> AcceptedDocument:
+    """Return the document in the JSON `raw`; raise SettingsError or DetectorError, whose message names `where`."""
+    monitor = parse(raw, where, cluster=True)
+    whole = msgspec.json.decode(raw)
+    spec = {name: block for name, block in (whole.get("spec") or {}).items() if name not in _CONTROLLER}
+    for_pods = msgspec.json.encode({**whole, "spec": spec}, order="sorted")
+    return AcceptedDocument(
+        monitor, drift_settings(monitor.spec.drift), monitor.metadata.generation or 0, raw, for_pods
+    )
+
+
+def document_bytes(item: Mapping[str, Any]) -> bytes:
+    """Return the JSON of the object `item` of the API server: its settings, and the metadata that identifies it."""
+    metadata = {name: item["metadata"][name] for name in _METADATA if name in item["metadata"]}
+    document = {
+        "apiVersion": item["apiVersion"],
+        "kind": item["kind"],
+        "metadata": metadata,
+        "spec": item.get("spec") or {},
+    }
+    return msgspec.json.encode(document, order="sorted")

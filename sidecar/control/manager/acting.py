@@ -1,0 +1,131 @@
+"""Runs the control loop of one monitor, and builds it anew when the document names other receivers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+from ...report.control_status import ControlStatus
+from ...report.schema import BLIND_REASONS, FLEET_BLIND_REASONS, BlindSpot, Report
+from ..app import POLICIES
+from ..executor import Executor, Outcome, RetryAt
+from ..intent import Intent
+from ..ledger import IntentLedger, LedgerEntry
+from ..loop import ControlLoop
+from ..notify.clock import BlindClock
+from ..outbox import Step, ignore_step
+from ..reasons import Reason
+from ..situation import Situation
+from ..store_outbox import StoreOutbox
+from .accepted import AcceptedDocument
+from .audit import ObservedOutbox
+from .facts import OLDEST_CONTACT, situation_of, stop_reason
+from .key import MonitorKey
+from .storing import LEDGER, name_of
+from .world import World
+
+
+@dataclass(frozen=True, slots=True)
+class ActingFacts:
+    """What the loop may act on at present: the document in force and its published report."""
+
+    document: AcceptedDocument
+    report: Report
+    blind: tuple[BlindSpot, ...]
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderExecutor:
+    """An executor that acts only while this process leads, since the receiver cannot tell a former leader."""
+
+    inner: Executor
+    may_act: Callable[[], bool]
+
+    async def apply(self, intent: Intent, now: float) -> Outcome:
+        """Make one attempt; without leadership, postpone it."""
+        if not self.may_act():
+            return RetryAt(Reason.API_SERVER_UNREACHABLE)
+        return await self.inner.apply(intent, now)
+
+
+@dataclass(kw_only=True)
+class Acting:
+    """The control loop of the monitor `key`.
+
+    `facts` returns what it may act on, None while nothing is known. `changed` receives each entry of the ledger that
+    was decided or has changed, once it is stored. `publish` receives the loop's status.
+    """
+
+    key: MonitorKey
+    world: World
+    facts: Callable[[], ActingFacts | None]
+    changed: Callable[[LedgerEntry], None]
+    publish: Callable[[ControlStatus], None]
+    step: Step = ignore_step
+
+    def build(self, document: AcceptedDocument) -> ControlLoop:
+        """Return a loop with the executors that `document` configures."""
+        world, lanes = self.world, self.world.lanes(document.monitor, self.key)
+        clock = BlindClock(world.clock(), world.monotonic, (*BLIND_REASONS, *FLEET_BLIND_REASONS))
+
+        def observe(ledger: IntentLedger, now: float) -> Situation | None:
+            facts = self.facts()
+            if facts is None or not world.may_act() or world.contact_age() > OLDEST_CONTACT:
+                return None
+            blind = clock.update(facts.blind, now)
+            stopped = stop_reason(killed=world.kill_switch.on(), paused=facts.paused)
+            return situation_of(self.key, facts.document, facts.report, ledger, now, blind, stopped=stopped)
+
+        outbox = StoreOutbox(world.store, name_of(self.key, LEDGER), step=self.step)
+        return ControlLoop(
+            observe=observe,
+            policies=POLICIES,
+            executors={name: LeaderExecutor(lane.executor, world.may_act) for name, lane in lanes.items()},
+            receivers={name: lane.receiver for name, lane in lanes.items()},
+            outbox=ObservedOutbox(outbox, self.changed),
+            publish=self.publish,
+            clock=world.clock,
+            random=Random(),
+            step=self.step,
+        )
+
+    async def run(self, stop: asyncio.Event, interval: float = 1.0) -> None:
+        """Run loops until `stop` is set, each until the document names other receivers."""
+        while not stop.is_set():
+            facts = self.facts()
+            if facts is None:
+                await pause(stop, interval)
+                continue
+            ended = asyncio.Event()
+            running = asyncio.create_task(self.build(facts.document).run(ended))
+            try:
+                while not stop.is_set() and same_receivers(self.facts(), facts):
+                    await pause(stop, interval)
+                ended.set()
+                await running
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait until `stop` is set, at most `seconds`."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def same_receivers(now: ActingFacts | None, before: ActingFacts) -> bool:
+    """Return whether the document has the same receivers as `before`; without facts, nothing has changed."""
+    if now is None:
+        return True
+    return _receivers(now) == _receivers(before)
+
+
+def _receivers(facts: ActingFacts) -> Iterable[object]:
+    spec = facts.document.monitor.spec
+    return (spec.retrain, spec.notify)

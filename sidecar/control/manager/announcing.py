@@ -1,0 +1,114 @@
+"""Kubernetes Events and audit lines of one monitor: alarms, closings, intents.
+
+Events follow from what was published, so an Event never refers to an alarm that a crash could take back. The first
+report of a process is the base: another leader does not repeat the Events of the one before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....detectors.detection.results import TickResult
+from ...report.schema import BlindSpot, EpisodeReport, Report
+from ..ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, LedgerEntry
+from ..reasons import Reason, camel_case
+from ..retrain.policy import KIND as RETRAIN
+from .key import MonitorKey
+from .world import Item, World
+
+_LOG = logging.getLogger("pilotfish.control")
+NORMAL, WARNING = "Normal", "Warning"
+ACTIONS = {  # by state of a retraining: what happened to it, and the type of the Event
+    DEAD: ("GaveUp", WARNING),
+    DELIVERED: ("Requested", NORMAL),
+    PENDING: ("Decided", NORMAL),
+    RECOMMENDED: ("Recommended", NORMAL),
+    REFUSED: ("Refused", WARNING),
+}
+
+
+@dataclass
+class Announcer:
+    """Announces the events of the monitor `key`."""
+
+    key: MonitorKey
+    world: World
+    _open: frozenset[str] | None = None
+    _blind: frozenset[str] | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def closed_tick(self, version: str, result: TickResult) -> None:
+        """Record the alarms of a tick in the audit log."""
+        for alarm in result.alarms:
+            self.world.audit.record(
+                "alarm", self.key, version=version, tick=alarm.tick, episode=alarm.episode_id, family=alarm.family,
+                evidence=round(alarm.evidence_ratio, 3), features=",".join(item.name for item in alarm.features),
+            )  # fmt: skip
+
+    def published(self, report: Report, item: Item) -> None:
+        """Announce the episodes that `report` opened or closed."""
+        open_, known = frozenset(one.id for one in report.episodes if one.open), self._open
+        self._open = open_
+        if known is None or open_ == known:
+            return
+        for episode in report.episodes:
+            if episode.id in open_ - known:
+                self._event(item, Reason.ALARM_OPENED.camel, "Detect", _opened(episode, report), WARNING)
+            elif episode.id in known - open_:
+                self.world.audit.record("closed", self.key, episode=episode.id, reason=episode.closed_by)
+                note = f"episode {episode.id} has ended: {episode.closed_by or Reason.UNKNOWN}"
+                self._event(item, Reason.ALARM_CLOSED.camel, "Detect", note, NORMAL)
+
+    def blind_spots(self, spots: tuple[BlindSpot, ...], item: Item) -> None:
+        """Announce blind spots that began or ended."""
+        present, known = frozenset(spot.reason for spot in spots), self._blind
+        self._blind = present
+        if known is None or present == known:
+            return
+        for spot in spots:
+            if spot.reason not in known:
+                self.world.audit.record("blind", self.key, reason=spot.reason, text=spot.text)
+                self._event(
+                    item, (Reason.BLIND if spot.total else Reason.PARTLY_BLIND).camel, "Observe", spot.text, WARNING
+                )
+        for reason in sorted(known - present):
+            self.world.audit.record("blind_ended", self.key, reason=reason)
+            self._event(item, Reason.BLIND_ENDED.camel, "Observe", f"{reason}: {Reason.BLIND_ENDED.meaning}", NORMAL)
+
+    def intent(self, entry: LedgerEntry, item: Item) -> None:
+        """Announce the decision or the outcome of a retraining."""
+        self.world.audit.intent(self.key, entry)
+        if entry.kind != RETRAIN or entry.state not in ACTIONS:
+            return
+        if entry.state == PENDING and entry.attempts:  # its failure is in the status; a retry is no news
+            return
+        action, type_ = ACTIONS[entry.state]
+        note = f"retraining {entry.id} for episode {entry.key}: {entry.state}, {entry.error or entry.reason}"
+        self._event(item, camel_case(entry.reason), action, note, type_)
+
+    async def drain(self) -> None:
+        """Wait until all Events are recorded."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _event(self, item: Item, reason: str, action: str, note: str, type_: str) -> None:
+        self._start(self.world.record(item, reason, action, note, type_))
+
+    def _start(self, recording: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(recording)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOG.warning("monitor %s: an Event was not recorded: %s", self.key, error)
+
+
+def _opened(episode: EpisodeReport, report: Report) -> str:
+    names = ", ".join(feature.name for feature in episode.features[:5])
+    more = f" and {len(episode.features) - 5} more" if len(episode.features) > 5 else ""
+    return f"{episode.family} drifted: {names}{more} (episode {episode.id}, version {report.version or 'unknown'})"

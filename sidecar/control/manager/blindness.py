@@ -1,0 +1,25 @@
+"""What of a fleet is not measured, as blind spots for notifications and the status. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...report.schema import BlindSpot
+from .core import MonitorCore
+from .trouble import Trouble
+
+
+def blind_spots(core: MonitorCore, target: Trouble | None, now: float) -> Iterator[BlindSpot]:
+    """Yield the blind spots at `now`, in epoch seconds; `target` is why the target cannot be used."""
+    if core.document is None:
+        yield BlindSpot(reason="idle", text=core.problem, since=now, total=True)
+        return
+    if target is not None and not core.pods:
+        yield BlindSpot(reason="fleet_silent", text=target.text, since=now, total=True)
+    state, status = core.versions.get(core.primary or ""), core.status(core.primary)
+    if status is not None and status.holding:
+        text = f"ticks of the fleet stay open: {status.heard} of {status.expected} expected pods sent their counts"
+        yield BlindSpot(reason="fleet_silent", text=text, since=now, total=not status.heard)
+    elif status is None and core.document.monitor.spec.profiles and core.pods:
+        text = state.trouble.text if state is not None and state.trouble is not None else "no profile is in force yet"
+        yield BlindSpot(reason="no_profile", text=text, since=now, total=False)

@@ -1,0 +1,213 @@
+"""The conditions of one monitor, by the rules of `control.conditions`. Pure.
+
+Ready is about the work of Pilotfish: drift of the model never makes it False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ...report.control_status import ControlStatus, IntentStatus
+from ...report.schema import BlindSpot, EpisodeReport, Report
+from ...settings.document import ProfileSource
+from ..conditions import CONDITIONS
+from ..fleet.detector import FleetStatus
+from ..ledger import DEAD, PENDING
+from ..reasons import Reason, camel_case
+from ..retrain.policy import KIND as RETRAIN
+from .accepted import AcceptedDocument
+from .core import VersionState
+from .trouble import Trouble
+
+TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+ATTEMPTS = 3  # failed ones, after which a pending retraining is shown as blocked
+_WORKING = frozenset((Reason.LEARNING, Reason.MONITORING))
+_UNSURE = frozenset((Reason.API_SERVER_UNREACHABLE, Reason.WAITING))
+_NOT_LEARNING = {  # why no profile is being learned, by what the monitor does
+    Reason.MONITORING: Reason.PROFILE_IN_FORCE,
+    Reason.QUORUM_MISSING: Reason.PROFILE_IN_FORCE,
+    Reason.VERSION_UNPROFILED: Reason.NO_PROFILE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One condition without its times: `type`, `status`, the CamelCase `reason` and the `message`."""
+
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorView:
+    """Everything that the status of a monitor shows.
+
+    Attributes:
+        generation: of the newest document.
+        document: the one in force; None without any.
+        troubles: what prevents the monitor from working, the most important first.
+        versions, wanted, served, primary: as in `MonitorCore`.
+        fleet: the status of the detector of the primary version.
+        report: what was published last.
+        stopped: the reason for which nothing is acted on; empty if actions are allowed.
+    """
+
+    generation: int
+    document: AcceptedDocument | None
+    troubles: tuple[Trouble, ...] = ()
+    versions: tuple[VersionState, ...] = ()
+    wanted: Mapping[str, ProfileSource]
+    served: frozenset[str] = frozenset()
+    primary: str | None = None
+    fleet: FleetStatus | None = None
+    report: Report | None = None
+    blind: tuple[BlindSpot, ...] = ()
+    control: ControlStatus | None = None
+    stopped: str = ""
+    loaded: bool = True
+    contact_lost: bool = False
+
+    @property
+    def open_episodes(self) -> tuple[EpisodeReport, ...]:
+        """The open episodes of the published report."""
+        return tuple(episode for episode in self.report.episodes if episode.open) if self.report is not None else ()
+
+    @property
+    def retrainings(self) -> tuple[IntentStatus, ...]:
+        """The retrainings in the report of the control loop, the newest first."""
+        return tuple(item for item in self.control.intents if item.kind == RETRAIN) if self.control is not None else ()
+
+
+def findings(view: MonitorView) -> tuple[Finding, ...]:
+    """Return the conditions of `view`, one of each type, in the order of the table."""
+    work = _work(view)
+    found = {
+        "Ready": _ready(work),
+        "Observing": _observing(view, work),
+        "Learning": _learning(work),
+        "Drifted": _drifted(view, work),
+        "Retraining": _retraining(view),
+        "Blocked": _blocked(view),
+        "Degraded": _degraded(view),
+    }
+    return tuple(Finding(type_, *found[type_]) for type_ in CONDITIONS)
+
+
+Answer = tuple[str, str, str]  # status, reason, message
+
+
+def _work(view: MonitorView) -> Trouble:
+    """Return what the monitor does at present, or the most important reason why it does not work."""
+    if view.contact_lost:
+        return _trouble(Reason.API_SERVER_UNREACHABLE)
+    if view.troubles:
+        return view.troubles[0]
+    if not view.loaded or view.document is None:
+        return _trouble(Reason.WAITING)
+    if not view.served:
+        return _trouble(Reason.NO_PODS)
+    if not view.document.monitor.spec.profiles:
+        return _trouble(Reason.NO_PROFILE)
+    source = view.wanted.get(view.primary or "")
+    state = next((state for state in view.versions if state.version == view.primary), None)
+    if source is None:
+        return _trouble(Reason.VERSION_UNPROFILED if view.primary is not None else Reason.WAITING)
+    if state is None or state.profile is None:
+        if state is not None and state.trouble is not None:
+            return state.trouble
+        return _trouble(Reason.LEARNING if source.learn is not None else Reason.WAITING)
+    if view.fleet is not None and view.fleet.holding:
+        heard = f"{view.fleet.heard} of {view.fleet.expected} expected pods sent counts lately"
+        return Trouble(Reason.QUORUM_MISSING, f"{heard}; {Reason.QUORUM_MISSING.remedy}")
+    return _trouble(Reason.MONITORING)
+
+
+def _trouble(reason: Reason) -> Trouble:
+    return Trouble(reason, "; ".join(filter(None, (reason.meaning, reason.remedy))))
+
+
+def _ready(work: Trouble) -> Answer:
+    working = work.reason in _WORKING or work.reason is Reason.NO_PROFILE
+    status = TRUE if working else UNKNOWN if work.reason in _UNSURE else FALSE
+    return status, work.reason.camel, work.text
+
+
+def _observing(view: MonitorView, work: Trouble) -> Answer:
+    if work.reason is Reason.API_SERVER_UNREACHABLE:
+        work = _trouble(Reason.WAITING)
+    status = TRUE if work.reason in _WORKING else UNKNOWN if work.reason is Reason.WAITING else FALSE
+    return status, work.reason.camel, work.text
+
+
+def _learning(work: Trouble) -> Answer:
+    if work.reason is Reason.LEARNING:
+        return TRUE, work.reason.camel, work.text
+    reason = _NOT_LEARNING.get(work.reason, work.reason)
+    if reason in CONDITIONS["Learning"].false:
+        return FALSE, reason.camel, reason.meaning
+    return UNKNOWN, Reason.WAITING.camel, Reason.WAITING.meaning
+
+
+def _drifted(view: MonitorView, work: Trouble) -> Answer:
+    if view.open_episodes:
+        names = ", ".join(episode.id for episode in view.open_episodes)
+        text = f"{Reason.DRIFT_DETECTED.meaning}: {names}; {Reason.DRIFT_DETECTED.remedy}"
+        return TRUE, Reason.DRIFT_DETECTED.camel, text
+    if work.reason is Reason.MONITORING:
+        return FALSE, Reason.NO_DRIFT.camel, Reason.NO_DRIFT.meaning
+    reason = work.reason if work.reason in CONDITIONS["Drifted"].unknown else Reason.WAITING
+    return UNKNOWN, reason.camel, work.text
+
+
+def _retraining(view: MonitorView) -> Answer:
+    newest = next(iter(view.retrainings), None)
+    if newest is not None and newest.state == PENDING:
+        text = f"{Reason.RETRAINING_REQUESTED.meaning}: {newest.id}"
+        return TRUE, Reason.RETRAINING_REQUESTED.camel, text
+    return FALSE, Reason.IDLE.camel, Reason.IDLE.meaning
+
+
+def _blocked(view: MonitorView) -> Answer:
+    if view.stopped:
+        return TRUE, camel_case(view.stopped), _explained(view.stopped)
+    open_ids = {episode.id for episode in view.open_episodes}
+    for item in view.retrainings:
+        stuck = item.state == DEAD or (item.state == PENDING and item.attempts >= ATTEMPTS and item.error)
+        if item.episode in open_ids and stuck:
+            why = item.error or item.reason
+            text = f"the retraining {item.id} was not delivered after {item.attempts} attempts: {_explained(why)}"
+            return TRUE, camel_case(why), text
+    return FALSE, Reason.NO_PROBLEM.camel, Reason.NO_PROBLEM.meaning
+
+
+def _degraded(view: MonitorView) -> Answer:
+    allowed = CONDITIONS["Degraded"].true
+    for trouble in _limits(view):
+        if trouble.reason in allowed:
+            return TRUE, trouble.reason.camel, trouble.text
+    return FALSE, Reason.NO_PROBLEM.camel, Reason.NO_PROBLEM.meaning
+
+
+def _limits(view: MonitorView) -> Iterator[Trouble]:
+    """Yield everything that limits the work of the monitor."""
+    yield from view.troubles
+    yield from (state.trouble for state in view.versions if state.trouble is not None)
+    if view.document is not None and view.document.monitor.spec.profiles:
+        for version in sorted(view.served - view.wanted.keys()):
+            yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
+    if view.fleet is not None and view.fleet.holding:
+        yield _trouble(Reason.QUORUM_MISSING)
+    if view.fleet is not None and view.fleet.heard < view.fleet.expected:
+        missing = f"{view.fleet.expected - view.fleet.heard} of {view.fleet.expected} pods"
+        yield Trouble(Reason.PODS_SILENT, f"{missing}: {Reason.PODS_SILENT.meaning}; {Reason.PODS_SILENT.remedy}")
+    for spot in view.blind:
+        yield Trouble(Reason.BLIND if spot.total else Reason.PARTLY_BLIND, spot.text)
+
+
+def _explained(value: str) -> str:
+    """Return meaning and remedy of a reason; `http_<status>` explains itself."""
+    known = next((reason for reason in Reason if reason.value == value), None)
+    return value if known is None else _trouble(known).text

@@ -1,0 +1,46 @@
+"""The situation of one monitor in a cluster: what the control loop may act on, and what stops it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...report.schema import Report
+from ..ledger import IntentLedger
+from ..observe import build_situation
+from ..reasons import Reason
+from ..situation import BlindFacts, Situation
+from .accepted import AcceptedDocument
+from .key import MonitorKey
+
+OLDEST_CONTACT = 180.0  # seconds; a watch that is alive brings something each minute
+OLDEST_TICKS = 5  # ticks without a closed one after which no retraining is decided
+SLACK = 60.0  # seconds; how late pods send a closed tick
+
+
+def situation_of(
+    key: MonitorKey,
+    document: AcceptedDocument,
+    report: Report,
+    ledger: IntentLedger,
+    now: float,
+    blind: tuple[BlindFacts, ...] = (),
+    *,
+    stopped: str = "",
+) -> Situation:
+    """Return the situation at `now` (epoch seconds).
+
+    The facts are as old as the last closed tick: while the quorum of pods is missing, they age, and the guard refuses
+    to act on them. `stopped` is the reason for which no action is allowed at all, such as the kill switch.
+    """
+    found = build_situation(report, document.monitor, ledger, now, blind)
+    subject = replace(found.subject, namespace=key.namespace, uid=key.uid)
+    retrain = found.retrain
+    if retrain is not None:
+        max_age = OLDEST_TICKS * document.drift.tick_seconds + SLACK
+        retrain = replace(retrain, max_age=max_age, blocked_reason=stopped or retrain.blocked_reason)
+    return replace(found, subject=subject, retrain=retrain)
+
+
+def stop_reason(*, killed: bool, paused: bool) -> str:
+    """Return the reason for which nothing is acted on; empty if actions are allowed."""
+    return Reason.KILL_SWITCH if killed else Reason.PAUSED if paused else ""

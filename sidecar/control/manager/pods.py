@@ -1,0 +1,81 @@
+"""The pods of a monitor, from the mirror of all pods with the label `pilotfish.dev/injected=true`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..fleet.watermark import ExpectedPods
+from .selectors import Selector
+
+INJECTED = "pilotfish.dev/injected"  # label, "true" on each pod with a sidecar
+MODEL_VERSION = "pilotfish.dev/model-version"  # label: the version of the model that the pod serves
+INJECTED_SELECTOR = f"{INJECTED}=true"
+_ENDED = frozenset(("Failed", "Succeeded"))
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredPod:
+    """A pod of a target. `since` is since when it has been ready, in epoch seconds.
+
+    It is None before the pod has become ready and while it ends: no report is expected then.
+    """
+
+    uid: str
+    name: str
+    version: str
+    since: float | None
+
+
+def monitored_pods(items: Iterable[Mapping[str, Any]], selector: Selector, version: str) -> dict[str, MonitoredPod]:
+    """Return the pods among the objects `items` that `selector` selects, by UID.
+
+    `version` is that of pods without the label `pilotfish.dev/model-version`.
+    """
+    found = {}
+    for item in items:
+        metadata, status = item["metadata"], item.get("status") or {}
+        labels = metadata.get("labels") or {}
+        if not selector.matches(labels) or status.get("phase") in _ENDED:
+            continue
+        since = None if metadata.get("deletionTimestamp") else _ready_since(status)
+        pod = MonitoredPod(metadata["uid"], metadata["name"], labels.get(MODEL_VERSION) or version, since)
+        found[pod.uid] = pod
+    return found
+
+
+def expected_pods(pods: Iterable[MonitoredPod], version: str) -> ExpectedPods:
+    """Return the pods of `version` that should report now."""
+    return ExpectedPods({pod.uid: pod.since for pod in pods if pod.version == version and pod.since is not None})
+
+
+def _ready_since(status: Mapping[str, Any]) -> float | None:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            return epoch_seconds(condition.get("lastTransitionTime"))
+    return None
+
+
+def epoch_seconds(text: str | None) -> float:
+    """Return an RFC 3339 time in epoch seconds; 0 for a text that is none."""
+    try:
+        return datetime.fromisoformat(text or "").timestamp()
+    except ValueError:
+        return 0.0
+
+
+def primary_version(pods: Iterable[MonitoredPod], present: str | None) -> str | None:
+    """Return the version that most serving pods have.
+
+    With equal numbers the version `present` stays, so that a rollout changes the version once. Without serving pods,
+    `present` stays, too.
+    """
+    counts = Counter(pod.version for pod in pods if pod.since is not None)
+    if not counts:
+        return present
+    most = max(counts.values())
+    leaders = sorted(version for version, count in counts.items() if count == most)
+    return present if present in leaders else leaders[-1]

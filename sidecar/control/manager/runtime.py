@@ -1,0 +1,262 @@
+"""One monitor in the leader: loads its state, advances detection once a second, stores checkpoints, and acts.
+
+    stored state --load--> MonitorCore <--sync-- pods
+    each second: pods of the mirror, ticks that close --> checkpoint, if due --> published report --> Acting, status
+
+An alarm is published once the checkpoint that contains it is stored. A write by another process is a conflict: then
+this process forgets what it knows, loads the state again, and the pods send again what was not acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ....detectors.errors import DetectorError
+from ...errors import PilotfishError
+from ...report.control_status import ControlStatus
+from ...report.schema import BlindSpot, Report
+from ...sync.messages import Signals, SyncRequest, SyncResponse
+from ..errors import StoreConflictError, StoreError
+from ..ledger import LedgerEntry
+from ..outbox import Step, ignore_step
+from ..reasons import Reason
+from .accepted import document_bytes
+from .acting import Acting, ActingFacts, pause
+from .announcing import Announcer
+from .blindness import blind_spots
+from .conditions import MonitorView
+from .core import MonitorCore
+from .facts import OLDEST_CONTACT, stop_reason
+from .key import MonitorKey
+from .pods import monitored_pods
+from .refreshing import Refresher
+from .status_writer import StatusWriter
+from .storing import CheckpointFile
+from .switch import is_paused
+from .trouble import Trouble
+from .world import Item, World
+
+_LOG = logging.getLogger("pilotfish.control")
+TURN = 1.0  # seconds between two turns
+
+
+@dataclass(kw_only=True)
+class MonitorRuntime:
+    """The monitor `key`. `item` is its newest object, `signals` the load by pod; `step` is called where a crash has a visible result."""
+
+    key: MonitorKey
+    world: World
+    item: Item
+    step: Step = ignore_step
+    core: MonitorCore = field(init=False)
+    published: Report | None = None
+    control: ControlStatus | None = None
+    loaded: bool = False
+    problem: str = ""
+    signals: dict[str, Signals] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.core = MonitorCore(self.key, self.world.clock())
+        self.file = CheckpointFile(self.key, self.world.store)
+        self.refresher = Refresher(self.key, self.world)
+        self.announcer = Announcer(self.key, self.world)
+        self.writer = StatusWriter(self.key, self.world)
+        self._raw = b""
+        self._seen: object = None
+
+    @property
+    def facts(self) -> ActingFacts | None:
+        """What the control loop may act on; None until something is published."""
+        if self.core.document is None or self.published is None:
+            return None
+        return ActingFacts(self.core.document, self.published, self.blind, self.paused)
+
+    @property
+    def paused(self) -> bool:
+        """Whether the monitor's annotation pauses it."""
+        return is_paused(self.item["metadata"].get("annotations"))
+
+    @property
+    def blind(self) -> tuple[BlindSpot, ...]:
+        """What of the fleet is not measured."""
+        return tuple(blind_spots(self.core, self.refresher.trouble, self.world.clock()))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then store the last state; cancel it to leave without a write."""
+        acting = Acting(
+            key=self.key,
+            world=self.world,
+            facts=lambda: self.facts,
+            changed=self._changed,
+            publish=self._publish_control,
+            step=self.step,
+        )
+        tasks = [asyncio.create_task(acting.run(stop)), asyncio.create_task(self._refresh(stop))]
+        try:
+            while not stop.is_set():
+                try:
+                    await self.turn()
+                except Exception:
+                    _LOG.exception("monitor %s: a turn failed; the next one tries again", self.key)
+                await pause(stop, TURN)
+            await asyncio.gather(*tasks)
+            if self.loaded and self.core.document is not None:
+                await self.checkpoint()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def turn(self) -> None:
+        """Load the state, if that is still to do; advance, and store and publish what has changed."""
+        if not self.loaded and not await self._load():
+            return
+        self.observe()
+        now = self.world.clock()
+        for version, result in self.core.advance(now):
+            self.announcer.closed_tick(version, result)
+        document = self.core.document
+        tick = document.drift.tick_seconds if document is not None else TURN
+        if self.core.dirty or self.file.due(self.world.monotonic(), tick):
+            await self.checkpoint()
+        elif self.loaded:
+            self._publish(self.core.report(self.core.primary))
+        self.announcer.blind_spots(self.blind, self.item)
+        await self.writer.write(self.item, self.view())
+
+    def observe(self) -> None:
+        """Take the newest document and pods from the mirrors."""
+        raw = document_bytes(self.item)
+        if raw != self._raw:
+            self._raw, before = raw, self.core.problem
+            self.core.use_document(raw)
+            if self.core.problem and self.core.problem != before:
+                self.world.audit.record("document_refused", self.key, reason=self.core.problem)
+            elif not self.core.problem:
+                self.world.audit.record("document", self.key, generation=self.item["metadata"].get("generation"))
+            self.refresher.wake()
+        self._observe_pods()
+
+    def _observe_pods(self) -> None:
+        """Take the pods of the target, if pods, selector or default version have changed."""
+        selector = self.refresher.selector
+        if self.core.document is None or selector is None:
+            return
+        namespace, version = self.key.namespace, self.core.document.monitor.spec.model.version
+        seen = self.world.pods.revision(namespace), selector, version
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self.core.use_pods(monitored_pods(self.world.pods.pods_in(namespace), selector, version))
+        if self.core.wanted.keys() - self.core.versions.keys():
+            self.refresher.wake()
+
+    async def checkpoint(self) -> None:
+        """Store the state and publish its report; after a conflict, load the state again in the next turn."""
+        taken = self.core.snapshot()
+        self.step("checkpoint.save")
+        try:
+            await self.file.save(taken.data, self.world.monotonic())
+        except StoreConflictError as error:
+            _LOG.warning("monitor %s: %s; it is loaded again", self.key, error)
+            self._forget()
+        except StoreError as error:
+            self.core.dirty = True
+            self.file.problem = str(error)
+        else:
+            self.step("checkpoint.saved")
+            self.file.problem = ""
+            for detector, revision in taken.revisions:
+                detector.checkpointed(revision)
+            self._publish(taken.report)
+
+    def sync(self, request: SyncRequest) -> SyncResponse:
+        """Take the report of a pod."""
+        return self.core.receive(request, self.world.clock())
+
+    def take_signals(self, signals: Signals) -> None:
+        """Take the load of a pod; the newest one of each pod is kept."""
+        if signals.pod.uid in self.core.pods:
+            self.signals[signals.pod.uid] = signals
+        self.signals = {uid: found for uid, found in self.signals.items() if uid in self.core.pods}
+
+    async def offer(self, pod_uid: str, profile_hash: str, body: bytes) -> None:
+        """Freeze the learned profile `body`, if the version of the pod has none yet; raise StoreError."""
+        pod = self.core.pods.get(pod_uid)
+        state = self.core.versions.get(pod.version) if pod is not None else None
+        if pod is None or (state is not None and state.profile is not None):
+            return
+        if await self.refresher.freeze(self.core, pod.version, body):
+            self.world.audit.record(
+                "profile_frozen", self.key, version=pod.version, profile_hash=profile_hash, pod=pod.name
+            )
+
+    def view(self) -> MonitorView:
+        """Return everything that the status of the monitor shows."""
+        core, contact_age = self.core, self.world.contact_age()
+        return MonitorView(
+            generation=self.item["metadata"].get("generation") or 0,
+            document=core.document,
+            troubles=tuple(self._troubles()),
+            versions=tuple(core.versions.values()),
+            wanted=core.wanted,
+            served=core.served,
+            primary=core.primary,
+            fleet=core.status(core.primary),
+            report=self.published,
+            blind=self.blind,
+            control=self.control,
+            stopped=stop_reason(killed=self.world.kill_switch.on(), paused=self.paused),
+            loaded=self.loaded,
+            contact_lost=contact_age > OLDEST_CONTACT,
+        )
+
+    def _troubles(self) -> Iterator[Trouble]:
+        """Yield what prevents the monitor from working, the most important first."""
+        if self.core.problem:
+            yield Trouble(Reason.DOCUMENT_INVALID, self.core.problem)
+        if problem := self.problem or self.file.problem:
+            yield Trouble(Reason.CHECKPOINT_FAILED, problem)
+        if self.refresher.trouble is not None:
+            yield self.refresher.trouble
+
+    async def _load(self) -> bool:
+        try:
+            data = await self.file.load()
+        except StoreError as error:
+            self.problem = str(error)
+            return False
+        if data is not None:
+            try:
+                self.core.restore(data)
+            except (PilotfishError, DetectorError) as error:
+                _LOG.error("monitor %s: %s", self.key, error)
+                self.world.audit.record("state_lost", self.key, reason=str(error))
+                self.core = MonitorCore(self.key, self.world.clock())
+        self.problem, self.loaded = "", True
+        return True
+
+    def _forget(self) -> None:
+        self.core = MonitorCore(self.key, self.world.clock())
+        self.loaded, self._raw, self._seen = False, b"", None
+        self.refresher = self.refresher.renewed()
+
+    async def _refresh(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self.loaded:
+                await self.refresher.refresh(self.core)
+            await self.refresher.wait(stop)
+
+    def _publish(self, report: Report | None) -> None:
+        if report is not None:
+            self.announcer.published(report, self.item)
+            self.published = report
+
+    def _publish_control(self, status: ControlStatus) -> None:
+        self.control = status
+
+    def _changed(self, entry: LedgerEntry) -> None:
+        self.announcer.intent(entry, self.item)

@@ -1,0 +1,128 @@
+"""What the HTTP server needs from the rest of the controller. `manager` implements `Backend`; tests use a small one.
+
+The server authenticates and authorises every request, bounds and decodes its body, and then calls one method. It passes
+on only a `Pod` that equals the one of the request's token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ....errors import RefusedError
+from ....sync.messages import Pod, Signals, SyncRequest, SyncResponse
+from ....telemetry.fleet import ControllerReading
+
+MayCreate = Callable[[str, str], Awaitable[bool]]  # (namespace, monitor): may the caller create its subresource?
+
+
+class RefusedRequestError(RefusedError):
+    """A request that cannot be served. The text says what failed, why, and what to do.
+
+    Attributes:
+        status: the HTTP status.
+        reason: the value of the label `reason` in metrics; one word of a bounded set, in snake case.
+        retry_after: seconds for Retry-After; None without one.
+    """
+
+    def __init__(
+        self, text: str, *, status: int = 400, reason: str = "refused", retry_after: float | None = None
+    ) -> None:
+        super().__init__(text)
+        self.status = status
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorPods:
+    """The pods of one monitor that can count labels.
+
+    Attributes:
+        uids: UIDs of the pods that exist now and have synced with this controller.
+        left: whether a pod of this monitor that served within `spec.feedback.keep` no longer exists.
+    """
+
+    uids: frozenset[str]
+    left: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsAnswer:
+    """What became of the alerts of one Alertmanager request: numbers, and the first problems with their remedies."""
+
+    accepted: int = 0
+    ignored: int = 0
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerState:
+    """What `/readyz` shows.
+
+    Attributes:
+        role: "leader", "standby", or "starting" until the mirrors of monitors and pods are complete.
+        contact_age: seconds since the API server was last heard; None if never.
+        problems: one sentence each, with the remedy.
+    """
+
+    role: str
+    contact_age: float | None = None
+    problems: tuple[str, ...] = ()
+
+
+class Backend(Protocol):
+    """The controller behind the server. All methods run in the server's event loop and return soon.
+
+    Methods that serve a request raise RefusedRequestError for what a client has to change or repeat, and KubeError
+    while the API server cannot be used; the server answers 503 with Retry-After for the latter.
+    """
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process is the leader now. If not, the server answers 503 without calling anything below."""
+        ...
+
+    def state(self) -> ControllerState:
+        """Return the state for `/readyz`."""
+        ...
+
+    def reading(self) -> ControllerReading:
+        """Return the values of one scrape."""
+        ...
+
+    def knows(self, namespace: str, monitor: str) -> bool:
+        """Return whether this controller knows this ModelMonitor; only such names become labels of metrics."""
+        ...
+
+    def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
+        """Return the pods of a monitor; None if this controller knows no such ModelMonitor."""
+        ...
+
+    async def sync(self, request: SyncRequest) -> SyncResponse:
+        """Take the counts of a pod; return acknowledgements and what the pod should use."""
+        ...
+
+    async def signals(self, signals: Signals) -> None:
+        """Take the load of a pod."""
+        ...
+
+    async def profile(self, pod: Pod, profile_hash: str) -> bytes | None:
+        """Return the JSON of a profile that a monitor of `pod` uses or has been offered; None for any other hash."""
+        ...
+
+    async def offer_profile(self, pod: Pod, profile_hash: str, body: bytes) -> None:
+        """Take a learned profile. `body` is its decompressed JSON, and `profile_hash` has been verified.
+
+        The first profile offered is frozen for all pods of the monitor's version; later ones are ignored.
+        """
+        ...
+
+    async def alerts(self, body: bytes, may_create: MayCreate) -> AlertsAnswer:
+        """Take the decompressed body of an Alertmanager webhook.
+
+        Call `may_create` for the namespace and monitor of each alert, and count an alert of a monitor for which it
+        returns False as ignored. Raise RefusedRequestError with 403 if all alerts are ignored for this reason.
+        """
+        ...

@@ -1,0 +1,111 @@
+"""Builds the status of one ModelMonitor from a view of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ...log import rfc3339
+from ...report import wording
+from ...report.control_status import IntentStatus
+from ...report.schema import EpisodeReport, Report
+from ...settings.retraining import Retrain
+from ...settings.status import (
+    MAX_EPISODES,
+    Condition,
+    EpisodeSummary,
+    ModelMonitorStatus,
+    PodsStatus,
+    ProfileStatus,
+    RetrainingStatus,
+)
+from ..observe import PERFORMANCE
+from ..reasons import Reason
+from .conditions import Finding, MonitorView, findings
+
+MAX_SUMMARY = 1000  # characters
+KINDS = {"webhook": "webhook", "job": "Job", "argo_workflow": "Workflow", "tekton_pipeline_run": "PipelineRun"}
+
+
+def build_status(view: MonitorView, before: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
+    """Return the status as JSON values; a condition keeps the time of `before` while its status is the same."""
+    old = {item.get("type"): item for item in (before or {}).get("conditions") or ()}
+    fleet, state = view.fleet, next((one for one in view.versions if one.version == view.primary), None)
+    status = ModelMonitorStatus(
+        observed_generation=view.generation,
+        conditions=tuple(_condition(item, old.get(item.type), view.generation, now) for item in findings(view)),
+        episodes=_episodes(view),
+        pods=PodsStatus(heard=fleet.heard, expected=fleet.expected) if fleet is not None else PodsStatus(),
+        profile=ProfileStatus(hash=state.profile.hash, version=state.version)
+        if state is not None and state.profile is not None
+        else None,
+    )
+    built: dict[str, Any] = msgspec.to_builtins(status)
+    return built
+
+
+def _condition(found: Finding, old: Mapping[str, Any] | None, generation: int, now: float) -> Condition:
+    kept = old.get("lastTransitionTime") if old is not None and old.get("status") == found.status else None
+    return Condition(
+        type=found.type,
+        status=found.status,  # type: ignore[arg-type]  # one of the three
+        reason=found.reason,
+        message=found.message[:MAX_SUMMARY],
+        last_transition_time=kept or whole_second(now),
+        observed_generation=generation,
+    )
+
+
+def _episodes(view: MonitorView) -> tuple[EpisodeSummary, ...]:
+    if view.report is None or view.document is None:
+        return ()
+    intents = {item.episode: item for item in reversed(view.retrainings)}
+    retrain = view.document.monitor.spec.retrain
+    newest = sorted(view.report.episodes, key=lambda one: (one.opened_tick, one.id), reverse=True)[:MAX_EPISODES]
+    return tuple(_episode(one, view.report, intents.get(one.id), retrain) for one in newest)
+
+
+def _episode(
+    episode: EpisodeReport, report: Report, intent: IntentStatus | None, retrain: Retrain | None
+) -> EpisodeSummary:
+    seconds = report.ticks.tick_seconds
+    closed = episode.closed_tick
+    return EpisodeSummary(
+        id=episode.id,
+        cause=Reason.PERFORMANCE if episode.family == PERFORMANCE else Reason.DRIFT,
+        family=episode.family,
+        opened_at=whole_second((episode.opened_tick + 1) * seconds),
+        closed_at=whole_second((closed + 1) * seconds) if closed is not None and not episode.open else None,
+        closed_by="" if episode.open else episode.closed_by or Reason.UNKNOWN,
+        summary=_summary(episode, report)[:MAX_SUMMARY],
+        retraining=RetrainingStatus(
+            kind=_kind(retrain), name=intent.receiver, state=intent.state, reason=intent.error or intent.reason
+        )
+        if intent is not None
+        else None,
+    )
+
+
+def _summary(episode: EpisodeReport, report: Report) -> str:
+    """Return what changed, in words, without values from the traffic."""
+    named = {feature.name for feature in episode.features}
+    found = (feature for feature in report.features if feature.name in named)
+    bare = tuple(msgspec.structs.replace(feature, new_values=()) for feature in found)
+    return wording.summary(episode, bare, whole_second(episode.onset_tick * report.ticks.tick_seconds))
+
+
+def _kind(retrain: Retrain | None) -> str:
+    return next((shown for name, shown in KINDS.items() if retrain is not None and getattr(retrain, name)), "webhook")
+
+
+def whole_second(seconds: float) -> str:
+    """Return an epoch time as Kubernetes writes it: RFC 3339 without fractions."""
+    return f"{rfc3339(seconds)[:19]}Z"
+
+
+def differs(built: Mapping[str, Any], present: Mapping[str, Any] | None, names: Iterable[str]) -> bool:
+    """Return whether one of the fields `names` of the status differs from that of the object."""
+    known = present or {}
+    return any(built.get(name) != known.get(name) for name in names)

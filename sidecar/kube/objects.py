@@ -1,0 +1,65 @@
+"""Kinds of objects of the Kubernetes API, and the paths of their URLs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ..errors import quote_value
+from .errors import InvalidError
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind of object, as the API server names it in URLs. `group` is empty for the core group."""
+
+    group: str
+    version: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """The `apiVersion` of its objects."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """Return the path of the collection, of one object, or of its subresource.
+
+        Without `namespace`, the collection of a namespaced resource spans all namespaces. Raises InvalidError for a
+        name that would lead to another path.
+        """
+        parts = ["apis", self.group, self.version] if self.group else ["api", self.version]
+        if namespace and self.namespaced:
+            parts += ["namespaces", namespace]
+        elif name and self.namespaced:
+            raise InvalidError(
+                f"no namespace for {self.plural} {quote_value(name)}; this kind of object has one; give it"
+            )
+        parts += [self.plural, *filter(None, (name, subresource))]
+        for part in parts:
+            if part in {".", ".."}:
+                raise InvalidError(f"not a name of a Kubernetes object: {quote_value(part)}; give a DNS name")
+        return "/" + "/".join(quote(part, safe=":") for part in parts)
+
+
+CONFIG_MAPS = Resource("", "v1", "configmaps")
+CRON_JOBS = Resource("batch", "v1", "cronjobs")
+CUSTOM_RESOURCE_DEFINITIONS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
+DEPLOYMENTS = Resource("apps", "v1", "deployments")
+EVENTS = Resource("events.k8s.io", "v1", "events")
+JOBS = Resource("batch", "v1", "jobs")
+LEASES = Resource("coordination.k8s.io", "v1", "leases")
+MODEL_MONITORS = Resource("pilotfish.dev", "v1alpha1", "modelmonitors")
+NAMESPACES = Resource("", "v1", "namespaces", namespaced=False)
+PIPELINES = Resource("tekton.dev", "v1", "pipelines")
+PIPELINE_RUNS = Resource("tekton.dev", "v1", "pipelineruns")
+PODS = Resource("", "v1", "pods")
+REPLICA_SETS = Resource("apps", "v1", "replicasets")
+SECRETS = Resource("", "v1", "secrets")
+SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts")
+SERVICES = Resource("", "v1", "services")
+SUBJECT_ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", namespaced=False)
+TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", namespaced=False)
+WORKFLOWS = Resource("argoproj.io", "v1alpha1", "workflows")
+WORKFLOW_TEMPLATES = Resource("argoproj.io", "v1alpha1", "workflowtemplates")

@@ -1,0 +1,50 @@
+"""Reading: one object, or all objects of a kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .client import TIMEOUT, Kube
+from .errors import ExpiredError
+from .objects import Resource
+
+PAGE = 500  # objects per request
+
+
+async def get(
+    kube: Kube, resource: Resource, name: str, namespace: str = "", *, subresource: str = "", timeout: float = TIMEOUT
+) -> dict[str, Any]:
+    """Return one object. Raises NotFoundError if there is none, and other KubeErrors."""
+    found: dict[str, Any] = await kube.request("GET", resource.path(namespace, name, subresource), timeout=timeout)
+    return found
+
+
+async def list_all(
+    kube: Kube, resource: Resource, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
+) -> tuple[list[dict[str, Any]], str]:
+    """Return the objects of a namespace, or of all namespaces, and the resourceVersion at which a watch continues.
+
+    The list is read in pages of 500. If a page expires meanwhile, the whole list is read in one piece.
+    """
+    selectors = select(label_selector, field_selector)
+    path = resource.path(namespace)
+    items: list[dict[str, Any]] = []
+    following = ""
+    while True:
+        page = [("limit", str(PAGE)), *([("continue", following)] if following else [])]
+        try:
+            found = await kube.request("GET", path, query=(*selectors, *page))
+        except ExpiredError:
+            found = await kube.request("GET", path, query=selectors)
+            items = []
+        items += found.get("items") or []
+        metadata = found.get("metadata") or {}
+        following = metadata.get("continue") or ""
+        if not following:
+            return items, str(metadata.get("resourceVersion", ""))
+
+
+def select(label_selector: str, field_selector: str) -> list[tuple[str, str]]:
+    """Return the query parameters of the selectors that are not empty."""
+    found = [("labelSelector", label_selector), ("fieldSelector", field_selector)]
+    return [(name, value) for name, value in found if value]

@@ -1,0 +1,160 @@
+"""TLS for a server: certificate and key from files that are read again when they change, and bounded handshakes.
+
+cert-manager and kubelet replace both files while the server runs. A new connection uses the new files. If they cannot
+be used, the ones in force stay, and `problem` says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError, quote_value
+
+HANDSHAKE_SECONDS = 5.0
+SHUTDOWN_SECONDS = 2.0  # for the closing alert of the client
+MAX_HANDSHAKES = 256  # at the same time; then the oldest one is dropped
+PAUSE_SECONDS = 0.5  # after a connection could not be accepted, such as without free descriptors
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The PEM files of the server's certificate, with its chain, and of its private key."""
+
+    certificate: Path
+    key: Path
+
+
+class TlsContext:
+    """The TLS context in force. `current` reads the files again if they have changed.
+
+    Attributes:
+        problem: why the changed files are not in force; empty otherwise.
+    """
+
+    def __init__(self, files: TlsFiles) -> None:
+        """Read the files; raise UsageError if they cannot be used."""
+        self._files = files
+        self._signature = self._sign()
+        self._context = _load(files)
+        self.problem = ""
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context of the present files, or the last usable one."""
+        signature = self._sign()
+        if signature != self._signature:
+            self._signature = signature
+            try:
+                self._context = _load(self._files)
+                self.problem = ""
+            except UsageError as error:
+                self.problem = f"{error}; the previous certificate stays in force"
+        return self._context
+
+    def _sign(self) -> tuple[object, ...]:
+        """Return a value that changes with the files. It follows links, because a Secret volume replaces a link."""
+        found: list[object] = []
+        for path in (self._files.certificate, self._files.key):
+            try:
+                status = os.stat(path)
+            except OSError as error:
+                found.append(error.errno)
+            else:
+                found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        return tuple(found)
+
+
+def _load(files: TlsFiles) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(files.certificate, files.key, password=_no_password)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = (
+            getattr(error, "reason", None) or getattr(error, "strerror", None) or "they are not a pair of PEM files"
+        )
+        raise UsageError(
+            f"cannot use the certificate {quote_value(files.certificate)} with the key {quote_value(files.key)}: "
+            f"{reason}; give a PEM certificate with its chain, and its unencrypted key"
+        ) from error
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted")  # OpenSSL would ask the terminal
+
+
+class TlsListener:
+    """Accepts connections at one address, and completes their handshakes, at most MAX_HANDSHAKES at a time.
+
+    asyncio's own server starts any number of handshakes, so silent clients could take all descriptors.
+    """
+
+    def __init__(self, context: TlsContext, protocol: Callable[[], asyncio.Protocol]) -> None:
+        self._context = context
+        self._protocol = protocol
+        self._sockets: list[socket.socket] = []
+        self._handshakes: dict[asyncio.Task[None], None] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, host: str, port: int, backlog: int) -> int:
+        """Accept connections until `stop`; return the port. Raise OSError if the address cannot be bound."""
+        loop = asyncio.get_running_loop()
+        bound = await loop.create_server(self._protocol, host, port, start_serving=False)  # asyncio binds all addresses
+        self._sockets = [socket.socket(fileno=os.dup(one.fileno())) for one in bound.sockets]
+        bound.close()
+        for one in self._sockets:
+            one.setblocking(False)
+            one.listen(backlog)
+            self._tasks.append(asyncio.create_task(self._accept(one)))
+        found: int = self._sockets[0].getsockname()[1]
+        return found
+
+    async def stop(self) -> None:
+        """Stop accepting, drop the handshakes, and close the sockets."""
+        tasks = [*self._tasks, *self._handshakes]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for one in self._sockets:
+            one.close()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listening)
+            except OSError:  # no free descriptor, or the client has left
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            if len(self._handshakes) >= MAX_HANDSHAKES:
+                next(iter(self._handshakes)).cancel()
+            task = asyncio.create_task(self._shake_hands(connection))
+            self._handshakes[task] = None
+            task.add_done_callback(self._ended)
+
+    async def _shake_hands(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            with suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.connect_accepted_socket(
+                self._protocol,
+                connection,
+                ssl=self._context.current(),
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+            )
+        except (OSError, asyncio.CancelledError):  # what a client does in a handshake is its own affair
+            connection.close()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._handshakes.pop(task, None)

@@ -1,0 +1,91 @@
+"""The status of a ModelMonitor: the controller writes it, and nothing reads it as a setting.
+
+Conditions follow Kubernetes (kstatus). Field names are part of the resource: add fields, never rename one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+MAX_EPISODES = 20
+
+Time = Annotated[
+    str,
+    Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z$", max_length=64),
+]
+Message = Annotated[str, Meta(max_length=32768)]
+Word = Annotated[str, Meta(max_length=253)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class StatusBlock(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Base class of the objects in the status. Times are RFC 3339 in UTC. Defaults are left out."""
+
+
+class Condition(StatusBlock, frozen=True, kw_only=True):
+    """One condition, as in Kubernetes."""
+
+    type: Annotated[str, Meta(description="Type, such as `Ready` (docs/modelmonitor.md).", min_length=1, max_length=63)]
+    status: Annotated[Literal["True", "False", "Unknown"], Meta(description="Whether it holds.")]
+    reason: Annotated[
+        str,
+        Meta(
+            description="Reason in CamelCase (docs/reasons.md).",
+            pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+            min_length=1,
+            max_length=253,
+        ),
+    ]
+    message: Annotated[Message, Meta(description="What happened, and what to do.")] = ""
+    last_transition_time: Annotated[Time, Meta(description="When `status` last changed.")]
+    observed_generation: Annotated[Count, Meta(description="Generation of the document that it is about.")] = 0
+
+
+class RetrainingStatus(StatusBlock, frozen=True, kw_only=True):
+    """The retraining of one episode."""
+
+    kind: Annotated[Word, Meta(description="`webhook`, `Job`, `Workflow` or `PipelineRun`.")]
+    name: Annotated[Word, Meta(description="Name of the object, or host of the receiver.")] = ""
+    state: Annotated[Word, Meta(description="State of the intent or of the object, such as `running`.")]
+    reason: Annotated[Word, Meta(description="Reason of the state (docs/reasons.md).")] = ""
+
+
+class EpisodeSummary(StatusBlock, frozen=True, kw_only=True):
+    """One episode of drift or of worse performance."""
+
+    id: Annotated[Word, Meta(description="Id, as in the report and in events.")]
+    cause: Annotated[Word, Meta(description="`drift` or `performance`.")]
+    family: Annotated[Word, Meta(description="Family of the evidence, such as `inputs`.")] = ""
+    opened_at: Annotated[Time, Meta(description="When the alarm was raised.")]
+    closed_at: Annotated[Time | None, Meta(description="When the episode ended.")] = None
+    closed_by: Annotated[Word, Meta(description="Why it ended (docs/reasons.md).")] = ""
+    summary: Annotated[Message, Meta(description="What changed, in words.")] = ""
+    retraining: Annotated[RetrainingStatus | None, Meta(description="The retraining for this episode.")] = None
+
+
+class PodsStatus(StatusBlock, frozen=True, kw_only=True, omit_defaults=False):
+    """The pods of the target."""
+
+    heard: Annotated[Count, Meta(description="Pods that have sent counts lately.")] = 0
+    expected: Annotated[Count, Meta(description="Running pods of the target that have a sidecar.")] = 0
+
+
+class ProfileStatus(StatusBlock, frozen=True, kw_only=True):
+    """The profile in force."""
+
+    hash: Annotated[Word, Meta(description="Hash of the profile.")]
+    version: Annotated[Word, Meta(description="Version of the model that it is for.")] = ""
+
+
+class ModelMonitorStatus(StatusBlock, frozen=True, kw_only=True):
+    """What the controller observed and did."""
+
+    observed_generation: Annotated[Count, Meta(description="Generation of the newest document that was read.")] = 0
+    conditions: Annotated[tuple[Condition, ...], Meta(description="Conditions, one of each type.", max_length=16)] = ()
+    episodes: Annotated[
+        tuple[EpisodeSummary, ...], Meta(description="The newest episodes, the newest first.", max_length=MAX_EPISODES)
+    ] = ()
+    pods: Annotated[PodsStatus | None, Meta(description="The pods of the target.")] = None
+    profile: Annotated[ProfileStatus | None, Meta(description="The profile in force.")] = None

@@ -1,0 +1,167 @@
+"""The metrics of the controller: the report of each monitor, its pods and checkpoint, and what the server was asked.
+
+Where a metric means the same as in a sidecar, it is the same metric, from the same collector, with the labels
+`namespace`, `monitor` and, for results of detection, `version` in addition. Only names of existing ModelMonitors and
+values of tables become labels, so their number is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from ..report.control_status import ControlStatus
+from ..report.schema import Report
+from . import control, detection, labels, names, process
+from .metric import Metric
+from .scrape import ScrapeInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorReading:
+    """One monitor at the time of a scrape.
+
+    Attributes:
+        reports: the report of each model version for which a detector runs; `Report.version` tells them apart.
+        control: the status of the monitor's control loop; None without a loop.
+        pods_expected: pods that should report.
+        pods_heard: those of them that reported lately.
+        holding: the reason why ticks wait now; empty if none waits.
+        held_ticks: ticks that waited longer than usual, by reason, since the start of this process.
+        late_reports: reports of ticks that were closed already, since the start of this process.
+        checkpoint_bytes: size of the last checkpoint; None before the first one.
+    """
+
+    namespace: str
+    monitor: str
+    reports: tuple[Report, ...] = ()
+    control: ControlStatus | None = None
+    pods_expected: int = 0
+    pods_heard: int = 0
+    holding: str = ""
+    held_ticks: Mapping[str, int] = field(default_factory=dict)
+    late_reports: int = 0
+    checkpoint_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerReading:
+    """The controller at the time of a scrape.
+
+    Attributes:
+        now: epoch seconds.
+        leading: whether this process is the leader.
+        contact_age: seconds since the API server was last heard; None if never.
+        api_errors: failed requests to the API server by verb and reason.
+        monitors: all monitors of which this process is the leader; none in a standby.
+    """
+
+    now: float
+    leading: bool
+    contact_age: float | None = None
+    api_errors: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    monitors: tuple[MonitorReading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerReading:
+    """The HTTP server of the controller at the time of a scrape.
+
+    Attributes:
+        requests: requests by namespace, monitor, path, outcome and reason. Namespace and monitor are empty when the
+            caller or the monitor is not known.
+        labels: labels by namespace, monitor and outcome.
+        reviews: TokenReviews and SubjectAccessReviews by kind and outcome.
+        cached: entries of the cache of both, by kind.
+        connections: open connections.
+    """
+
+    requests: Mapping[tuple[str, str, str, str, str], int] = field(default_factory=dict)
+    labels: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    reviews: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    cached: Mapping[str, int] = field(default_factory=dict)
+    connections: int = 0
+
+
+def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Family]:
+    """Yield every family that has samples, each once, with the samples of all monitors."""
+    merged: dict[str, Family] = {}
+    for family in (*process.own_process(ready=True), *_controller(reading), *_server(server)):
+        _merge(merged, family, {})
+    for monitor in reading.monitors:
+        identity = {"namespace": monitor.namespace, "monitor": monitor.monitor}
+        for family in _fleet(monitor):
+            _merge(merged, family, {})
+        for report in monitor.reports:
+            given = ScrapeInput(report=report, page=None, control=None, now=reading.now)
+            for family in (*detection.collect(given), *labels.performance(report)):
+                _merge(merged, family, {**identity, "version": report.version})
+        if monitor.control is not None:
+            for family in control.families(monitor.control):
+                _merge(merged, family, identity)
+    yield from (family for family in merged.values() if family.samples)
+
+
+def _merge(merged: dict[str, Family], family: Family, identity: Mapping[str, str]) -> None:
+    """Add the samples of `family` with the labels `identity`; a label that a sample has already stays."""
+    target = merged.setdefault(family.name, family)
+    samples = [sample._replace(labels={**identity, **sample.labels}) for sample in family.samples]
+    if target is family:
+        target.samples[:] = samples
+    else:
+        target.samples.extend(samples)
+
+
+def _controller(reading: ControllerReading) -> Iterator[Family]:
+    yield _gauge(names.LEADER, [((), float(reading.leading))])
+    if reading.contact_age is not None:
+        yield _gauge(names.API_CONTACT_AGE, [((), reading.contact_age)])
+    yield _counter(names.API_ERRORS, reading.api_errors.items())
+
+
+def _server(server: ServerReading) -> Iterator[Family]:
+    yield _counter(names.CONTROL_REQUESTS, server.requests.items())
+    yield _counter(names.CONTROL_LABELS, server.labels.items())
+    yield _counter(names.REVIEWS, server.reviews.items())
+    yield _gauge(names.REVIEWS_CACHED, (((kind,), float(amount)) for kind, amount in server.cached.items()))
+    yield _gauge(names.CONTROL_CONNECTIONS, [((), float(server.connections))])
+
+
+def _fleet(monitor: MonitorReading) -> Iterator[Family]:
+    key = (monitor.namespace, monitor.monitor)
+    pods = [((*key, "expected"), monitor.pods_expected), ((*key, "heard"), monitor.pods_heard)]
+    yield _gauge(names.PODS, pods)
+    yield _gauge(names.HOLDING, [((*key, monitor.holding), 1.0)] if monitor.holding else ())
+    yield _counter(names.HELD_TICKS, (((*key, reason), amount) for reason, amount in monitor.held_ticks.items()))
+    yield _counter(names.LATE_REPORTS, [(key, monitor.late_reports)])
+    if monitor.checkpoint_bytes is not None:
+        yield _gauge(names.CHECKPOINT_BYTES, [(key, float(monitor.checkpoint_bytes))])
+
+
+def _gauge(metric: Metric, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:
+    family = metric.gauge()
+    for key, value in values:
+        family.add_metric(key, value)
+    return family
+
+
+def _counter(metric: Metric, values: Iterable[tuple[tuple[str, ...], int]]) -> Family:
+    family = metric.counter()
+    for key, value in values:
+        family.add_metric(key, value)
+    return family
+
+
+@dataclass(frozen=True)
+class FleetCollector(Collector):
+    """Reads controller and server once per scrape."""
+
+    controller: Callable[[], ControllerReading]
+    server: Callable[[], ServerReading]
+
+    def collect(self) -> Iterable[Family]:
+        """Yield every family that has samples."""
+        return collect(self.controller(), self.server())

@@ -1,0 +1,194 @@
+"""A real control plane for the tests of `make test-real`: etcd, kube-apiserver and kube-controller-manager.
+
+`.ci/kubernetes` builds the programs once. RBAC is on, and service accounts get their tokens by TokenRequest. There is
+no scheduler and no node: pods stay Pending.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.ports import accepts, free_port
+from tests.support.processes import Children
+from tests.support.programs import missing
+from tests.support.waiting import patient, wait_until
+
+SAID = Path("build/kubernetes")  # by .ci/kubernetes
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+ADMIN = "admin-token"
+ISSUER = "https://kubernetes.default.svc"
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """A running control plane. `kubeconfig` is the administrator's; `programs` contains kubectl."""
+
+    folder: Path
+    programs: Path
+    url: str
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of the authority that signed the server's."""
+        return self.folder / "ca.crt"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.folder / "kubeconfig"
+
+    def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
+        """Run kubectl as administrator and return its output; raise AssertionError with its errors if it fails."""
+        done = subprocess.run(
+            [self.programs / "kubectl", "--kubeconfig", self.kubeconfig, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=patient(60),
+        )
+        assert done.returncode == 0, f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}"
+        return done.stdout
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """Apply objects as administrator."""
+        self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+    def namespace(self) -> str:
+        """Create a namespace with a new name, with its default service account, and return the name."""
+        name = f"test-{uuid.uuid4().hex[:10]}"
+        self.kubectl("create", "namespace", name)
+        found = ("get", "serviceaccount", "default", "-n", name, "--ignore-not-found", "-o", "name")
+        wait_until(lambda: self.kubectl(*found), timeout=30, what="the default service account")
+        return name
+
+    def account(
+        self, namespace: str, name: str, rules: Sequence[dict[str, Any]] = (), *, cluster: bool = False
+    ) -> Path:
+        """Create a service account with the rules of a Role (or ClusterRole), and return its kubeconfig."""
+        group = "rbac.authorization.k8s.io"
+        kind, full = ("ClusterRole", f"{namespace}-{name}") if cluster else ("Role", name)
+        place = {} if cluster else {"namespace": namespace}
+        subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+        self.apply(
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}},
+            {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": full, **place}, "rules": list(rules)},
+            {
+                "apiVersion": f"{group}/v1",
+                "kind": f"{kind}Binding",
+                "metadata": {"name": full, **place},
+                "roleRef": {"apiGroup": group, "kind": kind, "name": full},
+                "subjects": [subject],
+            },
+        )
+        path = self.folder / f"kubeconfig-{namespace}-{name}"
+        _write_kubeconfig(path, self.url, self.ca, self.token(namespace, name))
+        return path
+
+    def token(self, namespace: str, account: str, *, audience: str = ISSUER, pod: str = "") -> str:
+        """Return a token of a service account, bound to a pod if one is named."""
+        bound = ("--bound-object-kind", "Pod", "--bound-object-name", pod) if pod else ()
+        return self.kubectl("create", "token", account, "-n", namespace, "--audience", audience, *bound).strip()
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane for all tests of a session; a test uses a namespace of its own."""
+    programs = Path(SAID.read_text().strip() or "/missing") if SAID.exists() else Path("/missing")
+    absent = [name for name in PROGRAMS if not (programs / name).exists()] + missing("openssl")
+    if absent:
+        pytest.skip(f"no control plane: {', '.join(absent)} missing; `.ci/kubernetes > build/kubernetes` builds it")
+    folder = tmp_path_factory.mktemp("control-plane")
+    children = Children(folder)
+    try:
+        yield _start(folder, programs, children)
+    finally:
+        children.end()
+
+
+def _start(folder: Path, programs: Path, children: Children) -> ControlPlane:
+    """Start the three programs, and wait until the API server is ready."""
+    _write_certificates(folder)
+    (folder / "tokens.csv").write_text(f'{ADMIN},admin,admin,"system:masters"\n')
+    etcd, peer, port = free_port(), free_port(), free_port()
+    plane = ControlPlane(folder, programs, f"https://127.0.0.1:{port}")
+    _write_kubeconfig(plane.kubeconfig, plane.url, plane.ca, ADMIN)
+    stores = f"http://127.0.0.1:{etcd}"
+    children(
+        programs / "etcd",
+        *("--data-dir", folder / "etcd", "--unsafe-no-fsync"),
+        *("--listen-client-urls", stores, "--advertise-client-urls", stores),
+        *("--listen-peer-urls", f"http://127.0.0.1:{peer}"),
+    )
+    wait_until(lambda: accepts(etcd), timeout=60, what="etcd")
+    server = children(
+        programs / "kube-apiserver",
+        *("--etcd-servers", stores, "--bind-address=127.0.0.1", f"--secure-port={port}"),
+        *("--tls-cert-file", folder / "api.crt", "--tls-private-key-file", folder / "api.key"),
+        *("--client-ca-file", plane.ca, "--token-auth-file", folder / "tokens.csv"),
+        *("--service-account-key-file", folder / "sa.key", "--service-account-signing-key-file", folder / "sa.key"),
+        *("--service-account-issuer", ISSUER, "--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16"),
+        *("--allow-privileged=true", "--shutdown-delay-duration=0s", "--profiling=false"),
+    )
+    context = ssl.create_default_context(cafile=plane.ca)
+    try:
+        wait_until(lambda: not server.running() or _ready(plane.url, context), timeout=60, what="the API server")
+    except TimeoutError:
+        raise AssertionError(children.report()) from None
+    assert server.running(), children.report()
+    children(
+        programs / "kube-controller-manager",
+        *("--kubeconfig", plane.kubeconfig, "--service-account-private-key-file", folder / "sa.key"),
+        *("--root-ca-file", plane.ca, "--use-service-account-credentials", "--leader-elect=false", "--secure-port=0"),
+    )
+    return plane
+
+
+def _ready(url: str, context: ssl.SSLContext) -> bool:
+    request = urllib.request.Request(f"{url}/readyz", headers={"Authorization": f"Bearer {ADMIN}"})
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=patient(5)) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _write_certificates(folder: Path) -> None:
+    """Write an authority, a certificate of the API server, and the key that signs the tokens of service accounts."""
+
+    def openssl(*arguments: str | Path) -> None:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder, timeout=patient(60))
+
+    new = ("req", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+    openssl(*new, "-x509", "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test-ca")
+    openssl(*new, "-keyout", "api.key", "-out", "api.csr", "-subj", "/CN=kube-apiserver")
+    (folder / "api.ext").write_text(
+        "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes.default.svc\nextendedKeyUsage=serverAuth\n"
+    )
+    signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "api.ext")
+    openssl("x509", "-req", "-in", "api.csr", "-out", "api.crt", *signed)
+    openssl("genrsa", "-out", "sa.key", "2048")
+
+
+def _write_kubeconfig(path: Path, url: str, ca: Path, token: str) -> None:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": str(ca)}}],
+        "users": [{"name": "test", "user": {"token": token}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        "current-context": "test",
+    }
+    path.write_text(yaml.safe_dump(config))
