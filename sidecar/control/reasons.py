@@ -79,6 +79,11 @@ class Reason(StrEnum):
     )
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
     IDLE = "idle", "no retraining is wanted or in progress"
+    INVALID_OBJECT = (
+        "invalid_object",
+        "the API server refuses the object as invalid",
+        "correct the template or the setting that the message names",
+    )
     KILL_SWITCH = (
         "kill_switch",
         "the kill switch of the controller is set; nothing is acted on",
@@ -110,6 +115,11 @@ class Reason(StrEnum):
         "not_authorized",
         "the API server refuses the request of the controller",
         "grant the controller the verb and resource that the message names",
+    )
+    PARAMETERS = (
+        "parameters",
+        "a parameter refers to a field that the event does not have",
+        "correct the parameter in spec.retrain that the message names",
     )
     PARTLY_BLIND = "partly_blind", "a part of the traffic cannot be measured", "read docs/blind-spots.md"
     PAUSED = (
@@ -143,10 +153,16 @@ class Reason(StrEnum):
     )
     RECOVERY = "recovery", "the data returned to the reference"
     REPLACED = "replaced", "a newer intent for the same object wants another value"
+    RESOLVED = "resolved", "the alert has ended"
     RETRAINING_FAILED = (
         "retraining_failed",
         "the retraining that was started has failed",
         "read the log of the object that the episode names",
+    )
+    RETRAINING_GONE = (
+        "retraining_gone",
+        "the object of the retraining was deleted before its end was seen",
+        "check the retraining in your training system; close the episode, if there was none",
     )
     RETRAINING_REQUESTED = "retraining_requested", "a retraining is requested and has not ended"
     RETRAINING_SUCCEEDED = "retraining_succeeded", "the last retraining has succeeded"
@@ -164,6 +180,7 @@ class Reason(StrEnum):
         "the CronJob, WorkflowTemplate or Pipeline in spec.retrain does not exist",
         "create it in the namespace of the monitor, or correct spec.retrain",
     )
+    THROTTLED = "throttled", "the API server asks to wait"
     TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"
     UNKNOWN = "unknown", "the episode ended without a recorded cause"
