@@ -52,6 +52,12 @@ COMMANDS = {
         reads=True,
     ),
     "completion": Command("print a script that completes command lines in a shell", "pilotfish.sidecar.completion"),
+    "control": Command(
+        "watch all ModelMonitors of a cluster, and act for them",
+        "pilotfish.sidecar.control.manager.app",
+        variables=None,
+        logs=True,
+    ),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
     "profile": Command(
         "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True

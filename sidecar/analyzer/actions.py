@@ -75,12 +75,16 @@ class AuditedActions:
     async def set_profile(self, raw: bytes, by: str = "", reason: str = "") -> str:
         """Put the profile in `raw` into force, store it and return its hash."""
         profile = await asyncio.to_thread(parse_profile, raw, "PUT /profile")
+        await self.set_parsed_profile(profile, raw, by, reason)
+        return profile.hash
+
+    async def set_parsed_profile(self, profile: Profile, raw: bytes, by: str, reason: str = "") -> None:
+        """Put `profile` into force and store `raw`, from which it was parsed."""
         before = self._read()
         await self._submit_and_wait(SetProfile(profile))
         await self._store(raw)
         await self._record_profile(before, profile, by=by, reason=reason)
         await self._record_superseded(before)
-        return profile.hash
 
     async def reload_file(self) -> None:
         """Put the profile of the document's file into force if it has changed; raise ProfileRefusedError."""

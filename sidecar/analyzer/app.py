@@ -13,15 +13,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
+from typing import Any
 
-from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE, UPSTREAMS_FILE
-from ..channel.page import PageError, PageSnapshot
+from ..channel import PAGE_FILE, SETTINGS_FILE, SOCKET_FILE
 from ..channel.page_reader import PageReader
 from ..channel.peers import secure_folder
 from ..channel.receiver import Receiver, check_handshake
-from ..channel.upstreams import UnreachableUpstream, read_unreachable
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
+from ..report.sync_status import SyncStatus
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..serving.server import BoundedServer
@@ -38,6 +38,7 @@ from .audit import AuditLog
 from .checkpoint import CHECKPOINT_FILE
 from .commands import SimpleCommand, TakeLabels, Warn
 from .configuration import Configuration, configure, profile_wanted, proxy_settings, redacted_document
+from .counter_page import read_counters, read_upstreams
 from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
 from .exchange_ledger import ExchangeLedger, new_ledger_id
@@ -52,6 +53,8 @@ from .row_stores import RECENT, ROWS_FOLDER, RowStores
 from .snapshot import Publisher
 from .startup import check_options, load_first_profile, resume_learning, resume_pipeline
 from .state_files import LOCK_FILE, remove_unfinished
+from .sync.app import PodSync, build_sync
+from .sync.options import DOCUMENT_FILE
 from .totals_file import TOTALS_FILE, TotalsFile, lock_folder_file
 from .visibility.readiness import Readiness, readiness
 from .visibility.readings import Reading, Setting
@@ -78,7 +81,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
 
 def _build(options: Options, engine_factory: EngineFactory) -> App:
     check_options(options)
-    configured = configure(options.document, engine_factory, cluster=options.cluster)
+    configured = _configure(options, engine_factory)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
     lock = lock_folder_file(options.state_folder / LOCK_FILE, "--state")
     ledger = partial(ExchangeLedger.of_file, totals_file.read(), new_ledger_id())
@@ -147,7 +150,7 @@ class App:
         self._blind_spots = BlindSpotWatch()
         self._page_reader = PageReader(options.shared / PAGE_FILE)
         self._detects = configured.settings.engine_factory is not effect_sizes_only
-        self._document_watcher = FileWatcher(options.document) if options.document else None
+        self._document_watcher = FileWatcher(options.document_path) if options.document_path else None
         self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
         folder = options.state_folder / ROWS_FOLDER
         self._builder = ProfileBuilder(
@@ -159,6 +162,7 @@ class App:
             self.submit,
             lambda: worker.published.profile,
         )
+        self._sync = self._build_sync()
         self._views = Views(
             ViewDependencies(
                 read=self._read,
@@ -170,6 +174,7 @@ class App:
                 rows=self._rows,
                 alive=lambda: not worker.finished.done(),
                 access=Access(parse_address(options.admin).host, options.token_file, options.admin_hosts),
+                controlled=options.control is not None,
             )
         )
 
@@ -222,25 +227,45 @@ class App:
             self._start()
             memory.check_room(self._options.memory_limit, used_memory()[2] + memory.FIRST_RECORD_BYTES)
             admin = local_address(parse_address(self._options.admin), server.port)
-            self._announcer.started(self._options.document, admin)
+            self._announcer.started(self._options.document_path, admin)
             self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
-            building = asyncio.create_task(self._builder.run())
-            await asyncio.wait((finished, stopped, polling, building), return_when=asyncio.FIRST_COMPLETED)
+            parts = (self._builder, self._sync) if self._sync is not None else (self._builder,)
+            background = [asyncio.create_task(part.run()) for part in parts]
+            awaited: list[asyncio.Future[Any]] = [finished, stopped, polling, *background]
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            leaving = stop.is_set()  # by a signal: the pod ends; otherwise, the process starts again
             stop.set()
-            building.cancel()
-            await asyncio.wait((building,))
+            for task in background:
+                task.cancel()
+            await asyncio.wait(background)
             self._worker.stop()
             await finished
             self._announcer.report(self.report)
             polling.cancel()
-            if not building.cancelled():
-                building.result()  # raises what ended it
+            if self._sync is not None:
+                await self._sync.end(leaving=leaving)
+            for task in background:
+                if not task.cancelled():
+                    task.result()  # raises what ended it
             return RECYCLE_STATUS if self._worker.short_of_memory else await _exit_status(polling)
         finally:
             await server.stop()
             os.close(self._lock)
+
+    def _build_sync(self) -> PodSync | None:
+        if self._options.control is None:
+            return None
+        return build_sync(
+            self._options.control,
+            self._options.state_folder / DOCUMENT_FILE,
+            learn=self._configured.settings.learn,
+            actions=self._actions,
+            published=lambda: self._worker.published,
+            submit=self.submit,
+            read_page=lambda: read_counters(self._page_reader)[0],
+        )
 
     def _start(self) -> None:
         gc.collect()
@@ -285,8 +310,7 @@ class App:
         watcher = self._document_watcher
         if watcher is None or not await asyncio.to_thread(watcher.changed):
             return False
-        cluster = self._options.cluster
-        found = await asyncio.to_thread(configure, self._options.document, effect_sizes_only, cluster=cluster)
+        found = await asyncio.to_thread(_configure, self._options, effect_sizes_only)
         problem = found.settings.problem
         self.submit(
             Warn("document", f"the document changed, the previous one stays in force: {problem}" if problem else "")
@@ -322,6 +346,7 @@ class App:
             report=reading.report,
             page=reading.page,
             control=self._control,
+            sync=reading.sync,
             now=reading.now,
             memory_limit=self._options.memory_limit,
             blind=found.spots,
@@ -330,27 +355,31 @@ class App:
 
     def _reading(self) -> Reading:
         snapshot = self._worker.published  # read before the page, which must have at least the same exchanges
-        page, page_problem = _page(self._page_reader)
+        page, page_problem = read_counters(self._page_reader)
         return Reading(
             now=time.time(),
             snapshot=snapshot,
             page=page,
             page_problem=page_problem,
-            unreachable=_unreachable(self._options, page),
+            unreachable=read_upstreams(self._options.shared, page),
             connected=self.connected,
+            sync=self._sync_status(),
             setting=Setting(
                 document=self._configured.document,
-                profile_wanted=profile_wanted(self._configured, self._profile_store.lost),
+                profile_wanted=profile_wanted(self._configured, self._profile_store.lost) if not self._sync else "",
                 detects=self._detects,
             ),
         )
+
+    def _sync_status(self) -> SyncStatus | None:
+        return self._sync.status if self._sync is not None else None
 
     def _readiness(self) -> Readiness:
         return readiness(self._reading(), self._blind_spots.spots)
 
     def _config(self) -> dict[str, object]:
         options = self._options
-        paths = {"shared": options.shared, "state": options.state_folder, "document": options.document}
+        paths = {"shared": options.shared, "state": options.state_folder, "document": options.document_path}
         return {
             "options": {name: str(path) if path else None for name, path in paths.items()}
             | {"admin": options.admin, "admin_hosts": options.admin_hosts}
@@ -359,18 +388,8 @@ class App:
         }
 
 
-def _page(reader: PageReader) -> tuple[PageSnapshot | None, str]:
-    """Return the counter page, or None and the reason, such as no proxy yet, or one of another version."""
-    try:
-        return reader.read(), ""
-    except PageError as error:
-        return None, str(error)
-
-
-def _unreachable(options: Options, page: PageSnapshot | None) -> tuple[UnreachableUpstream, ...]:
-    if page is None or not page.connections["upstreams_unreachable"]:
-        return ()
-    return read_unreachable(options.shared / UPSTREAMS_FILE, page.epoch)
+def _configure(options: Options, engine_factory: EngineFactory) -> Configuration:
+    return configure(options.document_path, engine_factory, cluster=options.cluster, controlled=bool(options.control))
 
 
 async def _exit_status(polling: asyncio.Task[int]) -> int:

@@ -6,6 +6,7 @@ passes and health and metrics still answer.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +21,13 @@ from ..settings.document import ModelMonitor
 from ..settings.drift import drift_settings
 from ..settings.errors import SettingsError
 from ..settings.jsonpath import parse_path
-from ..settings.load import load
+from ..settings.load import load, parse
 from ..settings.proxy import ProxySettings
 from ..settings.sources import source_for
 from ..settings.traffic import Decode
 from ..settings.validation import find_warnings
 from .decode import Columns, Hints, OwnJson, compile_template
-from .engine import EngineFactory
+from .engine import EngineFactory, effect_sizes_only
 from .settings import AnalyzerSettings
 from .stream_detectors import configure_detectors
 
@@ -46,19 +47,31 @@ class Configuration:
     notes: tuple[str, ...] = ()
 
 
-def configure(path: Path | None, engine_factory: EngineFactory, *, cluster: bool = False) -> Configuration:
+def configure(
+    path: Path | None, engine_factory: EngineFactory, *, cluster: bool = False, controlled: bool = False
+) -> Configuration:
     """Return the configuration from the document at `path`; None means that there is no document.
 
-    Outside of a `cluster`, a document with settings that need one cannot be used.
+    Outside of a `cluster`, a document with settings that need one cannot be used. `controlled` means that a controller
+    sends document and profile: until then, there is no document.
     """
     plain = AnalyzerSettings(drift=DriftSettings(), engine_factory=engine_factory)
-    if path is None:
+    if path is None or (controlled and not path.exists()):
         return Configuration(document=None, settings=plain)
     try:
         document = load(path, cluster=cluster)
-        return configuration_of(document, path.parent, engine_factory, cluster=cluster)
+        return configuration_of(document, path.parent, engine_factory, cluster=cluster, controlled=controlled)
     except (SettingsError, DetectorError) as error:
         return Configuration(document=None, settings=replace(plain, problem=f"the document cannot be used: {error}"))
+
+
+def document_problem(raw: bytes, where: str) -> str:
+    """Return why a pod cannot use the document in `raw`, which `where` names; empty if it can."""
+    try:
+        configuration_of(parse(raw, where, os.environ), Path(), effect_sizes_only, cluster=True, controlled=True)
+    except (SettingsError, DetectorError) as error:
+        return str(error)
+    return ""
 
 
 def proxy_settings(document: ModelMonitor | None) -> ProxySettings:
@@ -103,9 +116,11 @@ def redacted_document(document: ModelMonitor | None) -> Any:
 
 
 def configuration_of(
-    document: ModelMonitor, folder: Path, engine_factory: EngineFactory, *, cluster: bool
+    document: ModelMonitor, folder: Path, engine_factory: EngineFactory, *, cluster: bool, controlled: bool = False
 ) -> Configuration:
     """Return the configuration from `document`; its relative paths are resolved against `folder`.
+
+    With `controlled`, the profile comes from the controller, which also freezes a learned one for all pods.
 
     Raises DetectorError for settings that detection refuses.
     """
@@ -128,8 +143,8 @@ def configuration_of(
         streams=configure_detectors(spec.drift.detectors),
         engine_factory=engine_factory,
     )
-    path = folder / source.path if source is not None and source.path else None
-    notes = tuple(find_warnings(document, cluster=cluster))
+    path = folder / source.path if source is not None and source.path and not controlled else None
+    notes = tuple(find_warnings(document, cluster=cluster and not controlled))
     return Configuration(document=document, settings=settings, profile_path=path, notes=notes)
 
 

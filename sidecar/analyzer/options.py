@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from .sync.options import DOCUMENT_FILE, ControlOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -12,12 +14,13 @@ class Options:
 
     shared        the folder that proxy and analyzer share
     admin         HOST:PORT of the admin address
-    document      the ModelMonitor document; None counts traffic only
+    document      the ModelMonitor document of the command line; None counts traffic only, or follows `control`
     state         the folder for everything that must survive a restart; None means the shared folder
     admin_hosts   further names that a request may have as its Host
     token_file    a file with the bearer token, required for all paths except metrics and health; None requires none
     memory_limit  the limit on the process's data in bytes (RLIMIT_DATA); 0 sets no limit
     cluster       whether the process runs in a pod, where settings for a cluster have an effect
+    control       the controller that this pod follows; None without one
     """
 
     shared: Path
@@ -28,6 +31,12 @@ class Options:
     token_file: Path | None = None
     memory_limit: int = 0
     cluster: bool = False
+    control: ControlOptions | None = None
+
+    @property
+    def document_path(self) -> Path | None:
+        """The file of the document: of the command line, or the one that the controller sent."""
+        return self.document if self.control is None else self.state_folder / DOCUMENT_FILE
 
     @property
     def state_folder(self) -> Path:

@@ -34,8 +34,8 @@ class Snapshot:
     """The report, the windows of its timeline, the counts of the open ticks for `GET /state`.
 
     `monitored` are the columns of the profile in force, `columns` the totals of its features, and `unknown_columns` the
-    names of live columns that it does not have. `sync` is what the last checkpoint allows to send to the controller, and
-    None without one.
+    names of live columns that it does not have. `sync` is what the last checkpoint allows to send to the controller;
+    it is None without one.
     """
 
     report: report.Report

@@ -21,6 +21,7 @@ from .options import Options
 from .pipeline import Pipeline, State
 from .profile_store import ProfileStore
 from .settings import AnalyzerSettings
+from .sync.unacknowledged import UnacknowledgedTicks
 
 
 def check_options(options: Options) -> None:
@@ -50,9 +51,15 @@ def resume_pipeline(
     """Return the pipeline that resumes from the checkpoint, and a warning; a new one if the checkpoint does not fit."""
     saved, warning = load_checkpoint(options)
     try:
-        return Pipeline(settings, ledger(), saved), warning
+        return Pipeline(settings, ledger(), saved, _unacknowledged(options)), warning
     except Exception as error:  # a checkpoint must not end each start
-        return Pipeline(settings, ledger()), _without_checkpoint(options, error)
+        return Pipeline(settings, ledger(), None, _unacknowledged(options)), _without_checkpoint(options, error)
+
+
+def _unacknowledged(options: Options) -> UnacknowledgedTicks | None:
+    if options.control is None:
+        return None
+    return UnacknowledgedTicks(options.control.pod.uid, secrets.token_hex(8))
 
 
 def _without_checkpoint(options: Options, error: Exception) -> str:
@@ -89,8 +96,11 @@ def load_first_profile(pipeline: Pipeline, profile_store: ProfileStore) -> str:
 
 
 def resume_learning(pipeline: Pipeline) -> None:
-    """Start to learn a first profile if the document asks for it and no profile is in force."""
-    if not pipeline.idle_reason:
+    """Start to learn a first profile if the document asks for it and no profile is in force.
+
+    In a pod, the controller decides when to learn; a learning under way continues.
+    """
+    if not pipeline.idle_reason and pipeline.sync is None:
         pipeline.learning.follow_document(
             pipeline.settings.learn,
             profiled=pipeline.active.monitor is not None,

@@ -9,6 +9,7 @@ import msgspec
 
 from .control_status import ControlStatus
 from .schema import BlindSpot, ExchangeCount, Report
+from .sync_status import SyncStatus
 
 
 class Accounting(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +34,11 @@ class ReportResponse(Report, frozen=True, kw_only=True):
     """The Report with traffic, blind spots and control loop at the time of the request.
 
     The texts of `blind` are also the first ones of `warnings`. `accounting` is None without a proxy, and `control` is
-    None without a control loop.
+    None without a control loop. `sync` is None unless a controller gets the counts.
     """
 
     accounting: Accounting | None = None
     routes: tuple[RouteTraffic, ...] = ()
     control: ControlStatus | None = None
     blind: tuple[BlindSpot, ...] = ()
+    sync: SyncStatus | None = None

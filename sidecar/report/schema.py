@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from .blocks.blindness import BLIND_REASONS, BlindReason, BlindSpot
+from .blocks.blindness import BLIND_REASONS, FLEET_BLIND_REASONS, BlindReason, BlindSpot
 from .blocks.drift import (
     RESTART,
     ChangeReport,
@@ -30,6 +30,7 @@ from .blocks.traffic import CheckpointStatus, ExchangeCount, QualityFinding, Row
 
 __all__ = [
     "BLIND_REASONS",
+    "FLEET_BLIND_REASONS",
     "FORMAT",
     "RESTART",
     "AuditEntry",

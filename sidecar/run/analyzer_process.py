@@ -15,8 +15,10 @@ from typing import Any
 
 from ..analyzer.app import App, build
 from ..analyzer.options import Options
+from ..analyzer.sync.options import ControlOptions
 from ..control import app as control_app
 from ..control.loop import ControlLoop
+from ..sync.messages import Pod
 from ..system.heartbeat import beat
 from ..system.workers import started_pool
 from .engine import engine
@@ -50,6 +52,18 @@ def parse_options(args: argparse.Namespace) -> Options:
         token_file=args.token_file,
         memory_limit=args.memory_limit,
         cluster=args.role == "analyze",
+        control=parse_control_options(args) if args.control is not None else None,
+    )
+
+
+def parse_control_options(args: argparse.Namespace) -> ControlOptions:
+    """Return the options of the sync from a command line with `--control`."""
+    return ControlOptions(
+        url=args.control,
+        ca_file=args.control_ca,
+        token_file=args.control_token,
+        monitor=args.monitor,
+        pod=Pod(namespace=args.pod_namespace, name=args.pod_name, uid=args.pod_uid),
     )
 
 

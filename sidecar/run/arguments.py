@@ -9,6 +9,7 @@ import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import UsageError, quote_value
 from ..log import add_log_arguments
@@ -17,6 +18,7 @@ from ..system.tokens import read_token
 
 MEMORY_LIMIT = "512Mi"
 LARGEST_LIMIT = 1 << 60  # bytes; more than any machine has, and less than RLIM_INFINITY
+_OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,19})(Ki|Mi|Gi)?\Z")
 _UNITS = {None: 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
@@ -46,6 +48,56 @@ def add_analyzer_arguments(parser: argparse.ArgumentParser) -> None:
     add_log_arguments(parser)
 
 
+def add_control_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags with which the analyzer of a pod follows a controller."""
+    parser.add_argument(
+        "--control", type=control_url, metavar="URL",
+        help="https address of the controller, which gets the counts and sends document and profile; without --file",
+    )  # fmt: skip
+    parser.add_argument(
+        "--control-ca", type=Path, metavar="FILE",
+        help="PEM file with the certificates of the controller's authority (default: those of the system)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--control-token",
+        type=Path,
+        metavar="FILE",
+        help="file with the pod's token for --control; read anew each time",
+    )
+    parser.add_argument("--monitor", type=object_name, metavar="NAME", help="name of the ModelMonitor, for --control")
+    for part in ("namespace", "name", "uid"):
+        parser.add_argument(
+            f"--pod-{part}", type=object_name, metavar=part.upper(), help=f"{part} of this pod, for --control"
+        )
+
+
+def control_url(text: str) -> str:
+    """Return `text` without a slash at its end if it is https://HOST or https://HOST:PORT; raise ArgumentTypeError."""
+    address = text.removesuffix("/")
+    scheme, _, host = address.partition("://")
+    if scheme != "https" or not _is_authority(host):
+        raise argparse.ArgumentTypeError(
+            f"{quote_value(text)} is not the address of a controller; write one such as https://pilotfish-control:8443"
+        )
+    return address
+
+
+def _is_authority(host: str) -> bool:
+    """Return whether `host` is HOST or HOST:PORT."""
+    try:
+        found = urlsplit(f"//{host}")
+        return bool(found.hostname) and found.netloc == host and "@" not in host and found.port != 0
+    except ValueError:  # such as a port that is not a number
+        return False
+
+
+def object_name(text: str) -> str:
+    """Return `text` if it can be the name or UID of an object of Kubernetes; raise ArgumentTypeError."""
+    if not _OBJECT_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{quote_value(text)} is not a name of Kubernetes; write one such as fraud-1")
+    return text
+
+
 def memory_size(text: str) -> int:
     """Return the size `text` in bytes: a whole number, optionally with Ki, Mi or Gi."""
     match = _SIZE.match(text)
@@ -69,6 +121,25 @@ def check_analyzer_arguments(args: argparse.Namespace) -> None:
         read_token(args.token_file)
     if args.state is not None:
         make_folder(args.state, "--state")
+
+
+def check_control_arguments(args: argparse.Namespace) -> None:
+    """Raise UsageError for options of the controller that do not fit together, or files that cannot be used."""
+    needed = {"--monitor": args.monitor, "--control-token": args.control_token}
+    needed |= {f"--pod-{part}": getattr(args, f"pod_{part}") for part in ("namespace", "name", "uid")}
+    if args.control is None:
+        given = [flag for flag in ("--control-token", "--control-ca") if getattr(args, flag[2:].replace("-", "_"))]
+        if given:
+            raise UsageError(f"{given[0]} has no effect without --control; give the controller's address, too")
+        return
+    missing = [flag for flag, value in needed.items() if value is None]
+    if missing:
+        raise UsageError(f"--control needs {', '.join(missing)} as well; give them, or their environment variables")
+    if args.document is not None:
+        raise UsageError("--file and --control exclude each other: the controller sends the document; leave one out")
+    read_token(args.control_token)
+    if args.control_ca is not None and not args.control_ca.is_file():
+        raise UsageError(f"--control-ca {quote_value(args.control_ca)} is not a file; give a PEM file")
 
 
 def render_flags(add_arguments: Callable[[argparse.ArgumentParser], None], args: argparse.Namespace) -> list[str]:

@@ -21,7 +21,7 @@ from typing import NoReturn
 from ..errors import PilotfishError, UsageError, error_location
 from ..log import set_up
 from ..system.limits import data_limit, lower_priority
-from .arguments import add_analyzer_arguments
+from .arguments import add_analyzer_arguments, add_control_arguments
 from .restart_policy import RECYCLE, USAGE
 
 _LOG = logging.getLogger("pilotfish.analyzer")
@@ -38,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--shared", required=True, type=Path)
     parser.add_argument("--heartbeat", type=int, metavar="DESCRIPTOR")
     add_analyzer_arguments(parser)
+    add_control_arguments(parser)
     args = parser.parse_args(argv)
     set_up(args.log_format, args.log_level)
     lower_priority(niceness=NICENESS, oom_score=OOM_SCORE_ADJUST, batch=True)

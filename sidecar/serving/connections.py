@@ -200,6 +200,11 @@ class BoundedConnections(web.Server):
         self._idle: dict[BoundedConnection, None] = {}
         self._busy: set[BoundedConnection] = set()
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open."""
+        return len(self._open)
+
     def __call__(self) -> BoundedConnection:
         """Return the protocol of a new connection."""
         return BoundedConnection(self, loop=asyncio.get_running_loop(), **self._options)

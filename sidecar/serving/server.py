@@ -79,6 +79,11 @@ class BoundedServer:
         """The TCP port that the server listens on."""
         return self._port
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self._http.open_connections if self._http is not None else 0
+
     async def start(self, address: str) -> None:
         """Listen at HOST:PORT; raise AddressError when the address cannot be bound."""
         host, port = parse_address(address).pair

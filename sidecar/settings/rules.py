@@ -6,10 +6,11 @@ tests/settings/resources.py lists what only one of them refuses.
 
 from __future__ import annotations
 
-from .document import Drift, FeatureDrift, Feedback, ProfileSource, Spec
+from .document import Drift, FeatureDrift, Feedback, ProfileSource, Spec, StreamDetector
 from .retraining import Retrain
 from .scaling import CpuRange, MemoryRange, Resources, Scaling
 from .status import ModelMonitorStatus
+from .streams import DETECTORS, FEATURE_MEASURES, LOSSES
 from .structural import CelRule, StructuralTables
 from .traffic import Decode, KeepRows, Traffic
 from .units import read_duration, show_duration, show_size
@@ -57,7 +58,7 @@ def _duration(field: str, least: float, most: float, *, above: bool = False) -> 
 
 def _size(field: str, least: int, most: int) -> CelRule:
     compared = f"q.compareTo(quantity('{least}')) >= 0 && q.compareTo(quantity('{most}')) <= 0"
-    cel = f"[quantity(string(self.{field}))].all(q, {compared})"
+    cel = f"[quantity(string(self.{field}))].all(q, q.isInteger() && {compared})"
     return CelRule(cel, f"give {show_size(least)} to {show_size(most)}", field)
 
 
@@ -118,7 +119,13 @@ TABLES = StructuralTables(
         ],
         Feedback: [_duration("keep", SHORTEST_KEEP, LONGEST_KEEP)],
         KeepRows: [_size("bytes", SMALLEST_STORE, LARGEST_STORE)],
-        MemoryRange: [_ordered("the memory in min")],
+        MemoryRange: [
+            _ordered("the memory in min"),
+            *(
+                CelRule(f"quantity(string(self.{field})).isInteger()", "give a whole number of bytes", field)
+                for field in ("min", "max")
+            ),
+        ],
         Notify: [_duration("blindFor", 0.0, LONGEST_BLIND_FOR)],
         ProfileSource: [
             _exactly_one("give exactly one of configMap, url and learn", "path", "configMap", "url", "learn"),
@@ -161,6 +168,15 @@ TABLES = StructuralTables(
                 f" {_RECEIVER.format('a')} == {_RECEIVER.format('b')}))",
                 "two receivers have the same name, or the same address and no name; give each a name of its own",
                 "notify",
+            ),
+        ],
+        StreamDetector: [
+            CelRule(f"self.type in {sorted(DETECTORS)}", f"give one of {', '.join(sorted(DETECTORS))}", "type"),
+            CelRule(
+                rf"self.stream.matches(r'^((feature|prediction)\.(?s:.+)\.({'|'.join(FEATURE_MEASURES)})"
+                rf"|performance\.({'|'.join(LOSSES)}))$')",
+                "give feature.NAME.MEASURE, prediction.NAME.MEASURE or performance.LOSS (docs/configuration.md)",
+                "stream",
             ),
         ],
         Traffic: [

@@ -125,9 +125,9 @@ class Signals(Struct, frozen=True, kw_only=True):
 class LabelDelivery(Struct, frozen=True, kw_only=True):
     """Labels for one pod to look up, or to join and count.
 
-    `labels` is the MessagePack of `labels.LabelBatch`, with keys instead of request ids. With `look_up`, the pod returns
-    the outcomes that the labels would have, and changes nothing. A pod that receives a delivery twice counts its labels
-    once, since its journal recognises them.
+    `labels` is the MessagePack of `labels.LabelBatch`, with keys instead of request ids. With `look_up`, the pod
+    returns the outcomes that the labels would have, and changes nothing. A pod that receives a delivery twice counts
+    its labels once, since its journal recognises them.
     """
 
     id: Name

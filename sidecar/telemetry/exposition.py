@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from ..system import accept as negotiation
-from . import blindness, control, detection, labels, traffic
+from . import blindness, control, detection, labels, sync, traffic
 from . import process as own
 from .scrape import ScrapeInput
 
@@ -24,6 +24,7 @@ COLLECTORS = (
     detection.collect,
     labels.collect,
     own.collect,
+    sync.collect,
     traffic.collect,
 )
 

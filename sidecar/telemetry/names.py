@@ -10,6 +10,7 @@ from .metric import Metric
 
 TRAFFIC, ACCOUNT, DRIFT, LABELS = "Traffic", "Accounting", "Drift", "Labels and performance"
 CONTROL, OWN, FLEET = "Retraining", "Pilotfish itself", "The controller"
+SYNC = "A pod and its controller"
 _ROUTE = ("route",)
 _FEATURE = ("model", "feature")
 _FAMILY = ("model", "family")
@@ -336,6 +337,39 @@ OUTBOX_WAITING = Metric(
 )
 OUTBOX_UNSAVED = Metric("pilotfish_outbox_unsaved", "gauge", "Outbox changes that are not on disk yet.", CONTROL)
 OUTBOX_DAMAGED = Metric("pilotfish_outbox_damaged_lines", "gauge", "Damaged outbox lines that were skipped.", CONTROL)
+
+SYNC_SUCCESS = Metric(
+    "pilotfish_sync_last_success_timestamp_seconds",
+    "gauge",
+    "Time of the last request that the controller answered with success, in epoch seconds; 0 before the first.",
+    SYNC,
+    (),
+    "seconds",
+)
+SYNC_UNACKNOWLEDGED = Metric(
+    "pilotfish_sync_unacknowledged_ticks", "gauge", "Closed ticks that the controller has not stored yet.", SYNC
+)
+SYNC_OLDEST_AGE = Metric(
+    "pilotfish_sync_oldest_unacknowledged_seconds",
+    "gauge",
+    "Seconds since the end of the oldest tick that the controller has not stored yet; 0 without one.",
+    SYNC,
+    (),
+    "seconds",
+)
+SYNC_DROPPED = Metric(
+    "pilotfish_sync_dropped_ticks_total",
+    "counter",
+    "Ticks that the pod dropped before the controller stored them, because they were too old or too many.",
+    SYNC,
+)
+SYNC_REQUESTS = Metric(
+    "pilotfish_sync_requests_total",
+    "counter",
+    "Requests with counts to the controller by outcome: ok, refused (by its status), failed (without a response).",
+    SYNC,
+    ("outcome",),
+)
 
 INFO = Metric("pilotfish_build_info", "gauge", "Always 1; the label carries the version.", OWN, ("version",))
 BLIND = Metric(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..channel.page import PageSnapshot
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
+from ..report.sync_status import SyncStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class ScrapeInput:
         report: the current report.
         page: the counter page; None without a proxy. Read it after `report`, otherwise the accounting does not add up.
         control: the status of the control loop; None without a loop.
+        sync: the state of the sync with the controller; None without one.
         now: epoch seconds.
         memory_limit: limit of this process in bytes; 0 without a limit.
         blind: the present blind spots.
@@ -30,3 +32,4 @@ class ScrapeInput:
     memory_limit: int = 0
     blind: tuple[BlindSpot, ...] = ()
     ready: bool = True
+    sync: SyncStatus | None = None

@@ -18,11 +18,12 @@ def build_response(report: Report, reading: ScrapeInput) -> ReportResponse:
     """
     fields: dict[str, Any] = {name: getattr(report, name) for name in report.__struct_fields__}
     fields["warnings"] = (*(spot.text for spot in reading.blind), *report.warnings)
+    live: dict[str, Any] = {"control": reading.control, "blind": reading.blind, "sync": reading.sync}
     if reading.page is None:
-        return ReportResponse(**fields, control=reading.control, blind=reading.blind)
+        return ReportResponse(**fields, **live)
     routes = tuple(map(_route, reading.page.routes))
     accounting = _accounting(reading.page, report)
-    return ReportResponse(**fields, accounting=accounting, routes=routes, control=reading.control, blind=reading.blind)
+    return ReportResponse(**fields, **live, accounting=accounting, routes=routes)
 
 
 def _accounting(page: PageSnapshot, report: Report) -> Accounting:

@@ -40,6 +40,11 @@ from .bodies import SMALL_BYTES, BodyReader
 from .report import build_response
 
 HTML, JSON = "text/html", "application/json"
+CONTROLLED = {"episodes": ("POST",), "profile": ("PUT",), "rebaseline": ("DELETE", "POST")}  # by first part of the path
+OWNED = (
+    "the controller owns profile and episodes of this pod; change the ModelMonitor, such as its spec.profiles, or ask "
+    "the controller"
+)
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
 
@@ -56,6 +61,7 @@ class ViewDependencies:
     rows         returns the stored recent rows, oldest first; None when the document stores none
     alive        returns whether the worker runs
     access       decides which requests pass
+    controlled   whether a controller owns profile and episodes
     """
 
     read: Callable[[], ScrapeInput]
@@ -67,6 +73,7 @@ class ViewDependencies:
     rows: Callable[[], Iterator[RowBlock] | None]
     alive: Callable[[], bool]
     access: Access
+    controlled: bool = False
 
 
 View = Callable[[web.BaseRequest], Awaitable[web.Response]]
@@ -108,6 +115,8 @@ class Views:
             return _json({"error": "unknown path", "addresses": sorted(self._table)}, 404)
         if ("GET" if request.method == "HEAD" else request.method) not in method.split(", "):
             return _json({"error": f"this path accepts {method} only"}, 405, {"Allow": method})
+        if self._sources.controlled and request.method in CONTROLLED.get(_first_part(path), ()):
+            return _json({"error": f"{request.method} {path} is refused: {OWNED}"}, 409)
         try:
             return await view(request)
         except RefusedError as error:
@@ -136,6 +145,8 @@ class Views:
             "blind": found.spots,
             "warnings": report.warnings,  # without the texts of `blind`
         }
+        if (sync := self._sources.read().sync) is not None:
+            detail["sync"] = sync
         return _json(detail, 200 if found.ready else 503)
 
     async def metrics(self, request: web.BaseRequest) -> web.Response:
@@ -235,6 +246,10 @@ class Views:
         if EPISODE.fullmatch(path):
             return "POST", self.close_episode
         return self._table.get(path, ("", None))
+
+
+def _first_part(path: str) -> str:
+    return path.split("/")[1]
 
 
 def _requester(request: web.BaseRequest) -> tuple[str, str]:

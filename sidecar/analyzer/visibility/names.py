@@ -27,7 +27,7 @@ def no_profile(view: View) -> Blindness | None:
     if report.state != "unprofiled":
         return None
     if learning is not None and learning.state == "gave_up":
-        return Blindness(f"Drift is not detected: {report.reason}", total=True)
+        return Blindness(f"Drift is not detected: {report.reason}", total=reading.sync is None)
     if learning is not None or not wanted:
         return None
     return Blindness(f"Drift is not detected: no profile is in force: {wanted}", total=True)

@@ -9,6 +9,7 @@ from ...channel.page import PageSnapshot
 from ...channel.upstreams import UnreachableUpstream
 from ...report.accounting import account_exchanges
 from ...report.schema import Report
+from ...report.sync_status import SyncStatus
 from ...settings.document import ModelMonitor
 from ...telemetry.traffic import HEARTBEAT_TIMEOUT_SECONDS
 from ..snapshot import Snapshot
@@ -40,6 +41,7 @@ class Reading:
         page: the counter page; None if it is missing, damaged or has another layout.
         page_problem: why there is no page; empty if that is unknown.
         connected: whether the analyzer's socket has a connection.
+        sync: the state of the sync with the controller; None without one.
         unreachable: the upstreams that the proxy cannot reach; empty before it has written them.
     """
 
@@ -50,6 +52,7 @@ class Reading:
     connected: bool = True
     unreachable: tuple[UnreachableUpstream, ...] = ()
     setting: Setting = field(default_factory=Setting)
+    sync: SyncStatus | None = None
 
     @property
     def report(self) -> Report:

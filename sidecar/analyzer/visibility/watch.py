@@ -12,7 +12,7 @@ from functools import cache
 from types import MappingProxyType
 
 from ...report.schema import BlindSpot
-from . import columns, labels, names, proxy, traffic
+from . import columns, labels, names, proxy, sync, traffic
 from .blindness import Condition
 from .history import History
 from .readings import Reading, View
@@ -36,6 +36,7 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         "undecoded": traffic.undecoded,
         "no_prediction_requests": traffic.no_prediction_requests,
         "no_profile": names.no_profile,
+        "not_synced": sync.not_synced,
         "nothing_watched": names.nothing_watched,
         "inputs_absent": columns.inputs_absent,
         "columns_absent": columns.columns_absent,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from ...report.control_status import ControlStatus
-from ...report.schema import BlindSpot, Report
+from ...report.schema import BLIND_REASONS, FLEET_BLIND_REASONS, BlindSpot, Report
 from ..app import POLICIES
 from ..executor import Executor, Outcome, RetryAt
 from ..intent import Intent
@@ -69,7 +69,7 @@ class Acting:
     def build(self, document: AcceptedDocument) -> ControlLoop:
         """Return a loop with the executors that `document` configures."""
         world, lanes = self.world, self.world.lanes(document.monitor, self.key)
-        clock = BlindClock(world.clock(), world.monotonic)
+        clock = BlindClock(world.clock(), world.monotonic, (*BLIND_REASONS, *FLEET_BLIND_REASONS))
 
         def observe(ledger: IntentLedger, now: float) -> Situation | None:
             facts = self.facts()

@@ -84,7 +84,7 @@ class ObservedOutbox:
         return self._inner.damage
 
     @property
-    def damaged(self) -> tuple[str, ...]:
+    def damaged(self) -> Sequence[str]:
         """The damaged records of the inner outbox."""
         return self._inner.damaged
 

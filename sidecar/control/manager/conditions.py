@@ -24,6 +24,11 @@ TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 ATTEMPTS = 3  # failed ones, after which a pending retraining is shown as blocked
 _WORKING = frozenset((Reason.LEARNING, Reason.MONITORING))
 _UNSURE = frozenset((Reason.API_SERVER_UNREACHABLE, Reason.WAITING))
+_NOT_LEARNING = {  # why no profile is being learned, by what the monitor does
+    Reason.MONITORING: Reason.PROFILE_IN_FORCE,
+    Reason.QUORUM_MISSING: Reason.PROFILE_IN_FORCE,
+    Reason.VERSION_UNPROFILED: Reason.NO_PROFILE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +145,10 @@ def _observing(view: MonitorView, work: Trouble) -> Answer:
 def _learning(work: Trouble) -> Answer:
     if work.reason is Reason.LEARNING:
         return TRUE, work.reason.camel, work.text
-    if work.reason in _UNSURE:
-        return UNKNOWN, Reason.WAITING.camel, Reason.WAITING.meaning
-    known = work.reason in CONDITIONS["Learning"].false
-    reason = work.reason if known else Reason.PROFILE_IN_FORCE
-    return FALSE, reason.camel, reason.meaning
+    reason = _NOT_LEARNING.get(work.reason, work.reason)
+    if reason in CONDITIONS["Learning"].false:
+        return FALSE, reason.camel, reason.meaning
+    return UNKNOWN, Reason.WAITING.camel, Reason.WAITING.meaning
 
 
 def _drifted(view: MonitorView, work: Trouble) -> Answer:
@@ -168,15 +172,14 @@ def _retraining(view: MonitorView) -> Answer:
 
 def _blocked(view: MonitorView) -> Answer:
     if view.stopped:
-        reason = Reason(view.stopped)
-        return TRUE, reason.camel, f"{reason.meaning}; {reason.remedy}"
+        return TRUE, camel_case(view.stopped), _explained(view.stopped)
     open_ids = {episode.id for episode in view.open_episodes}
     for item in view.retrainings:
         stuck = item.state == DEAD or (item.state == PENDING and item.attempts >= ATTEMPTS and item.error)
         if item.episode in open_ids and stuck:
-            reason = item.error or item.reason
-            text = f"the retraining {item.id} was not delivered after {item.attempts} attempts: {_explained(reason)}"
-            return TRUE, camel_case(reason), text
+            why = item.error or item.reason
+            text = f"the retraining {item.id} was not delivered after {item.attempts} attempts: {_explained(why)}"
+            return TRUE, camel_case(why), text
     return FALSE, Reason.NO_PROBLEM.camel, Reason.NO_PROBLEM.meaning
 
 
@@ -204,6 +207,7 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
         yield Trouble(Reason.BLIND if spot.total else Reason.PARTLY_BLIND, spot.text)
 
 
-def _explained(reason: str) -> str:
-    known = Reason(reason) if reason in Reason else None
-    return "; ".join(filter(None, (known.meaning, known.remedy))) if known is not None else reason
+def _explained(value: str) -> str:
+    """Return meaning and remedy of a reason; `http_<status>` explains itself."""
+    known = next((reason for reason in Reason if reason.value == value), None)
+    return value if known is None else _trouble(known).text

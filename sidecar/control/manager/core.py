@@ -80,6 +80,7 @@ class MonitorCore:
     primary: str | None = None
     pods: Mapping[str, MonitoredPod] = field(default_factory=dict)
     departed: dict[str, MonitoredPod] = field(default_factory=dict)
+    synced: set[str] = field(default_factory=set)  # pods that have sent something to this process
     versions: dict[str, VersionState] = field(default_factory=dict)
     dirty: bool = False
 
@@ -112,7 +113,8 @@ class MonitorCore:
         for uid in self.pods.keys() - pods.keys():
             self.departed[uid] = self.pods[uid]
         while len(self.departed) > MAX_DEPARTED:
-            del self.departed[next(iter(self.departed))]
+            self.synced.discard(first := next(iter(self.departed)))
+            del self.departed[first]
         self.pods = pods
         primary = primary_version(pods.values(), self.primary)
         if primary != self.primary:
@@ -152,6 +154,7 @@ class MonitorCore:
         pod = self.pods.get(request.pod.uid) or self.departed.get(request.pod.uid)
         if pod is None or self.document is None:
             return SyncResponse(problem=NOT_A_POD if self.document is not None else self.problem)
+        self.synced.add(pod.uid)
         state = self.versions.get(pod.version)
         acknowledged: tuple[Acknowledgement, ...] = ()
         problem = state.trouble.text if state is not None and state.trouble is not None else ""

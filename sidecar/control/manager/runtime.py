@@ -18,7 +18,7 @@ from ....detectors.errors import DetectorError
 from ...errors import PilotfishError
 from ...report.control_status import ControlStatus
 from ...report.schema import BlindSpot, Report
-from ...sync.messages import SyncRequest, SyncResponse
+from ...sync.messages import Signals, SyncRequest, SyncResponse
 from ..errors import StoreConflictError, StoreError
 from ..ledger import LedgerEntry
 from ..outbox import Step, ignore_step
@@ -45,7 +45,7 @@ TURN = 1.0  # seconds between two turns
 
 @dataclass(kw_only=True)
 class MonitorRuntime:
-    """The monitor `key`. `item` is its newest object; `step` is called where a crash has a visible result."""
+    """The monitor `key`. `item` is its newest object, `signals` the load by pod; `step` is called where a crash has a visible result."""
 
     key: MonitorKey
     world: World
@@ -56,6 +56,7 @@ class MonitorRuntime:
     control: ControlStatus | None = None
     loaded: bool = False
     problem: str = ""
+    signals: dict[str, Signals] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.core = MonitorCore(self.key, self.world.clock())
@@ -64,6 +65,7 @@ class MonitorRuntime:
         self.announcer = Announcer(self.key, self.world)
         self.writer = StatusWriter(self.key, self.world)
         self._raw = b""
+        self._seen: object = None
 
     @property
     def facts(self) -> ActingFacts | None:
@@ -122,6 +124,7 @@ class MonitorRuntime:
             await self.checkpoint()
         elif self.loaded:
             self._publish(self.core.report(self.core.primary))
+        self.announcer.blind_spots(self.blind, self.item)
         await self.writer.write(self.item, self.view())
 
     def observe(self) -> None:
@@ -135,12 +138,21 @@ class MonitorRuntime:
             elif not self.core.problem:
                 self.world.audit.record("document", self.key, generation=self.item["metadata"].get("generation"))
             self.refresher.wake()
-        if self.core.document is not None and self.refresher.selector is not None:
-            version = self.core.document.monitor.spec.model.version
-            items = self.world.pods_in(self.key.namespace)
-            self.core.use_pods(monitored_pods(items, self.refresher.selector, version))
-            if self.core.wanted.keys() - self.core.versions.keys():
-                self.refresher.wake()
+        self._observe_pods()
+
+    def _observe_pods(self) -> None:
+        """Take the pods of the target, if pods, selector or default version have changed."""
+        selector = self.refresher.selector
+        if self.core.document is None or selector is None:
+            return
+        namespace, version = self.key.namespace, self.core.document.monitor.spec.model.version
+        seen = self.world.pods.revision(namespace), selector, version
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self.core.use_pods(monitored_pods(self.world.pods.pods_in(namespace), selector, version))
+        if self.core.wanted.keys() - self.core.versions.keys():
+            self.refresher.wake()
 
     async def checkpoint(self) -> None:
         """Store the state and publish its report; after a conflict, load the state again in the next turn."""
@@ -164,6 +176,23 @@ class MonitorRuntime:
     def sync(self, request: SyncRequest) -> SyncResponse:
         """Take the report of a pod."""
         return self.core.receive(request, self.world.clock())
+
+    def take_signals(self, signals: Signals) -> None:
+        """Take the load of a pod; the newest one of each pod is kept."""
+        if signals.pod.uid in self.core.pods:
+            self.signals[signals.pod.uid] = signals
+        self.signals = {uid: found for uid, found in self.signals.items() if uid in self.core.pods}
+
+    async def offer(self, pod_uid: str, profile_hash: str, body: bytes) -> None:
+        """Freeze the learned profile `body`, if the version of the pod has none yet; raise StoreError."""
+        pod = self.core.pods.get(pod_uid)
+        state = self.core.versions.get(pod.version) if pod is not None else None
+        if pod is None or (state is not None and state.profile is not None):
+            return
+        if await self.refresher.freeze(self.core, pod.version, body):
+            self.world.audit.record(
+                "profile_frozen", self.key, version=pod.version, profile_hash=profile_hash, pod=pod.name
+            )
 
     def view(self) -> MonitorView:
         """Return everything that the status of the monitor shows."""
@@ -212,7 +241,7 @@ class MonitorRuntime:
 
     def _forget(self) -> None:
         self.core = MonitorCore(self.key, self.world.clock())
-        self.loaded, self._raw = False, b""
+        self.loaded, self._raw, self._seen = False, b"", None
         self.refresher = self.refresher.renewed()
 
     async def _refresh(self, stop: asyncio.Event) -> None:
@@ -230,5 +259,4 @@ class MonitorRuntime:
         self.control = status
 
     def _changed(self, entry: LedgerEntry) -> None:
-        self.world.audit.intent(self.key, entry)
         self.announcer.intent(entry, self.item)

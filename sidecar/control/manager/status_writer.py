@@ -17,6 +17,7 @@ from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")
 INTERVAL = 2.0  # seconds between two writes
+MIRRORED = 10.0  # seconds after which the mirror should have brought what was written
 LONGEST_WAIT = 60.0  # seconds after repeated failures
 FIELDS = ("observedGeneration", "conditions", "episodes", "pods", "profile")
 
@@ -30,20 +31,23 @@ class StatusWriter:
     problem: str = ""
     _next_at: float = float("-inf")
     _failures: int = 0
-    _written: str = ""  # resourceVersion of the object that was written last
+    _written: str = ""  # resourceVersion of the object that was replaced last
+    _seen_by: float = float("-inf")
 
     async def write(self, item: Item, view: MonitorView) -> None:
         """Write the status of `view` into `item` if it differs from the present one."""
         now = self.world.monotonic()
-        if now < self._next_at or item["metadata"].get("resourceVersion") == self._written:
-            return  # in the second case, the mirror has not seen the last write yet
+        version = item["metadata"].get("resourceVersion", "")
+        unseen = version == self._written and now < self._seen_by
+        if now < self._next_at or unseen:  # unseen: the mirror has not brought the last write yet
+            return
         built = build_status(view, item.get("status"), self.world.clock())
         if not differs(built, item.get("status"), FIELDS):
             return
         wait = INTERVAL
         try:
             await self.world.write_status(item, built)
-            self._written = item["metadata"].get("resourceVersion", "")
+            self._written, self._seen_by = version, now + MIRRORED
             self.problem, self._failures = "", 0
         except (ConflictError, NotFoundError, NotLeaderError):
             self._failures = 0

@@ -28,6 +28,16 @@ class RecordEvent(Protocol):
         """Record the event; `type_` is "Normal" or "Warning"."""
 
 
+class PodSource(Protocol):
+    """The pods with a sidecar by namespace; `revision` changes when one of them changes."""
+
+    def pods_in(self, namespace: str) -> Sequence[Item]:
+        """Return the pods of a namespace."""
+
+    def revision(self, namespace: str) -> int:
+        """Return a number that changes with the pods of a namespace."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """The surroundings of all runtimes.
@@ -36,7 +46,7 @@ class World:
         clock, monotonic: epoch seconds, and seconds that never jump.
         contact_age: seconds since the API server was last heard.
         check_leading: raises NotLeaderError when this process must not act.
-        pods_in: the pods of a namespace with a sidecar, as objects of the API server.
+        pods: the pods with a sidecar, as objects of the API server.
         find_selector: the selector of a target; raises TroubleError.
         fetch_profile: the bytes of a profile from a ConfigMap or URL; raises TroubleError.
         store: the states of all monitors.
@@ -49,7 +59,7 @@ class World:
     monotonic: Callable[[], float]
     contact_age: Callable[[], float]
     check_leading: Callable[[], object]
-    pods_in: Callable[[str], Sequence[Item]]
+    pods: PodSource
     find_selector: Callable[[str, TargetRef], Awaitable[Selector]]
     fetch_profile: Callable[[MonitorKey, ProfileSource], Awaitable[bytes]]
     store: StateStore

@@ -20,15 +20,17 @@ class _Span:
 
 
 class BlindClock:
-    """The present blind spots with their durations. `monotonic` returns seconds.
+    """The present blind spots with their durations. `monotonic` returns seconds; `reasons` are those that may occur.
 
     At the start, all reasons count as gone since then: a restart does not tell whether they were.
     """
 
-    def __init__(self, now: float, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, now: float, monotonic: Callable[[], float], reasons: Iterable[str] = tuple(BLIND_REASONS)
+    ) -> None:
         self._monotonic = monotonic
         started = monotonic()
-        self._spans = {reason: _Span(active=False, since=now, started=started) for reason in BLIND_REASONS}
+        self._spans = {reason: _Span(active=False, since=now, started=started) for reason in reasons}
 
     def update(self, spots: Iterable[BlindSpot], now: float) -> tuple[BlindFacts, ...]:
         """Return one BlindFacts for each reason at `now`, in epoch seconds."""

@@ -83,6 +83,11 @@ BLIND_REASONS = MappingProxyType(
             "`spec.traffic.maxRecordsPerSecond`. `capture_budget`: lower `spec.traffic.bodyLimit`. `rate` with the "
             "setting 0: raise `spec.traffic.maxRecordsPerSecond`.",
         ),
+        "not_synced": BlindReason(
+            "The controller has not had the counts of this pod for minutes, or the pod has no profile to count with. "
+            "Drift is detected without this pod, or not at all.",
+            "The text names the last problem: see [sync.md](sync.md). The pod keeps its ticks for an hour.",
+        ),
         "nothing_watched": BlindReason(
             "The profile has no feature that can raise an alarm, or the document ignores all of them.",
             "Remove `ignore` under `spec.drift.features`, or build a profile with columns that vary.",
@@ -119,6 +124,17 @@ BLIND_REASONS = MappingProxyType(
         "upstream_unreachable": BlindReason(
             "The proxy cannot connect to the model server, or its name does not resolve.",
             "Start the model server, and check `--upstream`.",
+        ),
+    }
+)
+
+# found by the controller of a cluster, in addition to `idle` and `no_profile`
+FLEET_BLIND_REASONS = MappingProxyType(
+    {
+        "fleet_silent": BlindReason(
+            "The controller does not hear from enough pods of the target, or cannot find the target, so ticks of the "
+            "fleet stay open.",
+            "Read the log of the analyzer in the silent pods, and check `spec.targetRef`.",
         ),
     }
 )

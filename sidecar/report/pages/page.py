@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from ..response import ReportResponse
 from ..timeline.schema import Timeline
-from . import audit, drift_cards, feature_table, overview, tables
+from . import audit, drift_cards, feature_table, overview, sync, tables
 from .markup import text
 
 CHARTS, _REST = (
@@ -27,6 +27,7 @@ def render(answer: ReportResponse, timeline: Timeline, live: bool = False) -> st
         overview.head(answer),
         overview.notices(answer),
         overview.tiles(answer),
+        sync.sync(answer),
         audit.learning(answer),
         overview.families(answer, timeline),
         drift_cards.cards(answer, timeline),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...errors import number
+from ...log import rfc3339
 from .. import wording
 from ..columns import ColumnEntry, has_no_values, ordered
 from ..problems import EVERYDAY, FINDINGS, REASONS, remedy
@@ -43,6 +44,7 @@ def lines(answer: ReportResponse, *, everything: bool = False) -> Iterator[str]:
     if found is not None and found.realized is not None:
         yield f"{found.loss} on labelled rows {found.realized.value:.4g}, in the reference {found.reference:.4g}"
     yield from _undelivered(answer)
+    yield from _sync(answer)
     yield from _table(answer, everything=everything)
     yield from _findings(answer, clock)
     yield from _undecodable(answer)
@@ -76,6 +78,17 @@ def _undelivered(answer: ReportResponse) -> Iterator[str]:
             yield f"NOT DELIVERED to {receiver}: {number(amount, f'{kind} event')}" + (
                 f", last failure {why}" * bool(why)
             )
+
+
+def _sync(answer: ReportResponse) -> Iterator[str]:
+    """Yield one line about the sync with the controller, if there is one."""
+    found = answer.sync
+    if found is not None:
+        reached = f"last reached {rfc3339(found.last_success)}" if found.last_success is not None else "never reached"
+        yield (
+            f"controller {found.control}: {reached}, {number(found.unacknowledged, 'tick')} not stored yet, "
+            f"{found.dropped:,} dropped"
+        )
 
 
 def _table(answer: ReportResponse, *, everything: bool) -> Iterator[str]:

@@ -230,6 +230,7 @@ KNOWN = frozenset(
         "started_at",
         "state",
         "streams",
+        "sync",
         "ticks",
         "type_mismatches",
         "version",

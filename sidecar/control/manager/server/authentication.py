@@ -1,8 +1,8 @@
 """Who calls: the bearer token of a request becomes a Caller, by a TokenReview of the API server.
 
-A token must have the audience `pilotfish`, so that a token which a pod has for another service, or for the API server, is
-of no use here, and the token of a pod is of no use elsewhere. What an expired or foreign token says about itself saves a
-review; only the review decides that a token is valid.
+A token must have the audience `pilotfish`. A pod's token for another service is therefore refused here, and this token
+is refused elsewhere. The unverified claims of an expired or foreign token save a review; only the review decides that a
+token is valid.
 """
 
 from __future__ import annotations

@@ -88,6 +88,16 @@ class Tally:
         return Counter(outcome for outcome in self.outcomes if outcome is not None)
 
 
+@dataclass(slots=True)
+class _Request:
+    """One request with labels while it is served; `deadline` is in seconds of the clock."""
+
+    labels: Sequence[Label]
+    deadline: float
+    tally: Tally
+    silent: set[str] = field(default_factory=set)
+
+
 class LabelDesk:
     """The deliveries of all pods. `clock` returns monotonic seconds."""
 
@@ -122,7 +132,8 @@ class LabelDesk:
                 waiting.result.set_result(result)
 
     def _due(self, queue: _PodQueue) -> tuple[LabelDelivery, ...]:
-        now, size, found = self._clock(), 0, []
+        now, size = self._clock(), 0
+        found: list[LabelDelivery] = []
         for waiting in queue.deliveries.values():
             if waiting.handed_out is not None and now - waiting.handed_out < REPEAT_SECONDS:
                 continue
@@ -143,27 +154,26 @@ class LabelDesk:
         present = sorted(uid for uid in pods.uids if self._fetches(uid, monitor))
         if not present:
             raise RefusedRequestError(
-                "no pod of this monitor fetches labels at the moment; check that its pods run and reach the controller, "
-                "then send the labels again",
+                "no pod of this monitor fetches labels at the moment; check that its pods reach the controller, then "
+                "send the labels again",
                 status=503,
                 reason="no_pods",
                 retry_after=10.0,
             )
         tally = Tally(outcomes=[None] * len(labels), pods=len(present))
-        deadline = self._clock() + COUNT_SECONDS
+        request = _Request(labels, self._clock() + COUNT_SECONDS, tally)
         open_labels = self._repeated(monitor, labels, tally)
         direct = [index for index in open_labels if labels[index].direct]
         others = [index for index in open_labels if not labels[index].direct]
         chosen = _group(direct, lambda index: _choose(present, labels[index].key))
-        silent = set[str]()
         if len(present) == 1:
             chosen = {present[0]: open_labels} if open_labels else {}
         elif others:
-            found = await self._look_up(monitor, labels, others, present, deadline, tally, silent)
+            found = await self._look_up(request, others, present)
             for uid, indices in found.items():
                 chosen[uid] = sorted({*chosen.get(uid, ()), *indices})
-        await self._deliver(monitor, labels, chosen, deadline, tally, silent)
-        tally.silent = len(silent) + len(pods.uids) - len(present)
+        await self._deliver(request, chosen)
+        tally.silent = len(request.silent) + len(pods.uids) - len(present)
         if tally.silent:  # one of them may know what the others do not know
             tally.outcomes = [None if outcome in (UNKNOWN, LATE) else outcome for outcome in tally.outcomes]
         elif pods.left:
@@ -171,38 +181,22 @@ class LabelDesk:
         self._remember(monitor, labels, tally)
         return tally
 
-    async def _look_up(
-        self,
-        monitor: Monitor,
-        labels: Sequence[Label],
-        indices: list[int],
-        present: list[str],
-        deadline: float,
-        tally: Tally,
-        silent: set[str],
-    ) -> dict[str, list[int]]:
-        """Ask all pods; return the labels that each should count, and put the other outcomes into `tally`."""
-        answers = await self._ask(monitor, labels, dict.fromkeys(present, indices), deadline, silent, look_up=True)
+    async def _look_up(self, request: _Request, indices: list[int], present: list[str]) -> dict[str, list[int]]:
+        """Ask all pods; return the labels that each should count, and put the other outcomes into the tally."""
+        answers = await self._ask(request, dict.fromkeys(present, indices), look_up=True)
         best: dict[int, tuple[int, str, str]] = {}
         for uid in present:
             for index, outcome in zip(indices, answers.get(uid, ((), None))[0], strict=False):
                 best[index] = min(best.get(index, (9, "", "")), (_RANK[outcome], uid, outcome))
         for index, (_, _, outcome) in best.items():
             if outcome != JOINED:
-                tally.outcomes[index] = outcome
+                request.tally.outcomes[index] = outcome
         joined = [index for index, (_, _, outcome) in best.items() if outcome == JOINED]
         return _group(joined, lambda index: best[index][1])
 
-    async def _deliver(
-        self,
-        monitor: Monitor,
-        labels: Sequence[Label],
-        chosen: Mapping[str, list[int]],
-        deadline: float,
-        tally: Tally,
-        silent: set[str],
-    ) -> None:
-        answers = await self._ask(monitor, labels, chosen, deadline, silent, look_up=False)
+    async def _deliver(self, request: _Request, chosen: Mapping[str, list[int]]) -> None:
+        tally = request.tally
+        answers = await self._ask(request, chosen, look_up=False)
         for uid, (outcomes, result) in answers.items():
             for index, outcome in zip(chosen[uid], outcomes, strict=False):
                 tally.outcomes[index] = outcome
@@ -211,38 +205,31 @@ class LabelDesk:
                 tally.note = tally.note or result.note
 
     async def _ask(
-        self,
-        monitor: Monitor,
-        labels: Sequence[Label],
-        chosen: Mapping[str, list[int]],
-        deadline: float,
-        silent: set[str],
-        *,
-        look_up: bool,
+        self, request: _Request, chosen: Mapping[str, list[int]], *, look_up: bool
     ) -> dict[str, tuple[Sequence[str], LabelResult | None]]:
-        """Hand `chosen` labels out; return outcomes and result by pod, and add pods without a result to `silent`."""
+        """Hand `chosen` labels out; return outcomes and result by pod, and note pods without a result."""
         encoded: dict[int, bytes] = {}  # by identity: a look-up has one list for all pods
         waiting: dict[str, _Waiting] = {}
         for uid, indices in chosen.items():
             raw = encoded.get(id(indices))
             if raw is None:
-                batch = LabelBatch(tuple(labels[index] for index in indices))
+                batch = LabelBatch(tuple(request.labels[index] for index in indices))
                 raw = encoded[id(indices)] = await asyncio.to_thread(msgspec.msgpack.encode, batch)
-            waiting[uid] = self._enqueue(uid, monitor, raw, look_up=look_up)
+            waiting[uid] = self._enqueue(uid, raw, look_up=look_up)
         futures = [item.result for item in waiting.values()]
         if futures:
-            await asyncio.wait(futures, timeout=max(0.0, deadline - self._clock()))
+            await asyncio.wait(futures, timeout=max(0.0, request.deadline - self._clock()))
         found: dict[str, tuple[Sequence[str], LabelResult | None]] = {}
         for uid, item in waiting.items():
             outcomes = _outcomes(item.result.result(), len(chosen[uid])) if item.result.done() else None
             if outcomes is None:
-                silent.add(uid)
+                request.silent.add(uid)
                 self._forget(uid, item)
             else:
                 found[uid] = (outcomes, item.result.result())
         return found
 
-    def _enqueue(self, uid: str, monitor: Monitor, raw: bytes, *, look_up: bool) -> _Waiting:
+    def _enqueue(self, uid: str, raw: bytes, *, look_up: bool) -> _Waiting:
         queue = self._pods[uid]
         if sum(len(item.delivery.labels) for item in queue.deliveries.values()) + len(raw) > MAX_WAITING_BYTES:
             raise RefusedRequestError(

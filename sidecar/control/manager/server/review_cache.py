@@ -86,7 +86,7 @@ class ReviewCache(Generic[Result]):
     async def get(self, key: Hashable, ask: Callable[[], Awaitable[Reviewed[Result]]]) -> Result:
         """Return the result for `key`, from memory or from `ask`.
 
-        Raises ReviewError if too many callers wait. Errors of `ask` are raised unless an allowed result is still usable.
+        Raises ReviewError if too many callers wait, and the errors of `ask` unless an allowed result is still usable.
         """
         found = self.fresh(key)
         if found is not None:

@@ -1,0 +1,70 @@
+"""Composition of the sync: everything that talks to the controller shares one transport."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from random import Random
+
+from ...channel.page import PageSnapshot
+from ...report.sync_status import SyncStatus
+from ...settings.document import Learn
+from ..actions import AuditedActions
+from ..commands import SimpleCommand
+from ..snapshot import Snapshot
+from .document import StoredDocument
+from .follower import Follower
+from .loop import ControlSync
+from .options import ControlOptions
+from .signals import SignalSender
+from .transport import Transport
+
+
+class PodSync:
+    """The tasks of one pod that talk to the controller."""
+
+    def __init__(self, transport: Transport, sync: ControlSync, signals: SignalSender) -> None:
+        self._transport = transport
+        self._sync = sync
+        self._signals = signals
+
+    @property
+    def status(self) -> SyncStatus:
+        """The state of the sync at this moment."""
+        return self._sync.status
+
+    async def run(self) -> None:
+        """Sync and send signals until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sync.run())
+            tasks.create_task(self._signals.run())
+
+    async def end(self, *, leaving: bool) -> None:
+        """Close the connections, after the last counts if the pod is `leaving`; call it once `run` has ended."""
+        if leaving:
+            await self._sync.leave()
+        await self._transport.close()
+
+
+def build_sync(
+    options: ControlOptions,
+    document: Path,
+    *,
+    learn: Learn | None,
+    actions: AuditedActions,
+    published: Callable[[], Snapshot],
+    submit: Callable[[SimpleCommand], Future[None]],
+    read_page: Callable[[], PageSnapshot | None],
+) -> PodSync:
+    """Return the sync that keeps the document of the controller in the file `document`."""
+    transport = Transport(options)
+    stored = StoredDocument(document)
+    follower = Follower(stored, transport, actions, learn or Learn(), published, submit, time.monotonic)
+    return PodSync(
+        transport,
+        ControlSync(options, transport, follower, published, submit, Random()),
+        SignalSender(options, transport, read_page, time.time, Random()),
+    )

@@ -1,0 +1,105 @@
+"""Sends the load of this pod to the controller every few seconds, from the counter page of the proxy.
+
+A request that fails is not repeated, because the next one has newer numbers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from random import Random
+
+from ...channel import layout
+from ...channel.page import LatencyHistogram, PageSnapshot, RouteCounters
+from ...errors import PilotfishError
+from ...sync.messages import Signals, encode
+from .options import ControlOptions
+from .transport import Transport
+
+_LOG = logging.getLogger("pilotfish.sync")
+
+SIGNAL_SECONDS = 5.0
+ERRORS = ("5xx", "none")
+
+
+class SignalSender:
+    """Sends Signals until cancelled. `now` returns epoch seconds, `read` the counter page, None without a proxy."""
+
+    def __init__(
+        self,
+        options: ControlOptions,
+        transport: Transport,
+        read: Callable[[], PageSnapshot | None],
+        now: Callable[[], float],
+        random: Random,
+    ) -> None:
+        self._options = options
+        self._transport = transport
+        self._read = read
+        self._now = now
+        self._random = random
+
+    async def run(self) -> None:
+        """Send the signals of each interval; the first one begins at a random time."""
+        await asyncio.sleep(self._random.uniform(0.0, SIGNAL_SECONDS))
+        before, begun = self._read(), self._now()
+        while True:
+            await asyncio.sleep(SIGNAL_SECONDS)
+            page, now = self._read(), self._now()
+            signals = signals_of(self._options, before, page, now - begun, now)
+            before, begun = page, now
+            try:
+                with suppress(PilotfishError):  # `loop.py` reports a controller that cannot be reached
+                    await self._transport.signals(encode(signals))
+            except Exception:  # a defect here must not end the analyzer
+                _LOG.exception("cannot send signals; this is a defect, please report it")
+
+
+def signals_of(
+    options: ControlOptions, before: PageSnapshot | None, page: PageSnapshot | None, seconds: float, now: float
+) -> Signals:
+    """Return the signals of the last `seconds`: the difference of two pages of the same proxy, else no load."""
+    found = Signals(pod=options.pod, monitor=options.monitor, at=now)
+    if page is None:
+        return found
+    in_flight = sum(route.in_flight for route in page.routes)
+    if before is None or before.epoch != page.epoch or seconds <= 0:
+        return Signals(pod=options.pod, monitor=options.monitor, at=now, in_flight=in_flight)
+    earlier = {route.route: route for route in before.routes}
+    requests = errors = 0
+    for route in page.routes:
+        grown = _grown(route, earlier.get(route.route))
+        requests += sum(grown.values())
+        errors += sum(grown[code] for code in ERRORS)
+    durations = _durations(page.routes, earlier)
+    return Signals(
+        pod=options.pod,
+        monitor=options.monitor,
+        at=now,
+        in_flight=in_flight,
+        requests_per_second=requests / seconds,
+        errors_per_second=errors / seconds,
+        latency_p50=durations.quantile(0.5) or 0.0,
+        latency_p95=durations.quantile(0.95) or 0.0,
+        latency_p99=durations.quantile(0.99) or 0.0,
+    )
+
+
+def _grown(route: RouteCounters, earlier: RouteCounters | None) -> dict[str, int]:
+    """Return the exchanges of a route by code since `earlier`; a route that replaced another one began at zero."""
+    found = {code: route.codes[code] - (earlier.codes[code] if earlier else 0) for code in layout.CODES}
+    return found if min(found.values()) >= 0 else dict(route.codes)
+
+
+def _durations(routes: Sequence[RouteCounters], earlier: dict[str, RouteCounters]) -> LatencyHistogram:
+    """Return the durations of all routes since `earlier`."""
+    total = [0] * (len(layout.BOUNDS) + 1)
+    for route in routes:
+        now = route.histograms["duration"].counts
+        known = earlier.get(route.route)
+        then = known.histograms["duration"].counts if known else (0,) * len(now)
+        for index, (count, past) in enumerate(zip(now, then, strict=True)):
+            total[index] += max(0, count - past)
+    return LatencyHistogram(tuple(total), 0)

@@ -1,0 +1,178 @@
+"""The command `pilotfish control`: composes connection, election, monitors and server, and serves until a signal.
+
+The only function that builds collaborators is `build`; tests call it with an API server of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...kube.client import Kube
+from ...kube.election import LeaseTiming
+from ...kube.events import EventRecorder
+from ...kube.lease import Elector
+from ...kube.objects import MODEL_MONITORS
+from ...kube.patch import merge_patch
+from ...settings.document import ModelMonitor, ProfileSource, TargetRef
+from ..app import Lane
+from ..cluster import cluster_lanes
+from ..configmaps import ConfigMapStore
+from ..download import download
+from ..outbox import Step, ignore_step
+from ..webhook.addresses import AddressRules
+from .audit import Audit, standard_output
+from .backend import ControllerBackend
+from .cleanup import StateCleaner, state_labels
+from .key import MonitorKey
+from .leadership import LeaderLabel
+from .monitors import Mirrors, Monitors
+from .options import ControlOptions, parse_options
+from .options import add_arguments as add_arguments  # the command table looks it up here
+from .profiles import MAX_PROFILE_BYTES, fetch_profile
+from .selectors import Selector
+from .server.app import ControlServer, ServerOptions, reviewer
+from .status_writer import FIELDS
+from .switch import KillSwitch
+from .target import find_selector
+from .world import Item, World
+
+_LOG = logging.getLogger("pilotfish.control")
+
+
+@dataclass
+class Controller:
+    """One replica: competes for the Lease, and runs the monitors while it leads.
+
+    `write_audit` receives the audit lines; `step` is called where a crash has a visible result.
+    """
+
+    kube: Kube
+    options: ControlOptions
+    write_audit: Callable[[str], None]
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    step: Step = ignore_step
+    monitors: Monitors | None = None
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _running: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        options = self.options
+        identity = f"{options.pod or socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+        timing = lease_timing(options.lease_seconds)
+        self.elector = Elector(self.kube, options.namespace, options.lease, identity, timing=timing)
+        self.reviews = self.kube.unguarded()
+        self.kube.guard = self.elector.check
+        self.audit = Audit(identity, self.clock, self.write_audit)
+        self.recorder = EventRecorder(self.kube, "pilotfish.dev/control", identity)
+        self.label = LeaderLabel(self.kube, options.namespace, options.pod)
+        self.backend = ControllerBackend(
+            leads=lambda: self.elector.leading, monitors=lambda: self.monitors, clock=self.clock, problems=tuple
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Compete and lead until `stop` is set; then store the last states, and release the Lease."""
+        await self.elector.run(stop, self._lead, self._resign)
+
+    def build_world(self, mirrors: Mirrors) -> World:
+        """Return the surroundings of the monitors of one leadership."""
+        kube, options = self.kube, self.options
+        rules = AddressRules(options.webhook_hosts)
+
+        def lanes(monitor: ModelMonitor, key: MonitorKey) -> Mapping[str, Lane]:
+            return cluster_lanes(monitor, key.namespace, key.name, key.uid, kube=kube, rules=rules)
+
+        async def fetch_url(url: str) -> bytes:
+            return await download(url, rules, most=MAX_PROFILE_BYTES)
+
+        async def fetch(key: MonitorKey, source: ProfileSource) -> bytes:
+            return await fetch_profile(kube, fetch_url, key, source)
+
+        async def select(namespace: str, target: TargetRef) -> Selector:
+            return await find_selector(kube, namespace, target)
+
+        async def write_status(item: Item, status: Mapping[str, Any]) -> None:
+            metadata = item["metadata"]
+            body = {
+                "metadata": {"resourceVersion": metadata["resourceVersion"]},
+                "status": {name: status.get(name) for name in FIELDS},
+            }
+            await merge_patch(kube, MODEL_MONITORS, metadata["name"], body, metadata["namespace"], subresource="status")
+
+        return World(
+            clock=self.clock,
+            monotonic=self.monotonic,
+            contact_age=mirrors.age,
+            check_leading=self.elector.check,
+            pods=mirrors.index,
+            find_selector=select,
+            fetch_profile=fetch,
+            store=ConfigMapStore(kube, options.namespace, state_labels(options.lease)),
+            lanes=lanes,
+            write_status=write_status,
+            record=self.recorder.record,
+            audit=self.audit,
+            kill_switch=KillSwitch(options.kill_switch),
+        )
+
+    async def _lead(self) -> None:
+        """Run the monitors; `_resign` ends them, since this task is cancelled before the last states are stored."""
+        self.audit.record("leading", lease=f"{self.options.namespace}/{self.options.lease}")
+        mirrors = Mirrors(self.kube, self.options.watched)
+        cleaner = StateCleaner(self.kube, self.options.namespace, self.options.lease, enabled=not self.options.watched)
+        monitors = Monitors(self.build_world(mirrors), mirrors, self.label, cleaner, step=self.step)
+        self._stopping, self.monitors = asyncio.Event(), monitors
+        self._running = asyncio.create_task(monitors.run(self._stopping))
+        await asyncio.shield(self._running)
+
+    async def _resign(self) -> None:
+        running, self._running = self._running, None
+        self._stopping.set()
+        if running is not None:
+            if not self.elector.leading:
+                running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        self.monitors = None
+        if self.elector.leading:
+            await self.label.release()
+        self.audit.record("resigned", lease=f"{self.options.namespace}/{self.options.lease}")
+
+
+def lease_timing(seconds: float) -> LeaseTiming:
+    """Return the times of the election for a Lease of `seconds`, in the proportions of client-go."""
+    return LeaseTiming(
+        duration=seconds, renew_deadline=seconds * 2 / 3, retry=seconds * 2 / 15, request=seconds * 4 / 15
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the controller until SIGTERM or SIGINT; return 0."""
+    return asyncio.run(_serve(parse_options(args)))
+
+
+async def _serve(options: ControlOptions) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    kube = await Kube.connect(options.kubeconfig, options.context)
+    controller = Controller(kube, options, standard_output())
+    listening = ServerOptions(listen=options.listen, metrics_listen=options.metrics_listen, tls=options.tls)
+    server = ControlServer(controller.backend, reviewer(controller.reviews), listening)
+    try:
+        await server.start()
+        _LOG.info("process %d listens at %s", os.getpid(), options.listen)
+        await controller.run(stop)
+    finally:
+        await server.stop()
+        await kube.close()
+    return 0

@@ -1,0 +1,141 @@
+"""The controller behind the HTTP server: passes each request to the runtime of its monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
+from ...telemetry.fleet import ControllerReading, MonitorReading
+from ..reasons import Reason
+from .monitors import Monitors
+from .runtime import MonitorRuntime
+from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError
+
+STARTING_RETRY = 2.0  # seconds
+
+
+@dataclass
+class ControllerBackend:
+    """Implements `server.backend.Backend`.
+
+    `leads` returns whether this process leads; `monitors` returns the runtimes of this leadership, None in a standby.
+    """
+
+    leads: Callable[[], bool]
+    monitors: Callable[[], Monitors | None]
+    clock: Callable[[], float]
+    problems: Callable[[], tuple[str, ...]]
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process leads now."""
+        return self.leads() and self.monitors() is not None
+
+    def state(self) -> ControllerState:
+        """Return the state for `/readyz`."""
+        monitors = self.monitors()
+        if not self.leading or monitors is None:
+            return ControllerState(role="standby", problems=self.problems())
+        role = "leader" if monitors.mirrors.synced else "starting"
+        return ControllerState(role=role, contact_age=monitors.mirrors.age(), problems=self.problems())
+
+    def reading(self) -> ControllerReading:
+        """Return the values of one scrape."""
+        monitors = self.monitors()
+        if monitors is None:
+            return ControllerReading(now=self.clock(), leading=False)
+        return ControllerReading(
+            now=self.clock(),
+            leading=self.leading,
+            contact_age=monitors.mirrors.age(),
+            monitors=tuple(_reading(runtime) for runtime in monitors.runtimes.values()),
+        )
+
+    def knows(self, namespace: str, monitor: str) -> bool:
+        """Return whether this ModelMonitor exists."""
+        monitors = self.monitors()
+        return monitors is not None and (namespace, monitor) in monitors.runtimes
+
+    def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
+        """Return the pods of a monitor that have sent counts; None for an unknown monitor."""
+        monitors = self.monitors()
+        runtime = monitors.runtimes.get((namespace, monitor)) if monitors is not None else None
+        if runtime is None:
+            return None
+        core = runtime.core
+        return MonitorPods(
+            uids=frozenset(core.pods.keys() & core.synced), left=bool(core.departed.keys() & core.synced)
+        )
+
+    async def sync(self, request: SyncRequest) -> SyncResponse:
+        """Take the counts of a pod; return acknowledgements and what the pod should use."""
+        return self._runtime(request.pod.namespace, request.monitor).sync(request)
+
+    async def signals(self, signals: Signals) -> None:
+        """Take the load of a pod."""
+        self._runtime(signals.pod.namespace, signals.monitor).take_signals(signals)
+
+    async def profile(self, pod: Pod, profile_hash: str) -> bytes | None:
+        """Return the JSON of a profile that a monitor of `pod` uses; None for any other hash."""
+        for runtime in self._runtimes_of(pod):
+            for state in runtime.core.versions.values():
+                if state.profile is not None and state.profile.hash == profile_hash:
+                    return state.raw
+        return None
+
+    async def offer_profile(self, pod: Pod, profile_hash: str, body: bytes) -> None:
+        """Freeze a learned profile for the monitors of the pod that have none for its version."""
+        for runtime in self._runtimes_of(pod):
+            await runtime.offer(pod.uid, profile_hash, body)
+
+    async def alerts(self, body: bytes, may_create: MayCreate) -> AlertsAnswer:
+        """Take the body of an Alertmanager webhook."""
+        raise RefusedRequestError(
+            "alerts are not a trigger of this release; use spec.retrain.on", status=404, reason="unsupported"
+        )
+
+    def _runtime(self, namespace: str, monitor: str) -> MonitorRuntime:
+        monitors = self.monitors()
+        if monitors is None or not monitors.mirrors.synced:
+            raise RefusedRequestError(
+                "the controller has not read all ModelMonitors yet; send the request again",
+                status=503, reason="starting", retry_after=STARTING_RETRY,
+            )  # fmt: skip
+        runtime = monitors.runtimes.get((namespace, monitor))
+        if runtime is None:
+            raise RefusedRequestError(
+                "there is no ModelMonitor with this name in the pod's namespace; create it, or correct --monitor",
+                status=404, reason="unknown_monitor",
+            )  # fmt: skip
+        if not runtime.loaded:
+            raise RefusedRequestError(
+                "the stored state of the monitor is not loaded yet; send the request again",
+                status=503, reason="starting", retry_after=STARTING_RETRY,
+            )  # fmt: skip
+        return runtime
+
+    def _runtimes_of(self, pod: Pod) -> Iterator[MonitorRuntime]:
+        monitors = self.monitors()
+        for (namespace, _), runtime in tuple(monitors.runtimes.items() if monitors is not None else ()):
+            if namespace == pod.namespace and pod.uid in runtime.core.pods:
+                yield runtime
+
+
+def _reading(runtime: MonitorRuntime) -> MonitorReading:
+    core = runtime.core
+    fleets = {version: fleet for version in core.versions if (fleet := core.status(version)) is not None}
+    primary = core.status(core.primary)
+    reports = (core.report(version) for version in fleets)
+    refused: Mapping[Reason, int] = primary.refused if primary is not None else {}
+    return MonitorReading(
+        namespace=runtime.key.namespace,
+        monitor=runtime.key.name,
+        reports=tuple(report for report in reports if report is not None),
+        control=runtime.control,
+        pods_expected=sum(fleet.expected for fleet in fleets.values()),
+        pods_heard=sum(fleet.heard for fleet in fleets.values()),
+        holding=primary.holding or "" if primary is not None else "",
+        late_reports=refused.get(Reason.LATE, 0),
+        checkpoint_bytes=runtime.file.size or None,
+    )

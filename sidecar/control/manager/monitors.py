@@ -1,0 +1,116 @@
+"""All monitors of one leadership: mirrors of ModelMonitors and pods, and one runtime per monitor.
+
+The mirrors are compared with the runtimes once a second, so a missed event can cost a second, and never a monitor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ...kube.client import Kube
+from ...kube.mirror import Store, mirror
+from ...kube.objects import MODEL_MONITORS, PODS
+from ..outbox import Step, ignore_step
+from .acting import pause
+from .cleanup import StateCleaner
+from .key import MonitorKey
+from .leadership import LeaderLabel
+from .pod_index import PodIndex
+from .pods import INJECTED_SELECTOR
+from .runtime import MonitorRuntime
+from .world import Item, World
+
+_LOG = logging.getLogger("pilotfish.control")
+TURN = 1.0  # seconds
+LABEL_EVERY = 10.0  # seconds between two looks at the labels of the controller's pods
+GRACE = 5.0  # seconds for the last checkpoints of all monitors, below the grace period of a pod
+
+
+@dataclass
+class Mirrors:
+    """The mirrored ModelMonitors and pods of `watched`, a namespace; empty for all namespaces."""
+
+    kube: Kube
+    watched: str = ""
+    monitors: Store = field(default_factory=Store)
+    pods: Store = field(default_factory=Store)
+    index: PodIndex = field(default_factory=PodIndex)
+
+    @property
+    def synced(self) -> bool:
+        """Whether both kinds were listed."""
+        return self.monitors.synced and self.pods.synced
+
+    def age(self) -> float:
+        """Return the seconds since the API server last sent something of each kind."""
+        return max(self.monitors.age(), self.pods.age())
+
+    async def run(self) -> None:
+        """Keep both mirrors current until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(mirror(self.kube, MODEL_MONITORS, self.monitors, self.watched))
+            group.create_task(
+                mirror(
+                    self.kube,
+                    PODS,
+                    self.pods,
+                    self.watched,
+                    label_selector=INJECTED_SELECTOR,
+                    on_change=self.index.change,
+                )
+            )
+
+
+@dataclass
+class Monitors:
+    """The runtimes by namespace and name. One object serves one leadership."""
+
+    world: World
+    mirrors: Mirrors
+    label: LeaderLabel
+    cleaner: StateCleaner
+    step: Step = ignore_step
+    runtimes: dict[tuple[str, str], MonitorRuntime] = field(default_factory=dict)
+    _tasks: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run all monitors until `stop` is set, and store their last states; cancel it to leave without a write."""
+        mirroring = asyncio.create_task(self.mirrors.run())
+        labelled_at = float("-inf")
+        try:
+            while not stop.is_set():
+                if mirroring.done():
+                    mirroring.result()
+                if self.world.monotonic() - labelled_at >= LABEL_EVERY and await self.label.claim():
+                    labelled_at = self.world.monotonic()
+                if self.mirrors.synced:
+                    self.reconcile(self.mirrors.monitors.objects.values(), stop)
+                    await self.cleaner.turn(self.mirrors.monitors.objects.values(), self.world.monotonic())
+                await pause(stop, TURN if self.mirrors.synced else TURN / 20)
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=GRACE)
+        finally:
+            tasks = [mirroring, *self._tasks.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def reconcile(self, items: Iterable[Item], stop: asyncio.Event) -> None:
+        """Start runtimes of new monitors, pass newer objects to the others, and end those of deleted ones."""
+        present = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in items}
+        for place, runtime in list(self.runtimes.items()):
+            if present.get(place, {}).get("metadata", {}).get("uid") != runtime.key.uid:
+                self.world.audit.record("deleted", runtime.key)
+                self._tasks.pop(place).cancel()
+                del self.runtimes[place]
+        for place, item in present.items():
+            runtime_or_none = self.runtimes.get(place)
+            if runtime_or_none is not None:
+                runtime_or_none.item = item
+                continue
+            key = MonitorKey(*place, item["metadata"]["uid"])
+            self.runtimes[place] = runtime = MonitorRuntime(key=key, world=self.world, item=item, step=self.step)
+            self._tasks[place] = asyncio.create_task(runtime.run(stop))

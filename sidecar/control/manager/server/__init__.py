@@ -1,0 +1,15 @@
+"""The HTTP API of the controller: pods sync, senders of labels and Alertmanager post, Prometheus scrapes.
+
+    connection --> ../../../serving/   TLS; bounds connections, heads, bodies and times
+    request    --> views.py            the order of the checks, and one view per path
+                   authentication.py   bearer token --> TokenReview --> Caller      review_cache.py remembers it
+                   authorization.py    the pod of the token is the pod of the body; else SubjectAccessReview
+                   limits.py           requests of a caller per second and at once; memory of all bodies
+                   bodies.py           reads and decompresses a body within these limits
+               --> backend.py          what the rest of the controller answers
+    labels     --> feedback.py --> label_desk.py <--> pods that fetch them with their signals
+    profiles   --> profiles.py
+    counters   --> tallies.py --> ../../../telemetry/fleet.py --> GET /metrics
+
+`app.py` composes the parts. docs/control-api.md describes the paths.
+"""

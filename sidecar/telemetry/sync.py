@@ -1,0 +1,34 @@
+"""Convert the state of the sync with the controller to metrics; a pod without a controller has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric as Family
+
+from . import names
+from .scrape import ScrapeInput
+
+OUTCOMES = ("failed", "ok", "refused")
+
+
+def collect(reading: ScrapeInput) -> Iterator[Family]:
+    """Yield the families of the sync; none without a controller."""
+    status = reading.sync
+    if status is None:
+        return
+    age = max(0.0, reading.now - status.oldest) if status.oldest is not None else 0.0
+    for metric, value in (
+        (names.SYNC_SUCCESS, status.last_success or 0.0),
+        (names.SYNC_UNACKNOWLEDGED, status.unacknowledged),
+        (names.SYNC_OLDEST_AGE, age),
+    ):
+        gauge = metric.gauge()
+        gauge.add_metric((), value)
+        yield gauge
+    dropped, requests = names.SYNC_DROPPED.counter(), names.SYNC_REQUESTS.counter()
+    dropped.add_metric((), status.dropped)
+    made = dict(status.requests)
+    for outcome in OUTCOMES:
+        requests.add_metric((outcome,), made.get(outcome, 0))
+    yield from (dropped, requests)

@@ -1,0 +1,167 @@
+"""One monitor in the leader: from the counts of pods to one retraining per cause, across crashes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from pilotfish.sidecar.control.manager.switch import PAUSED, KillSwitch
+from tests.control.manager.lives import PODS, Life
+from tests.control.manager.worlds import NOON, TICK, SmallWorld, monitor_item, report_of
+
+pytestmark = pytest.mark.asyncio
+
+FIRST = int(NOON // TICK)
+
+
+def world() -> SmallWorld:
+    found = SmallWorld()
+    found.add_pods(*PODS)
+    return found
+
+
+async def started(small: SmallWorld, item: dict | None = None) -> Life:
+    process = Life(small, item)
+    await process.begin()
+    return process
+
+
+def conditions(small: SmallWorld) -> dict[str, str]:
+    return {item["type"]: f"{item['status']}/{item['reason']}" for item in small.status["conditions"]}
+
+
+async def test_drift_of_the_fleet_requests_one_retraining() -> None:
+    small = world()
+    process = await started(small)
+    for tick in range(FIRST, FIRST + 12):
+        await process.hear(tick, drifted_from=FIRST + 5)
+    assert len(small.receiver.seen) == 1
+    assert [reason for reason, _ in small.events].count("AlarmOpened") == 1
+    assert conditions(small)["Drifted"] == "True/DriftDetected"
+    assert conditions(small)["Ready"] == "True/Monitoring"
+    episode = small.status["episodes"][0]
+    assert episode["retraining"]["state"] == "delivered"
+    assert small.status["pods"] == {"heard": 3, "expected": 3}
+    actions = [json.loads(line)["action"] for line in small.lines]
+    assert {"document", "alarm", "intent"} <= set(actions)
+
+
+async def test_another_leader_neither_forgets_nor_repeats() -> None:
+    small = world()
+    process = await started(small)
+    for tick in range(FIRST, FIRST + 8):
+        await process.hear(tick, drifted_from=FIRST + 5)
+    first = process.runtime.published
+    again = await started(small)
+    assert again.runtime.published is not None
+    assert again.runtime.published.episodes == first.episodes if first else False
+    for tick in range(FIRST + 8, FIRST + 12):
+        await again.hear(tick, drifted_from=FIRST + 5)
+    assert len(small.receiver.seen) == 1
+
+
+async def test_nothing_is_acknowledged_before_it_is_stored() -> None:
+    small = world()
+    process = await started(small)
+    small.now = (FIRST + 1) * TICK + 5
+    before = process.runtime.sync(report_of("a", [FIRST]))
+    assert before.acknowledged == ()
+    await process.runtime.checkpoint()
+    after = process.runtime.sync(report_of("a", [FIRST]))
+    assert [item.tick for item in after.acknowledged] == [FIRST]
+
+
+async def test_a_pod_of_another_workload_is_not_counted() -> None:
+    small = world()
+    process = await started(small)
+    answer = process.runtime.sync(report_of("stranger", [FIRST]))
+    assert "not among the pods" in answer.problem
+    assert answer.document == b""
+
+
+async def test_pods_get_document_and_profile_without_receivers() -> None:
+    process = await started(world())
+    answer = process.runtime.sync(report_of("a", [], generation=0, profile_hash=""))
+    assert answer.profile_hash == process.small.profile.hash
+    assert b"targetRef" in answer.document
+    assert b"hooks.example" not in answer.document
+
+
+async def test_an_invalid_document_leaves_the_one_before_in_force_also_for_the_next_leader() -> None:
+    small = world()
+    process = await started(small)
+    broken = monitor_item(2, drift={"tick": "60 parsecs"})
+    process.runtime.item = broken
+    small.now += 10
+    await process.turn()
+    assert conditions(small)["Degraded"] == "True/DocumentInvalid"
+    assert conditions(small)["Ready"] == "False/DocumentInvalid"
+    again = await started(small, broken)
+    assert again.runtime.core.document is not None
+    assert again.runtime.core.document.generation == 1
+
+
+@pytest.mark.parametrize("how", ["pause", "kill"])
+async def test_a_stopped_monitor_measures_and_acts_when_it_is_released(how: str, tmp_path: Path) -> None:
+    small, item = world(), monitor_item()
+    switch = tmp_path / "stop"
+    small.kill_switch = KillSwitch(switch)
+    if how == "pause":
+        item["metadata"]["annotations"] = {PAUSED: "true"}
+    else:
+        switch.write_text("true")
+    process = await started(small, item)
+    for tick in range(FIRST, FIRST + 8):
+        await process.hear(tick, drifted_from=FIRST + 4)
+    assert small.receiver.seen == []
+    assert conditions(small)["Drifted"] == "True/DriftDetected"
+    assert conditions(small)["Blocked"] == f"True/{'Paused' if how == 'pause' else 'KillSwitch'}"
+    item["metadata"]["annotations"] = {}
+    switch.unlink(missing_ok=True)
+    await process.hear(FIRST + 8, drifted_from=FIRST + 4)
+    assert len(small.receiver.seen) == 1
+
+
+async def test_nothing_is_decided_without_leadership_or_contact() -> None:
+    small = world()
+    process = await started(small)
+    small.contact = 1000.0
+    for tick in range(FIRST, FIRST + 8):
+        await process.hear(tick, drifted_from=FIRST + 4)
+    small.contact, small.leading = 0.0, False
+    await process.turn()
+    assert small.receiver.seen == []
+    small.leading = True
+    await process.turn()
+    assert len(small.receiver.seen) == 1
+
+
+async def test_a_silent_fleet_is_shown_and_decides_nothing_on_old_facts() -> None:
+    small = world()
+    process = await started(small)
+    for tick in range(FIRST, FIRST + 4):
+        await process.hear(tick)
+    small.now += 20 * TICK
+    await process.turn()
+    await process.turn()
+    assert conditions(small)["Ready"] == "False/QuorumMissing"
+    assert any(reason in {"Blind", "PartlyBlind"} for reason, _ in small.events)
+
+
+async def test_the_first_learned_profile_is_frozen_for_all_pods() -> None:
+    small = world()
+    process = await started(small, monitor_item(profiles=[{"version": "7", "learn": {"rows": 1000}}]))
+    asked = process.runtime.sync(report_of("a", [], profile_hash=""))
+    assert asked.learn
+    assert conditions(small)["Learning"] == "True/Learning"
+    one, other = small.profile, small.profile
+    await asyncio.gather(
+        process.runtime.offer("uid-a", one.hash, one.to_bytes()), process.runtime.offer("uid-b", other.hash, b"{}")
+    )
+    answer = process.runtime.sync(report_of("b", [], profile_hash=""))
+    assert (answer.profile_hash, answer.learn) == (one.hash, False)
+    again = await started(small, monitor_item(profiles=[{"version": "7", "learn": {"rows": 1000}}]))
+    assert again.runtime.sync(report_of("c", [], profile_hash="")).profile_hash == one.hash

@@ -1,0 +1,147 @@
+"""ModelMonitor resources for the tests of the schema: complete ones, and one for each rule that refuses it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import yaml
+
+HEAD: dict[str, Any] = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "delays"}}
+TARGET = {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "delays"}}
+
+# specs without targetRef; together they use every setting that a resource can have
+SPECS: dict[str, str] = {
+    "json": """
+  mode: act
+  model: {name: delays, version: "7"}
+  traffic:
+    ports: [http, 8080]
+    protocol: json
+    decode: {rows: "$.rows[*]", names: $.names, oneRow: true, predictions: "$.out[*]", id: $.id, paths: ["/score/{n}"]}
+    maxRecordsPerSecond: 100
+    bodyLimit: 64Ki
+    routes: ["/models/{name}", /a]
+    probes: [/healthz]
+    keepRows: {rows: 1000, bytes: 8388608, mask: [amount]}
+  profiles:
+  - {version: "7", configMap: delays-profile}
+  - {version: "8", url: "https://profiles.example:8443/m.json?a=1"}
+  - {learn: {rows: 1000, bytes: 64Mi, mask: [a], missingWords: ["-"], keepWords: [NA]}}
+  drift:
+    tick: 10s
+    falseAlarms: {count: 0.5, per: 1d12h}
+    timezone: Europe/Berlin
+    tolerance: 0.001
+    features: {a.b: {tolerance: 0.01}, c: {ignore: true}}
+    detectors:
+    - {type: river.ADWIN, stream: feature.a.psi, parameters: {delta: 0.01}}
+    - {type: river.ADWIN, stream: feature.b.psi}
+    performance: {tolerance: 0.01}
+  feedback: {keep: 7d, maxRows: 1000}
+  retrain:
+    on: [drift, performance, alert]
+    alerts: [ModelSlow]
+    cooldown: 0s
+    mode: recommend
+    webhook: {url: "https://[fd00::1]/hooks", secretRef: {name: hmac, key: k}, timeout: 2.5s, contentMode: binary}
+  notify:
+  - {webhook: {url: "http://chat.example/x", format: slack}, name: chat, on: [alarmOpened], blindFor: 1m30s}
+  - {webhook: {url: "HTTPS://other.example"}}
+""",
+    "scaled": """
+  mode: recommend
+  scaling:
+    minReplicas: 2
+    maxReplicas: 8
+    signals: [{type: concurrency, target: 8}, {type: latency, quantile: 0.99, target: 250ms}]
+    behavior:
+      scaleUp: {selectPolicy: Max, policies: [{type: Percent, value: 100, periodSeconds: 15}], tolerance: 50m}
+      scaleDown: {stabilizationWindowSeconds: 300, policies: []}
+    mode: observe
+  resources: {container: model, method: inPlace, cpu: {min: 250m, max: 4}, memory: {min: 256Mi, max: "4Gi"}, mode: act}
+  retrain: {job: {cronJob: train-delays}}
+""",
+    "argo": "{retrain: {argoWorkflow: {workflowTemplate: train, parameters: {model: '${event.data.model}'}}}}",
+    "tekton": "{retrain: {tektonPipelineRun: {pipeline: train, serviceAccount: trainer, parameters: {a: b}}}}",
+    "smallest": "{}",
+}
+
+WEBHOOK = "url: 'https://a.example'"
+# a spec without targetRef that breaks one rule of rules.py; the end of the message of the API server
+REFUSED: list[tuple[str, str]] = [
+    ("{traffic: {bodyLimit: 1023}}", "give 1Ki to 32Mi"),
+    ("{traffic: {bodyLimit: 33Mi}}", "give 1Ki to 32Mi"),
+    ("{traffic: {protocol: json}}", "is json; give decode"),
+    ("{traffic: {protocol: v1, decode: {rows: $}}}", "leave it at auto"),
+    ("{traffic: {routes: ['/a?b']}}", "without a query"),
+    ("{traffic: {probes: ['/a#b']}}", "without a query"),
+    ("{traffic: {decode: {rows: $, paths: ['/a?b']}}}", "without a query"),
+    ("{traffic: {decode: {}}}", "exactly one of rows and inputColumns"),
+    ("{traffic: {decode: {rows: $, inputColumns: {a: $.a}}}}", "exactly one of rows and inputColumns"),
+    ("{traffic: {decode: {rows: $, predictions: $, predictionColumns: {a: $}}}}", "keep one of them"),
+    ("{traffic: {decode: {inputColumns: {a: $}, oneRow: true}}}", "is given without rows"),
+    ("{traffic: {decode: {inputColumns: {a: $}, names: $.n}}}", "is given without rows"),
+    ("{traffic: {keepRows: {rows: 1000, bytes: 1Ki}}}", "give 1Mi to 4Gi"),
+    ("{profiles: [{version: '1'}]}", "exactly one of configMap, url and learn"),
+    ("{profiles: [{configMap: a, learn: {}}]}", "exactly one of configMap, url and learn"),
+    ("{profiles: [{path: p.json}]}", "works in a local file only; give configMap"),
+    ("{profiles: [{url: 'http://a.example'}]}", "give an address such as https://"),
+    ("{profiles: [{configMap: a}, {configMap: b}]}", "Duplicate value"),
+    ("{drift: {tick: 99ms}}", "give 100ms to 24h"),
+    ("{drift: {tick: 1d1s}}", "give 100ms to 24h"),
+    ("{drift: {tick: 1h, falseAlarms: {per: 19h}}}", "for at least 20 ticks"),
+    ("{drift: {falseAlarms: {count: 3000, per: 30d}}}", "for at least 20 ticks"),
+    ("{drift: {features: {a: {ignore: true, tolerance: 0.1}}}}", "keep one of them"),
+    ("{drift: {detectors: [{type: river.ADWIN, stream: a}, {type: river.ADWIN, stream: a}]}}", "Duplicate value"),
+    ("{drift: {detectors: [{type: ADWIN, stream: feature.a.psi}]}}", "give one of river.ADWIN"),
+    ("{drift: {detectors: [{type: river.ADWIN, stream: feature.psi}]}}", "give feature.NAME.MEASURE"),
+    ("{feedback: {keep: 999ms}}", "give 1s to 90d"),
+    ("{feedback: {keep: 13w}}", "give 1s to 90d"),
+    ("{scaling: {maxReplicas: 1, minReplicas: 2, signals: [{type: concurrency, target: 1}]}}", "more than maxReplicas"),
+    ("{scaling: {maxReplicas: 1, minReplicas: 0, signals: [{type: concurrency, target: 1}]}}", "greater than or equal"),
+    ("{scaling: {maxReplicas: 1}}", "is empty; give a signal"),
+    ("{scaling: {maxReplicas: 1, signals: [{type: concurrency, target: 0}]}}", "a whole number of more than 0"),
+    ("{scaling: {maxReplicas: 1, signals: [{type: latency, target: 8}]}}", "with type latency, give text"),
+    (
+        "{scaling: {maxReplicas: 1, signals: [{type: concurrency, target: 8, quantile: 0.5}]}}",
+        "works with type latency only",
+    ),
+    ("{resources: {container: a}}", "bounds neither cpu nor memory"),
+    ("{resources: {container: a, cpu: {min: 1001m, max: 1}}}", "the CPU in min is more than max"),
+    ("{resources: {container: a, memory: {min: 1Gi, max: 1G}}}", "the memory in min is more than max"),
+    ("{resources: {container: a, memory: {min: 100m, max: 1Gi}}}", "a whole number of bytes"),
+    ("{resources: {container: a, memory: {min: 1, max: 1500m}}}", "a whole number of bytes"),
+    ("{retrain: {}}", "exactly one of webhook, job"),
+    (f"{{retrain: {{job: {{cronJob: a}}, webhook: {{{WEBHOOK}}}}}}}", "exactly one of webhook, job"),
+    ("{retrain: {on: [alert], job: {cronJob: a}}}", "name alerts if on has alert"),
+    ("{retrain: {alerts: [a], job: {cronJob: a}}}", "name alerts if on has alert"),
+    ("{retrain: {webhook: {}}}", "give url"),
+    ("{retrain: {webhook: {urlFile: a}}}", "works in a local file only; give url"),
+    (f"{{retrain: {{webhook: {{{WEBHOOK}, secretFile: a}}}}}}", "works in a local file only; give secretRef"),
+    ("{retrain: {webhook: {url: 'https://me:pass@a.example'}}}", "without a password"),
+    ("{retrain: {webhook: {url: 'https://a.example:65536'}}}", "give an address such as http"),
+    ("{retrain: {webhook: {url: 'https://'}}}", "give an address such as http"),
+    ("{retrain: {webhook: {url: 'https://a.example/ b'}}}", "give an address such as http"),
+    (f"{{retrain: {{webhook: {{{WEBHOOK}, timeout: 0s}}}}}}", "give more than 0s and at most 5m"),
+    (f"{{retrain: {{webhook: {{{WEBHOOK}, timeout: 5m1s}}}}}}", "give more than 0s and at most 5m"),
+    (f"{{notify: [{{webhook: {{{WEBHOOK}, format: slack, contentMode: binary}}}}]}}", "give the format generic"),
+    (f"{{notify: [{{webhook: {{{WEBHOOK}}}, blindFor: 25h}}]}}", "give 0s to 24h"),
+    (f"{{notify: [{{webhook: {{{WEBHOOK}}}}}, {{webhook: {{{WEBHOOK}}}}}]}}", "a name of its own"),
+    (
+        f"{{notify: [{{name: a, webhook: {{{WEBHOOK}}}}}, {{name: a, webhook: {{url: 'https://b.example'}}}}]}}",
+        "a name of its own",
+    ),
+]
+
+
+def resource(spec: str) -> dict[str, Any]:
+    """Return a resource with `spec`, a text of SPECS or REFUSED."""
+    return {**HEAD, "spec": {**TARGET, **with_text_keys(yaml.safe_load(spec))}}
+
+
+def with_text_keys(tree: Any) -> Any:
+    """Return a copy of a tree of PyYAML, which reads the key `on` as true."""
+    if isinstance(tree, dict):
+        return {"on" if key is True else key: with_text_keys(value) for key, value in tree.items()}
+    return [with_text_keys(value) for value in tree] if isinstance(tree, list) else copy.copy(tree)
