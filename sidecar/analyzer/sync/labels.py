@@ -31,7 +31,7 @@ async def count_labels(
 async def _count(delivery: LabelDelivery, submit: Callable[[TakeLabels], Future[FeedbackResponse]]) -> LabelResult:
     try:
         batch = await asyncio.to_thread(_BATCH.decode, delivery.labels)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return LabelResult(id=delivery.id, problem="the labels cannot be read; update the pod's Pilotfish")
     try:
         found = await asyncio.wrap_future(submit(TakeLabels(batch, delivery.look_up)))

@@ -117,7 +117,8 @@ class LabelDesk:
         if not found and hold:
             queue.arrived.clear()
             try:
-                await asyncio.wait_for(queue.arrived.wait(), hold)
+                async with asyncio.timeout(hold):
+                    await queue.arrived.wait()
             except TimeoutError:
                 return ()
             found = self._due(queue)
