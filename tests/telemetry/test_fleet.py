@@ -7,9 +7,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from pilotfish.sidecar.report.control_status import ControlStatus
+from pilotfish.sidecar.telemetry.cluster_names import FLEET
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.fleet import ControllerReading, FleetCollector, MonitorReading, ServerReading
-from pilotfish.sidecar.telemetry.names import FLEET, METRICS
+from pilotfish.sidecar.telemetry.names import METRICS
 from tests.telemetry.made import HOSTILE, NOW, whole_report
 
 CONTROL = ControlStatus(totals=(("retrain", "delivered", "drift", 2),), waiting=(("retrain", "hook", 1),))
