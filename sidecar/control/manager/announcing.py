@@ -16,7 +16,7 @@ from ....detectors.detection.results import TickResult
 from ...report.schema import BlindSpot, EpisodeReport, Report
 from ..ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, LedgerEntry
 from ..reasons import Reason, camel_case
-from ..retrain.policy import KIND as RETRAIN
+from ..retrain.outcome import KIND as RETRAIN
 from .key import MonitorKey
 from .world import Item, World
 

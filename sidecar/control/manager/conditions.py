@@ -15,7 +15,7 @@ from ..conditions import CONDITIONS
 from ..fleet.detector import FleetStatus
 from ..ledger import DEAD, PENDING
 from ..reasons import Reason, camel_case
-from ..retrain.policy import KIND as RETRAIN
+from ..retrain.outcome import KIND as RETRAIN
 from .accepted import AcceptedDocument
 from .core import VersionState
 from .trouble import Trouble

@@ -24,7 +24,7 @@ Item = Mapping[str, Any]
 class RecordEvent(Protocol):
     """Records a Kubernetes Event about the object `regarding`; never fails and never waits for long."""
 
-    async def __call__(self, regarding: Item, reason: str, action: str, note: str, type_: str) -> None:
+    async def __call__(self, regarding: Item, reason: str, action: str, note: str, type_: str, /) -> None:
         """Record the event; `type_` is "Normal" or "Warning"."""
 
 
