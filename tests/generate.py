@@ -72,7 +72,10 @@ def detection() -> str:
 
 def blind_spots() -> str:
     """Return docs/blind-spots.md with a fresh table of reasons."""
-    rows = "\n".join(f"| `{name}` | {item.meaning} | {item.remedy} |" for name, item in sorted({**BLIND_REASONS, **FLEET_BLIND_REASONS}.items()))
+    rows = "\n".join(
+        f"| `{name}` | {item.meaning} | {item.remedy} |"
+        for name, item in sorted({**BLIND_REASONS, **FLEET_BLIND_REASONS}.items())
+    )
     return between("blind-spots.md", "reasons", f"| reason | meaning | what to do |\n| --- | --- | --- |\n{rows}")
 
 

@@ -67,7 +67,13 @@ CONDITIONS: dict[str, ConditionType] = {
     "Retraining": ConditionType(
         "A retraining is requested and has not ended.",
         (Reason.RETRAINING_REQUESTED,),
-        (Reason.IDLE, Reason.NO_IMPROVEMENT, Reason.RETRAINING_FAILED, Reason.RETRAINING_GONE, Reason.RETRAINING_SUCCEEDED),
+        (
+            Reason.IDLE,
+            Reason.NO_IMPROVEMENT,
+            Reason.RETRAINING_FAILED,
+            Reason.RETRAINING_GONE,
+            Reason.RETRAINING_SUCCEEDED,
+        ),
     ),
     "Blocked": ConditionType(
         "An action is wanted, and a person has to act before it can be done.",

@@ -28,6 +28,7 @@ class StoredPod(msgspec.Struct, frozen=True, array_like=True):
     left: float | None
     heard_at: float | None
     complete_through: int
+    finished: bool
 
 
 class StoredCounts(msgspec.Struct, frozen=True, array_like=True):

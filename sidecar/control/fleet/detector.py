@@ -81,7 +81,7 @@ class _Stored:
 class FleetDetector:
     """The detector of one version of a model.
 
-    `revision` is the number of the last result of `state`. `rules` say when ticks close.
+    `revision` is the number of the last result of `state`. `rules` say when ticks close. `monitor` has the results.
 
     Example:
         >>> from pilotfish.detectors.batch import Batch
@@ -110,12 +110,13 @@ class FleetDetector:
         version: str = "",
         *,
         rules: FleetRules | None = None,
+        monitor: DriftMonitor | None = None,
     ) -> None:
         self.profile = profile
         self.settings = settings or DriftSettings()
         self.version = version
         self.rules = rules or FleetRules()
-        self.monitor = DriftMonitor(profile, self.settings)
+        self.monitor = monitor or DriftMonitor(profile, self.settings)
         self.revision = 0
         self._fold = Fold(profile)
         self._closed: dict[int, frozenset[FoldKey]] = {}  # whose counts arrived in time, for ticks that may be resent
@@ -134,7 +135,16 @@ class FleetDetector:
 
     # --- reports
 
-    def receive(self, pod_uid: str, epoch: str, reports: TickReports, complete_through: int, now: float) -> None:
+    def receive(
+        self,
+        pod_uid: str,
+        epoch: str,
+        reports: TickReports,
+        complete_through: int,
+        now: float,
+        *,
+        leaving: bool = False,
+    ) -> None:
         """Add the reports of a pod: tick, sequence and cumulative counts of each.
 
         Args:
@@ -143,6 +153,7 @@ class FleetDetector:
             reports: in any order, and repeated as often as the pod likes.
             complete_through: the pod has closed all ticks up to this one, -1 before the first.
             now: epoch seconds.
+            leaving: the pod ends, and this is everything that it has counted.
         """
         self._begin(now)
         pod = self._pods.get(pod_uid)
@@ -164,7 +175,7 @@ class FleetDetector:
             if reason in (None, Reason.LATE):  # a pod may forget what came too late
                 asked[tick] = max(sequence, asked.get(tick, sequence))
         self._asked[pod_uid] = key, asked
-        pod.heard_at = now
+        pod.heard_at, pod.finished = now, leaving
         if self._is_ahead(complete_through, now):
             self._refused[Reason.CLOCK] += 1
         else:
@@ -267,13 +278,14 @@ class FleetDetector:
             StateError: the state is damaged, or belongs to another profile, tick length or set of features.
         """
         state = checkpoint.parse(data)
-        out = cls(profile, settings, state.version, rules=rules)
-        if state.tick_seconds != out.settings.tick_seconds:
+        used = settings or DriftSettings()
+        if state.tick_seconds != used.tick_seconds:
             raise StateError(
-                f"the stored state has ticks of {state.tick_seconds:g} s, not {out.settings.tick_seconds:g} s; "
+                f"the stored state has ticks of {state.tick_seconds:g} s, not {used.tick_seconds:g} s; "
                 "detection starts without it"
             )
-        out.monitor = DriftMonitor.from_state(profile, out.settings, state.monitor)
+        monitor = DriftMonitor.from_state(profile, used, state.monitor)
+        out = cls(profile, used, state.version, rules=rules, monitor=monitor)
         try:
             out._restore(state)
         except (IndexError, ValueError) as error:
@@ -297,7 +309,7 @@ class FleetDetector:
             closed_through=self._closed_through,
             monitor=self.monitor.state(),
             pods=tuple(
-                checkpoint.StoredPod(uid, pod.since, pod.left, pod.heard_at, pod.complete_through)
+                checkpoint.StoredPod(uid, pod.since, pod.left, pod.heard_at, pod.complete_through, pod.finished)
                 for uid, pod in sorted(self._pods.items())
             ),
             keys=tuple(keys),
@@ -314,7 +326,10 @@ class FleetDetector:
 
     def _restore(self, state: checkpoint.FleetState) -> None:
         keys = [FoldKey(*key) for key in state.keys]
-        self._pods = {pod.uid: PodRecord(pod.since, pod.left, pod.heard_at, pod.complete_through) for pod in state.pods}
+        self._pods = {
+            pod.uid: PodRecord(pod.since, pod.left, pod.heard_at, pod.complete_through, pod.finished)
+            for pod in state.pods
+        }
         for tick, found in state.open.items():
             for one in found:
                 self._fold.restore(tick, keys[one.key], one.sequence, one.small, one.large)

@@ -40,12 +40,14 @@ class PodRecord:
         left: when it was no longer expected; None while it is, or if it never was.
         heard_at: time of its last message, None before the first.
         complete_through: it has closed all ticks up to this one, -1 before the first.
+        finished: its last message was the last one of its life.
     """
 
     since: float | None = None
     left: float | None = None
     heard_at: float | None = None
     complete_through: int = -1
+    finished: bool = False
 
     def served(self, start: float, end: float) -> bool:
         """Return whether the pod was expected at a time between `start` and `end`."""
@@ -92,7 +94,7 @@ def attendance(
     for uid, pod in pods:
         if not pod.served(start, end) and uid not in counted:
             continue
-        if pod.complete_through >= tick:
+        if pod.finished or pod.complete_through >= tick:
             complete += 1
         elif pod.is_starting(now, rules.start_up):
             starting += 1

@@ -107,9 +107,7 @@ class Controller:
                 "metadata": {"resourceVersion": metadata["resourceVersion"]},
                 "status": {name: status.get(name) for name in FIELDS},
             }
-            await merge_patch(
-                kube, MODEL_MONITORS, metadata["name"], body, metadata["namespace"], subresource="status"
-            )
+            await merge_patch(kube, MODEL_MONITORS, metadata["name"], body, metadata["namespace"], subresource="status")
 
         return World(
             clock=self.clock,

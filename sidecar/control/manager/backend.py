@@ -64,7 +64,9 @@ class ControllerBackend:
         if runtime is None:
             return None
         core = runtime.core
-        return MonitorPods(uids=frozenset(core.pods.keys() & core.synced), left=bool(core.departed.keys() & core.synced))
+        return MonitorPods(
+            uids=frozenset(core.pods.keys() & core.synced), left=bool(core.departed.keys() & core.synced)
+        )
 
     async def sync(self, request: SyncRequest) -> SyncResponse:
         """Take the counts of a pod; return acknowledgements and what the pod should use."""

@@ -46,9 +46,7 @@ class StateCleaner:
             return
         self._next_at = now + EVERY
         try:
-            items, _ = await list_all(
-                self.kube, CONFIG_MAPS, self.namespace, label_selector=f"{STATE}={self.lease}"
-            )
+            items, _ = await list_all(self.kube, CONFIG_MAPS, self.namespace, label_selector=f"{STATE}={self.lease}")
             for name in self.removable([item["metadata"]["name"] for item in items], monitors, now):
                 try:
                     await delete(self.kube, CONFIG_MAPS, name, self.namespace)

@@ -13,8 +13,8 @@ from ...system.files import read_file
 
 ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 LEASE = "pilotfish-control"
-LISTEN = "0.0.0.0:8443"  # noqa: S104  # pods of all nodes connect to it
-METRICS_LISTEN = "0.0.0.0:8080"  # noqa: S104  # kubelet and Prometheus
+LISTEN = "0.0.0.0:8443"  # pods of all nodes connect to it
+METRICS_LISTEN = "0.0.0.0:8080"  # kubelet and Prometheus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,9 @@ def parse_options(args: argparse.Namespace) -> ControlOptions:
     if (args.tls_cert is None) != (args.tls_key is None):
         raise UsageError("--tls-cert and --tls-key belong together: give both")
     if args.tls_cert is None:
-        raise UsageError("--tls-cert is missing: tokens of pods must not be sent in plain text; give --tls-cert and --tls-key")
+        raise UsageError(
+            "--tls-cert is missing: tokens of pods must not be sent in plain text; give --tls-cert and --tls-key"
+        )
     if not 3.0 <= args.lease_seconds <= 600.0:
         raise UsageError(f"--lease-seconds is {args.lease_seconds:g}; give 3 to 600")
     return ControlOptions(
@@ -107,4 +109,6 @@ def own_namespace(path: Path) -> str:
     try:
         return read_file(path, 1024, follow=True).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--namespace is missing, and {path} cannot be read; give the namespace of the controller") from error
+        raise UsageError(
+            f"--namespace is missing, and {path} cannot be read; give the namespace of the controller"
+        ) from error

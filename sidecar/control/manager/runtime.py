@@ -190,7 +190,9 @@ class MonitorRuntime:
         if pod is None or (state is not None and state.profile is not None):
             return
         if await self.refresher.freeze(self.core, pod.version, body):
-            self.world.audit.record("profile_frozen", self.key, version=pod.version, profile_hash=profile_hash, pod=pod.name)
+            self.world.audit.record(
+                "profile_frozen", self.key, version=pod.version, profile_hash=profile_hash, pod=pod.name
+            )
 
     def view(self) -> MonitorView:
         """Return everything that the status of the monitor shows."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pilotfish.sidecar.control.manager.pods import MonitoredPod, epoch_seconds, expected_pods, monitored_pods, primary_version
+from pilotfish.sidecar.control.manager.pods import (
+    MonitoredPod,
+    epoch_seconds,
+    expected_pods,
+    monitored_pods,
+    primary_version,
+)
 from pilotfish.sidecar.control.manager.selectors import from_text
 from tests.control.manager.worlds import pod_item
 

@@ -49,7 +49,9 @@ def test_the_selector_of_a_workload_is_read_in_both_forms(selector: dict, matche
     assert from_object(selector).matches(LABELS) is matches
 
 
-@pytest.mark.parametrize("selector", [None, {}, {"matchLabels": {}}, {"matchExpressions": [{"key": "a", "operator": "~"}]}])
+@pytest.mark.parametrize(
+    "selector", [None, {}, {"matchLabels": {}}, {"matchExpressions": [{"key": "a", "operator": "~"}]}]
+)
 def test_a_selector_of_all_pods_or_of_an_unknown_operator_is_refused(selector: object) -> None:
     with pytest.raises(SelectorError):
         from_object(selector)

@@ -11,7 +11,8 @@ from pilotfish.sidecar.control.manager.switch import PAUSED, KillSwitch, is_paus
 
 
 @pytest.mark.parametrize(
-    ("content", "on"), [(b"", True), (b"true\n", True), (b"stop", True), (b"false\n", False), (b"OFF", False), (b"\xff", True)]
+    ("content", "on"),
+    [(b"", True), (b"true\n", True), (b"stop", True), (b"false\n", False), (b"OFF", False), (b"\xff", True)],
 )
 def test_the_file_stops_actions_unless_it_says_false(tmp_path: Path, content: bytes, on: bool) -> None:
     path = tmp_path / "stop"
@@ -29,6 +30,9 @@ def test_a_file_that_cannot_be_read_stops_actions(tmp_path: Path) -> None:
     assert KillSwitch(tmp_path / "stop").on()
 
 
-@pytest.mark.parametrize(("annotations", "paused"), [(None, False), ({}, False), ({PAUSED: "true"}, True), ({PAUSED: "false"}, False), ({PAUSED: ""}, True)])
+@pytest.mark.parametrize(
+    ("annotations", "paused"),
+    [(None, False), ({}, False), ({PAUSED: "true"}, True), ({PAUSED: "false"}, False), ({PAUSED: ""}, True)],
+)
 def test_the_annotation_pauses_a_monitor(annotations: dict[str, str] | None, paused: bool) -> None:
     assert is_paused(annotations) is paused

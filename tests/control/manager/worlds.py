@@ -176,5 +176,3 @@ class SmallWorld:
 
     async def _record(self, _regarding: Item, reason: str, _action: str, note: str, _type: str) -> None:
         self.events.append((reason, note))
-
-
