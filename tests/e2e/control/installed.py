@@ -90,15 +90,22 @@ class Installation:
     certificate: Path
     replicas: list[Replica] = field(default_factory=list)
 
-    def leader(self) -> Replica | None:
-        """Return the replica that leads, by the identity in the Lease; None while nobody does."""
+    def leader_name(self) -> str:
+        """Return the name of the pod that leads, by the identity in the Lease; empty while nobody does."""
         found = json.loads(
             self.plane.kubectl("get", "lease", "pilotfish-control", "-n", self.system, "-o", "json", "--ignore-not-found")
             or "{}"
         )
-        holder = found.get("spec", {}).get("holderIdentity", "")
+        return str(found.get("spec", {}).get("holderIdentity", "")).partition("_")[0]
+
+    def leader(self) -> Replica | None:
+        """Return the replica that leads; None while nobody does."""
         names = {f"control-{index}": replica for index, replica in enumerate(self.replicas)}
-        return names.get(holder.partition("_")[0])
+        return names.get(self.leader_name())
+
+    def labelled(self) -> str:
+        """Return the names of the pods that the Service would select."""
+        return self.plane.kubectl("get", "pods", "-n", self.system, "-l", "pilotfish.dev/leader=true", "-o", "name").strip()
 
     def audit(self) -> list[dict[str, Any]]:
         """Return the audit lines of all replicas."""
@@ -106,9 +113,21 @@ class Installation:
         return [json.loads(line) for line in lines]
 
 
+def own_pod(system: str, index: int) -> dict[str, Any]:
+    """The pod that a replica takes for its own; the process itself runs beside the cluster."""
+    container = {"name": "control", "image": "example/pilotfish"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"control-{index}", "namespace": system},
+        "spec": {"containers": [container]},
+    }
+
+
 def start_replicas(plane: ControlPlane, system: str, kubeconfig: Path, spawn: Children, folder: Path, *options: str) -> Installation:
     """Start two replicas, and wait until one of them leads."""
     cert, key = certificate(folder)
+    plane.apply(*(own_pod(system, index) for index in range(2)))
     installation = Installation(plane, system, spawn.folder, cert)
     for index in range(2):
         listen, metrics = free_port(), free_port()

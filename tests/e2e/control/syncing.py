@@ -102,7 +102,7 @@ class SyncingFleet(threading.Thread):
         self._urls = urls
         self._session = requests.Session()
         self._session.verify = str(certificate)
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def add(self, plane: ControlPlane, items: list[dict[str, Any]], monitor: str, tick: float) -> list[SyncingPod]:
         """Let the pods `items` sync for `monitor`."""
@@ -120,16 +120,16 @@ class SyncingFleet(threading.Thread):
         self.pods = [pod for pod in self.pods if pod.monitor != monitor]
 
     def run(self) -> None:
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             began = time.monotonic()
             for pod in self.pods:
                 pod.close_ticks(time.time())
                 self._sync(pod)
             shortest = min((pod.tick for pod in self.pods), default=1.0)
-            self._stop.wait(max(0.05, shortest - (time.monotonic() - began)))
+            self._ended.wait(max(0.05, shortest - (time.monotonic() - began)))
 
     def stop(self) -> None:
-        self._stop.set()
+        self._ended.set()
         self.join(patient(10))
 
     def _sync(self, pod: SyncingPod) -> None:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,12 +55,17 @@ def fleet(installation: Installation) -> Iterator[SyncingFleet]:
     found.start()
     yield found
     found.stop()
+    print(Counter(found.problems).most_common(5))  # shown if the test fails
 
 
 def condition(plane: ControlPlane, namespace: str, name: str, kind: str) -> str:
     found = json.loads(plane.kubectl("get", "modelmonitor", name, "-n", namespace, "-o", "json"))
     items = found.get("status", {}).get("conditions", [])
     return next((f"{item['status']}/{item['reason']}" for item in items if item["type"] == kind), "")
+
+
+def wait_for(plane: ControlPlane, namespace: str, kind: str, wanted: str) -> None:
+    wait_until(lambda: condition(plane, namespace, "delays", kind) == wanted, timeout=90, what=f"{kind} {wanted}")
 
 
 def begin_drift(fleet: SyncingFleet, name: str) -> None:
@@ -76,23 +82,17 @@ def test_drift_creates_one_job_in_each_namespace_with_the_documented_rights(
         fleet.add(control_plane, team(control_plane, namespace, reference(), tmp_path), "delays", TICK)
         control_plane.apply(monitor(namespace, "delays", TICK))
     for namespace in teams:
-        wait_until(
-            lambda namespace=namespace: condition(control_plane, namespace, "delays", "Ready") == "True/Monitoring",
-            timeout=90,
-            what=f"Ready: {fleet.problems[-3:]}",
-        )
+        wait_for(control_plane, namespace, "Ready", "True/Monitoring")
     begin_drift(fleet, "delays")
     for namespace in teams:
-        wait_until(lambda namespace=namespace: retrainings(control_plane, namespace), timeout=90, what="a Job")
-        wait_until(
-            lambda namespace=namespace: condition(control_plane, namespace, "delays", "Drifted") == "True/DriftDetected",
-            timeout=30,
-        )
+        wait_until(partial(retrainings, control_plane, namespace), timeout=90, what="a Job")
+        wait_for(control_plane, namespace, "Drifted", "True/DriftDetected")
     found = [item for namespace in teams for item in retrainings(control_plane, namespace)]
     assert len(found) == 2
     assert len({intent for _, intent in found}) == 2  # one profile, and an id of its own in each namespace
     events = json.loads(control_plane.kubectl("get", "events.events.k8s.io", "-n", teams[0], "-o", "json"))["items"]
     assert any(event["reason"] == "AlarmOpened" for event in events)
+    assert installation.labelled() == f"pod/{installation.leader_name()}"
     denied = [line for replica in installation.replicas if replica.child for line in replica.child.errors().splitlines()]
     assert not [line for line in denied if "403" in line or "forbidden" in line]
 
@@ -136,8 +136,8 @@ def test_nothing_is_decided_while_the_api_server_is_stopped(
     namespace = namespaces[1]
     fleet.add(control_plane, team(control_plane, namespace, reference(), tmp_path), "delays", TICK)
     control_plane.apply(monitor(namespace, "delays", TICK))
-    wait_until(lambda: condition(control_plane, namespace, "delays", "Ready") == "True/Monitoring", timeout=90)
-    pid = control_plane.server.pid
+    wait_for(control_plane, namespace, "Ready", "True/Monitoring")
+    pid = control_plane.pid
     os.kill(pid, signal.SIGSTOP)
     try:
         begin_drift(fleet, "delays")
