@@ -24,6 +24,7 @@ METADATA = frozenset(
     )
 )
 _NAT64 = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))
+_TRANSLATED = (*_NAT64, IPv6Network("::ffff:0:0/96"))  # only the IPv4 address within counts
 _COMPATIBLE = IPv6Network("::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address that ends with an IPv4 address
 
@@ -62,13 +63,9 @@ class AddressRules:
             found = ip_address(address.partition("%")[0])
         except ValueError:
             return "it is no IP address"
-        return next(filter(None, map(self._problem, (found, *embedded(found)))), "")
-
-    def check(self, address: str) -> None:
-        """Raise AddressRefusedError if `address` is refused."""
-        problem = self.address_problem(address)
-        if problem:
-            raise AddressRefusedError(f"the receiver's address is refused: {problem}")
+        inner = tuple(embedded(found))
+        translated = isinstance(found, IPv6Address) and any(found in network for network in _TRANSLATED)
+        return next(filter(None, map(self._problem, inner if translated else (found, *inner))), "")
 
     def _problem(self, address: Address) -> str:
         if address in METADATA:
@@ -81,6 +78,21 @@ class AddressRules:
         if any(address in network for network in self.networks if network.version == address.version):
             return "it is in a network that the controller must not reach"
         return ""
+
+
+class AddressCheck:
+    """Called with each address before it is connected to. `problem` is why the last one was refused, else empty."""
+
+    def __init__(self, rules: AddressRules | None) -> None:
+        self._rules = rules
+        self.problem = ""
+
+    def __call__(self, address: str) -> None:
+        """Raise AddressRefusedError if the rules refuse `address`; without rules, none is refused."""
+        problem = self._rules.address_problem(address) if self._rules is not None else ""
+        if problem:
+            self.problem = f"the address of its host is refused: {problem}"
+            raise AddressRefusedError(self.problem)
 
 
 def plain_host(host: str) -> str:

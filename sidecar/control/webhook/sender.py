@@ -23,7 +23,7 @@ from ...system.workers import started_pool
 from ..executor import Outcome
 from ..intent import Intent
 from ..reasons import Reason
-from .addresses import AddressRefusedError, AddressRules
+from .addresses import AddressCheck, AddressRules
 from .bounded import BoundedSocket, TooMuchReceivedError
 from .cloudevent import CONTENT_TYPE, header_value
 from .delivery import DeliveryResult, certificate_problem, outcome_of, parse_retry_after, redirect_problem
@@ -130,28 +130,18 @@ class WebhookSender:
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> DeliveryResult:
         """Send one request; an address that was refused is the result, whatever else happened to the connection."""
-        rules, refused = self._target.rules, list[AddressRefusedError]()
+        rules = self._target.rules
         if rules is not None and (problem := rules.host_problem(url)):
             return DeliveryResult(None, Reason.URL_REFUSED, problem=f"the URL is refused: {problem}")
-
-        def check(address: str) -> None:
-            try:
-                if rules is not None:
-                    rules.check(address)
-            except AddressRefusedError as error:
-                refused.append(error)
-                raise
-
+        check = AddressCheck(rules)
         try:
             return await self._request(url, body, headers, check)
         except (aiohttp.ClientError, OSError):
-            if not refused:
+            if not check.problem:
                 raise
-            return DeliveryResult(None, Reason.URL_REFUSED, problem=str(refused[0]))
+            return DeliveryResult(None, Reason.URL_REFUSED, problem=f"the URL is refused: {check.problem}")
 
-    async def _request(
-        self, url: str, body: bytes, headers: dict[str, str], check: Callable[[str], None]
-    ) -> DeliveryResult:
+    async def _request(self, url: str, body: bytes, headers: dict[str, str], check: AddressCheck) -> DeliveryResult:
         secure = url.lower().startswith("https:")
         trusted = await asyncio.to_thread(ssl.create_default_context) if secure else True
         session = aiohttp.ClientSession(
