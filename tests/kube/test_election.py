@@ -296,5 +296,5 @@ class ElectionMachine(RuleBasedStateMachine):
         assert len(leaders) <= 1, leaders
 
 
-ElectionMachine.TestCase.settings = settings(max_examples=examples(300), stateful_step_count=50, deadline=None)
+ElectionMachine.TestCase.settings = settings(max_examples=examples(150), stateful_step_count=50, deadline=None)
 TestElection = ElectionMachine.TestCase
