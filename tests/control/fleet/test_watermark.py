@@ -98,7 +98,7 @@ def test_below_the_quorum_the_tick_is_held_until_a_missing_pod_sends_it() -> Non
         watched.hear(uid, START, END + 3)
     assert watched.closed(END + 1000) == []
     status = watched.fleet.status()
-    assert (status.holding, status.holding_tick, status.expected) == (Reason.QUORUM, START, 5)
+    assert (status.holding, status.holding_tick, status.expected) == (Reason.QUORUM_MISSING, START, 5)
     watched.hear("3", START, END + 1001)
     assert watched.closed(END + 1001)[0] == START
     assert watched.rows == 20
@@ -163,7 +163,7 @@ def test_a_new_pod_is_waited_for_in_the_grace_and_not_part_of_the_quorum() -> No
     watched.hear("0", START + 1, END + 63, tick=START + 1)
     assert watched.closed(END + 60 + RULES.grace) == [START + 1]
     assert watched.closed(END + 120 + RULES.grace) == []
-    assert watched.fleet.status().holding is Reason.QUORUM  # its start-up time has passed
+    assert watched.fleet.status().holding is Reason.QUORUM_MISSING  # its start-up time has passed
 
 
 def test_a_pod_that_became_ready_after_the_tick_is_not_waited_for() -> None:
