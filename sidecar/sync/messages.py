@@ -178,5 +178,6 @@ def decode(body: bytes, kind: type[Message]) -> Message:
     """Return the message of `kind` in `body`; raise MessageError for anything else."""
     try:
         return msgspec.msgpack.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise MessageError(f"cannot read a {kind.__name__}: {error}; send MessagePack of this release") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        reason = "a text is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        raise MessageError(f"cannot read a {kind.__name__}: {reason}; send MessagePack of this release") from error
