@@ -107,8 +107,9 @@ def redacted_document(document: ModelMonitor | None) -> Any:
         return None
     plain = msgspec.to_builtins(document)
     for block in (plain["spec"].get("retrain"), *plain["spec"]["notify"]):
-        if block and block["webhook"].get("url"):
-            block["webhook"]["url"] = hide_path(block["webhook"]["url"])
+        webhook = block and block.get("webhook")
+        if webhook and webhook.get("url"):
+            webhook["url"] = hide_path(webhook["url"])
     for source in plain["spec"].get("profiles") or ():
         if source.get("url"):
             source["url"] = redact_urls(source["url"])

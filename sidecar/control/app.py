@@ -15,7 +15,7 @@ from random import Random
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
 from ..settings.document import ModelMonitor
-from ..settings.webhooks import Webhook, receiver_id, shown_receiver
+from ..settings.webhooks import NotifyWebhook, Webhook, receiver_id, shown_receiver
 from .executor import Executor
 from .file_outbox import FileOutbox
 from .ledger import IntentLedger, lane_of
@@ -29,10 +29,14 @@ from .policy import Policy
 from .retrain import policy as retrain
 from .situation import Situation
 from .webhook.files import file_problems, secret_path, url_source
-from .webhook.sender import Message, WebhookSender, WebhookTarget, structured
+from .webhook.sender import Message, WebhookSender, WebhookTarget, binary, structured
 
 OUTBOX_FILE = "outbox.jsonl"
-FORMS: Mapping[str, Callable[[str], Message]] = {"generic": structured, "slack": slack.message}
+FORMS: Mapping[tuple[str, str], Callable[[str], Message]] = {  # by format and content mode
+    ("generic", "binary"): binary,
+    ("generic", "structured"): structured,
+    ("slack", "structured"): slack.message,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +47,54 @@ class Lane:
     receiver: str
 
 
-def notify_lanes(monitor: ModelMonitor, folder: Path) -> dict[str, Lane]:
+Send = Callable[[str, Webhook], WebhookSender]  # (path in the document, webhook)
+
+
+def notify_lanes(monitor: ModelMonitor, send: Send) -> dict[str, Lane]:
     """Return a webhook for each receiver of notifications."""
     found = {}
     for index, item in enumerate(monitor.spec.notify):
-        path, form = f"spec.notify[{index}].webhook", FORMS[item.webhook.format]
         lane = lane_of(notify.KIND, receiver_id(item))
-        found[lane] = Lane(_sender(path, item.webhook, folder, form), item.name or shown_receiver(item.webhook))
+        sender = send(f"spec.notify[{index}].webhook", item.webhook)
+        found[lane] = Lane(sender, item.name or shown_receiver(item.webhook))
     return found
 
 
-def retrain_lanes(monitor: ModelMonitor, folder: Path) -> dict[str, Lane]:
+def retrain_lanes(monitor: ModelMonitor, send: Send) -> dict[str, Lane]:
     """Return the webhook of the block `retrain`; nothing without one."""
-    if monitor.spec.retrain is None or monitor.spec.retrain.webhook is None:
+    webhook = monitor.spec.retrain.webhook if monitor.spec.retrain is not None else None
+    if webhook is None:
         return {}
-    webhook = monitor.spec.retrain.webhook
-    return {retrain.KIND: Lane(_sender("spec.retrain.webhook", webhook, folder, structured), shown_receiver(webhook))}
+    return {retrain.KIND: Lane(send("spec.retrain.webhook", webhook), shown_receiver(webhook))}
 
 
-def _sender(path: str, webhook: Webhook, folder: Path, form: Callable[[str], Message]) -> WebhookSender:
-    target = WebhookTarget(url_source(webhook, folder), secret_path(webhook, folder), webhook.timeout, path, form)
+def send_by_files(folder: Path) -> Send:
+    """Return the function that makes senders whose secrets are files, relative to `folder`."""
+
+    def send(path: str, webhook: Webhook) -> WebhookSender:
+        return sender_of(
+            WebhookTarget(
+                url_source(webhook, folder), secret_path(webhook, folder), webhook.timeout, path, form_of(webhook)
+            )
+        )
+
+    return send
+
+
+def sender_of(target: WebhookTarget) -> WebhookSender:
+    """Return the sender to `target` of this process."""
     return WebhookSender(target, agent=f"pilotfish/{version('pilotfish')}", clock=time.time)
+
+
+def form_of(webhook: Webhook) -> Callable[[str], Message]:
+    """Return the form of the messages for `webhook`."""
+    return FORMS[webhook.format if isinstance(webhook, NotifyWebhook) else "generic", webhook.content_mode]
 
 
 # one row per kind, alphabetically
 POLICIES: tuple[Policy, ...] = (notify.POLICY, retrain.POLICY)
-# one row per kind, alphabetically; a row returns the lanes that the document in a folder configures
-LANES: Mapping[str, Callable[[ModelMonitor, Path], Mapping[str, Lane]]] = {
+# one row per kind, alphabetically; a row returns the webhooks that the document configures
+LANES: Mapping[str, Callable[[ModelMonitor, Send], Mapping[str, Lane]]] = {
     notify.KIND: notify_lanes,
     retrain.KIND: retrain_lanes,
 }
@@ -89,7 +114,7 @@ def build(
     Relative paths in the document are resolved against `folder`. `state` is the folder of the outbox. `report` returns
     the newest Report, `blind` the present blind spots. `publish` receives the loop's status.
     """
-    lanes = {name: lane for make in LANES.values() for name, lane in make(monitor, folder).items()}
+    lanes = {name: lane for make in LANES.values() for name, lane in make(monitor, send_by_files(folder)).items()}
     if not lanes:
         return None
     clock = BlindClock(time.time(), time.monotonic)

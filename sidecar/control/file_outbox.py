@@ -42,7 +42,7 @@ class FileOutbox:
         return self._file.damage
 
     @property
-    def damaged(self) -> Sequence[str]:
+    def damaged(self) -> tuple[str, ...]:
         """The damaged lines."""
         return self._file.damaged
 

@@ -5,17 +5,33 @@ The only module of the loop that reads report and document, so that a cluster's 
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
 import msgspec
 
 from ..report import schema as shown
 from ..report import wording
 from ..settings.document import ModelMonitor
 from ..settings.retraining import Retrain
+from ..settings.validation import retrain_targets
 from ..settings.webhooks import Notify, Webhook, address_hash, receiver_id
 from .ledger import IntentLedger
 from .notify.event import SUBSCRIPTIONS
 from .reasons import Reason
-from .situation import ACT, BlindFacts, EpisodeFacts, Fact, NotifyRules, RetrainRules, Situation, Subject
+from .retrain.alerts import AlertFacts
+from .retrain.outcome import refused_by
+from .situation import (
+    ACT,
+    BlindFacts,
+    EpisodeFacts,
+    Fact,
+    NotifyRules,
+    RetrainingFacts,
+    RetrainRules,
+    Situation,
+    Subject,
+)
 from .webhook.cloudevent import timestamp
 
 PERFORMANCE = "performance"  # the family of losses, whose episodes have a cause of their own
@@ -30,38 +46,59 @@ def build_situation(
     ledger: IntentLedger,
     now: float,
     blind: tuple[BlindFacts, ...] = (),
+    *,
+    cluster: bool = False,
+    alerts: tuple[AlertFacts, ...] = (),
+    retrainings: tuple[RetrainingFacts, ...] | None = None,
 ) -> Situation:
-    """Return the situation at `now` (epoch seconds); an episode that is part of another one is left out."""
+    """Return the situation at `now` (epoch seconds); an episode that is part of another one is left out.
+
+    In a `cluster`, Kubernetes Secrets can be read. `alerts` are those of the monitor, and `retrainings` the objects
+    that the ledger calls running.
+    """
     retrain, notify = monitor.spec.retrain, monitor.spec.notify
-    return Situation(
+    described = bool(notify) or retrainings is not None
+    situation = Situation(
         now=now,
         subject=_subject(report, monitor),
         episodes=Fact(
             tuple(
-                _episode(episode, report, described=bool(notify))
-                for episode in report.episodes
-                if episode.part_of is None
+                _episode(episode, report, described=described) for episode in report.episodes if episode.part_of is None
             ),
             report.made_at,
         ),
         ledger=ledger,
-        retrain=_retrain_rules(retrain, monitor.spec.mode) if retrain else None,
+        retrain=_retrain_rules(retrain, monitor.spec.mode, cluster=cluster) if retrain else None,
         blind=Fact(blind, now),
-        notify=tuple(sorted(map(_notify_rules, notify), key=lambda rules: rules.receiver)),
+        notify=tuple(
+            sorted((_notify_rules(item, cluster=cluster) for item in notify), key=lambda rules: rules.receiver)
+        ),
+        alerts=tuple(alert.cause for alert in alerts if retrain and alert.name in retrain.alerts),
+        retrainings=retrainings,
+        tick_seconds=report.ticks.tick_seconds,
     )
+    futile = refused_by(situation)
+    if situation.retrain is None or not futile:
+        return situation
+    return replace(situation, retrain=replace(situation.retrain, blocked_reason=futile))
 
 
-def _retrain_rules(retrain: Retrain, mode: str) -> RetrainRules:
+def _retrain_rules(retrain: Retrain, mode: str, *, cluster: bool) -> RetrainRules:
+    webhook = retrain.webhook
     return RetrainRules(
         mode=retrain.mode or mode,
         on=tuple(retrain.on),
         cooldown=retrain.cooldown,
-        target=address_hash(retrain.webhook) if retrain.webhook else "",
-        blocked_reason=_blocked_reason(retrain.webhook) if retrain.webhook else "",
+        target=address_hash(webhook) if webhook is not None else _target_hash(retrain),
+        blocked_reason=_blocked_reason(webhook, cluster=cluster) if webhook is not None else "",
     )
 
 
-def _notify_rules(notify: Notify) -> NotifyRules:
+def _target_hash(retrain: Retrain) -> str:
+    return hashlib.sha256(msgspec.json.encode(retrain_targets(retrain), order="deterministic")).hexdigest()[:16]
+
+
+def _notify_rules(notify: Notify, *, cluster: bool) -> NotifyRules:
     """Return the rules of one receiver; the mode of the document concerns actions, and a notification is none."""
     return NotifyRules(
         mode=ACT,
@@ -69,13 +106,13 @@ def _notify_rules(notify: Notify) -> NotifyRules:
         events=frozenset().union(*(SUBSCRIPTIONS[event] for event in notify.on)),
         blind_for=notify.blind_for,
         target=address_hash(notify.webhook),
-        blocked_reason=_blocked_reason(notify.webhook),
+        blocked_reason=_blocked_reason(notify.webhook, cluster=cluster),
         max_pending=MAX_PENDING,
     )
 
 
-def _blocked_reason(webhook: Webhook) -> str:
-    return Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file else ""
+def _blocked_reason(webhook: Webhook, *, cluster: bool) -> str:
+    return Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file and not cluster else ""
 
 
 def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from ..report.control_status import ControlStatus, IntentStatus
-from .ledger import DEAD, PENDING, LedgerEntry, Nature
+from ..report.control_status import ControlStatus, IntentStatus, RetrainingState
+from .ledger import DEAD, PENDING, LedgerEntry, Nature, RetrainingRecord
 from .outbox import Outbox
 
 SHOWN = 50  # intents in the report, the newest ones
@@ -52,4 +52,12 @@ def _intent_status(entry: LedgerEntry, receivers: Mapping[str, str]) -> IntentSt
         next_at=entry.next_at if entry.state == PENDING else None,
         error=entry.error or None,
         receiver=receivers.get(entry.lane, ""),
+        detail=entry.detail or None,
+        retraining=_retraining_state(entry.retraining) if entry.retraining is not None else None,
+    )
+
+
+def _retraining_state(record: RetrainingRecord) -> RetrainingState:
+    return RetrainingState(
+        kind=record.kind, name=record.name, state=record.state, reason=record.reason, detail=record.detail or None
     )

@@ -87,7 +87,9 @@ class Kube:
         """Send one request and return the decoded JSON of its response. Raises KubeError.
 
         A GET is repeated while the server asks for it, or while there is no connection, within `timeout` seconds. No
-        other request is repeated: it may have been carried out although no response arrived.
+        other request is repeated, because it may have been carried out although no response arrived. Only aiohttp sends
+        a PUT or DELETE again, once, when a connection that was kept open turns out to be closed: expect a conflict or
+        NotFoundError of a write that succeeded.
         """
         what = f"{method} {quote_value(path, 200)[1:-1]}"
         if method != "GET":

@@ -113,15 +113,15 @@ async def watch(
                     kube, resource, namespace, label_selector=label_selector, field_selector=field_selector
                 )
                 yield WatchEvent(LISTED, {"items": items, "metadata": {"resourceVersion": version}})
-            opened = time.monotonic()
+            opened, received = time.monotonic(), False
             async with aclosing(_one_response(kube, resource, namespace, selectors, version, timing)) as events:
                 async for event in events:
                     if event is None:
                         problems.end()
                         continue
-                    version, failures = _version(event), 0
+                    version, received, failures = _version(event), True, 0
                     yield event
-            if failures == 0 or time.monotonic() - opened >= LONG_RESPONSE:
+            if received or time.monotonic() - opened >= LONG_RESPONSE:
                 failures = 0
                 continue
             failures += 1

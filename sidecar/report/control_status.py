@@ -6,11 +6,27 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainingState:
+    """What became of a retraining, in a cluster.
+
+    `kind` and `name` are those of the created object; `webhook` and empty for a receiver. `state` is `requested`,
+    `running`, `succeeded` or `failed`, `reason` a value of docs/reasons.md, and `detail` a message for people.
+    """
+
+    kind: str
+    name: str
+    state: str
+    reason: str
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntentStatus:
     """One entry of the intent ledger, without the request body. Times are epoch seconds.
 
     `next_at` is None unless the entry is pending. `episode` is empty for a level, because a level has no episode; of a
     notification it may also be a blind spot. `receiver` is the name of the receiver or its URL without secrets.
+    `detail` is the message of the last failure in a cluster.
     """
 
     id: str = ""
@@ -27,6 +43,8 @@ class IntentStatus:
     next_at: float | None = None
     error: str | None = None
     receiver: str = ""
+    detail: str | None = None
+    retraining: RetrainingState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,16 +7,21 @@
           --> ModelMonitor    frozen; load.py is the entry point
 
     blocks.py     types of values, and the base class of all objects
-    traffic.py    spec.traffic; decoding.py checks its block decode, jsonpath.py parses the paths in it
+    retraining.py, scaling.py, traffic.py, webhooks.py  blocks of the document
+    decoding.py   checks spec.traffic.decode; jsonpath.py parses its paths
+    status.py     the status of a resource
     effective.py  the settings in force, as text
     schema.py     the JSON schema, committed as docs/modelmonitor.schema.json
+    crd.py        the resource of Kubernetes: structural.py makes its schema, rules.py has its rules in CEL
+    author.py     the admission policy on authors of a resource
     options.py    options of commands from environment variables; standard library only
     proxy.py      the proxy's settings, a file in the shared folder; standard library only
 
 A document is parsed once and refused as a whole if it has a problem. Nothing else in Pilotfish reads YAML settings.
 
 Glossary. More terms: docs/glossary.md
-    document  one ModelMonitor, in YAML or JSON, the same on a laptop and in a cluster
+    document  one ModelMonitor, in YAML or JSON, in a file on a laptop or as a resource in a cluster
+    resource  a document in a cluster, with a status
     path      the position of a value in the document, such as $.spec.drift.tick
     problem   path, value and remedy of something that makes a document unusable
 """

@@ -29,6 +29,7 @@ _SCALARS: dict[Any, tuple[str, str]] = {
     int: ("a whole number", "without quotes"),
     str: ("text", "in quotes"),
 }
+_CONTAINERS: dict[Any, str] = {dict: "an object", list: "a list", tuple: "a list"}
 _WEBHOOKS = ("$.spec.notify", "$.spec.retrain")  # a URL in the wrong place is still a secret
 _BOUNDS = (
     ("pattern", "{}", lambda value, bound: re.fullmatch(bound, value) is not None),
@@ -141,6 +142,8 @@ class DocumentReader:
         else:
             found = self._typed(kind, annotation, value, path)
         if found is not _INVALID and not all(_within(meta, found) for meta in metas):
+            if isinstance(value, list | dict):
+                return self.note(path, f"has {len(value)} entries", f"give {self._describe(annotation)}")
             return self._wrong(annotation, value, path)
         return found
 
@@ -206,6 +209,8 @@ class DocumentReader:
             return f"an object with {_keys(kind)}"
         if get_origin(kind) is Literal:
             return " or ".join(get_args(kind))
+        if get_origin(kind) in _CONTAINERS:
+            return ", ".join([_CONTAINERS[get_origin(kind)], *_bounds(metas)])
         what, how = _SCALARS.get(kind, ("text or a whole number" if get_args(kind) else "a value", ""))
         mistaken = how and value is not None and (kind is str) != isinstance(value, str)
         return ", ".join([f"{what} {how}" if mistaken else what, *_bounds(metas)])

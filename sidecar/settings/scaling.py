@@ -68,8 +68,8 @@ class ScalingBehavior(DocumentBlock, frozen=True, kw_only=True):
 class Scaling(DocumentBlock, frozen=True, kw_only=True):
     """Scaling of the replicas by signals, in a cluster only."""
 
-    max_replicas: Annotated[int, Meta(description="Maximum number of replicas.", ge=1)]
-    min_replicas: Annotated[int, Meta(description="Minimum number of replicas.", ge=1)] = 1
+    max_replicas: Annotated[int, Meta(description="Maximum number of replicas.", ge=1, le=2**31 - 1)]
+    min_replicas: Annotated[int, Meta(description="Minimum number of replicas.", ge=1, le=2**31 - 1)] = 1
     signals: Annotated[
         tuple[ConcurrencySignal | LatencySignal, ...],
         Meta(description="Each signal proposes a number of replicas. The largest applies.", max_length=10),

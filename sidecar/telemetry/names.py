@@ -324,7 +324,7 @@ MODEL_LOSS = Metric(
 INTENTS = Metric(
     "pilotfish_intents_total",
     "counter",
-    "Intents by kind, outcome and reason.",
+    "Intents by kind, outcome and reason (docs/reasons.md).",
     CONTROL,
     ("kind", "outcome", "reason"),
 )

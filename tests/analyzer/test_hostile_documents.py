@@ -87,6 +87,14 @@ SPECS: dict[str, dict[str, Any]] = {
         },
         "retrain": {"webhook": {"url": "http://trainer.example/", "secretRef": {"name": "retrain-hmac", "key": "key"}}},
     },
+    "cluster with a workflow": {
+        "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "delays"},
+        "retrain": {
+            "argoWorkflow": {"workflowTemplate": "train", "parameters": {"model": "${event.data.model}"}},
+            "on": ["drift", "alert"],
+            "alerts": ["Slow"],
+        },
+    },
 }
 
 
@@ -120,7 +128,7 @@ def try_mutants(name: str, one_of: int, folder: Path) -> None:
         if chance.randrange(one_of):
             continue
         try:
-            problem = use(json.dumps(mutant).encode(), folder, cluster=name == "cluster")
+            problem = use(json.dumps(mutant).encode(), folder, cluster=name.startswith("cluster"))
         except BaseException as error:
             error.add_note(f"the mutant is {what!r} of {name}")
             raise
@@ -132,7 +140,7 @@ def try_mutants(name: str, one_of: int, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_any_value_changed_is_refused_with_its_path_or_works(name: str, tmp_path: Path) -> None:
-    assert use(json.dumps({**HEAD, "spec": SPECS[name]}).encode(), tmp_path, cluster=name == "cluster") == ""
+    assert use(json.dumps({**HEAD, "spec": SPECS[name]}).encode(), tmp_path, cluster=name.startswith("cluster")) == ""
     try_mutants(name, 200, tmp_path)
 
 
@@ -156,7 +164,10 @@ BOMBS = {
     "a longer key": ("k" * 1001 + ": 1", "key 'kkkk"),
     "unknown keys": ("\n  ".join(f"k{number}: 1" for number in range(MANY)), "at least 100 problems"),
     "wrong items": ("traffic: {routes: [" + "1," * MANY + "1]}", "at least 100 problems"),
-    "profiles": ("profiles: [" + "{path: a}," * MANY + "{path: a}]", "at least 100 problems"),
+    "profiles": (
+        "profiles: [" + "{path: a}," * MANY + "{path: a}]",
+        "has 1001 entries; give a list, length at most 100",
+    ),
     "aliases": ("a: &a [x]\n  b: [*a, *a]", "alias *a"),
     "merge keys": ("<<: {a: 1}", "$.spec.<< (line 5): is not a known key"),
     "tags": ("mode: !!binary YWN0", "tag 'tag:yaml.org,2002:binary'"),

@@ -29,7 +29,7 @@ def test_each_kind_has_a_policy_and_lanes_in_alphabetical_order() -> None:
 
 def test_a_document_gets_the_executors_of_its_blocks(tmp_path: Path) -> None:
     monitor = parse((DOCUMENT % ("act", ", secretFile: s")).encode(), "test")
-    (lane,) = app.retrain_lanes(monitor, tmp_path).values()
+    (lane,) = app.retrain_lanes(monitor, app.send_by_files(tmp_path)).values()
     assert isinstance(lane.executor, WebhookSender)
     bare = msgspec.structs.replace(monitor, spec=msgspec.structs.replace(monitor.spec, retrain=None))
     loop = app.build(

@@ -20,6 +20,9 @@ TIMING = LeaseTiming()
 # Clocks of any start. Their rates differ by less than duration / renew_deadline, which is what the rules promise.
 RATES = (0.85, 1.0, 1.2)
 PROCESSES = range(3)
+SECONDS = st.sampled_from([0.0, 0.0, 0.0, 0.0, 0.5, 2.0, 7.0, 13.0])
+ENDS = st.sampled_from(["answered", "answered", "answered", "answered", "lost", "failed"])
+SELDOM = st.sampled_from([False, False, False, True])
 
 
 def process(name: str = "a") -> Election:
@@ -118,13 +121,12 @@ def test_times_that_allow_two_leaders_are_refused() -> None:
         LeaseTiming(duration=10.0)
 
 
-@dataclass
+@dataclass(eq=False)
 class Request:
     """A request of one process on its way; the server may carry it out long after the process gave it up."""
 
     write: LeaseWrite | None  # None for a read
     started: float
-    done: bool = False
     answer: Any = None  # a Lease, None for a missing one, "refused" or "failed"
 
 
@@ -156,43 +158,95 @@ class ElectionMachine(RuleBasedStateMachine):
     def clock(self, one: Competitor) -> float:
         return one.offset + one.rate * self.now
 
-    @rule(seconds=st.sampled_from([0.5, 2.0, 4.0, 8.0, 20.0]))
+    @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule(number=st.sampled_from(PROCESSES))
+    @rule(number=st.sampled_from(PROCESSES), really=SELDOM)
+    def dies(self, number: int, really: bool) -> None:
+        if really:
+            self.restarts(number)
+
     def restarts(self, number: int) -> None:
         """Kill a process, and start another one in its place."""
         one = self.processes[number]
         one.lives += 1
         one.election, one.waits_for = process(f"{number}-{one.lives}"), None
 
+    @rule(number=st.sampled_from(PROCESSES), seconds=st.tuples(SECONDS, SECONDS, SECONDS), end=ENDS)
+    def attempts(self, number: int, seconds: tuple[float, float, float], end: str) -> None:
+        """Read, and write what follows from it, with time between the steps; the write may be lost."""
+        self.gives_up(number)
+        self.processes[number].election.refused()
+        self.exchanges(number, 0.0, seconds[0], "answered")
+        self.exchanges(number, seconds[1], seconds[2], end)
+
+    @rule(number=st.sampled_from(PROCESSES), late=SECONDS, later=SECONDS, end=ENDS)
+    def exchanges(self, number: int, late: float, later: float, end: str) -> None:
+        """Send a request, carry it out after `late` seconds, and let its answer arrive `later` unless it is lost."""
+        one = self.processes[number]
+        self.gives_up(number)
+        request = self.sends(number)
+        self.now += late
+        self.carry_out(request, fails=end == "failed")
+        self.at_most_one_leads()
+        self.now += later
+        if end == "lost":
+            self.gives_up(number)
+        elif one.waits_for is request:
+            self.answer_arrives(number)
+
     @rule(number=st.sampled_from(PROCESSES))
-    def sends(self, number: int) -> None:
+    def sends_what_hangs(self, number: int) -> None:
+        """Send a request that the server carries out later than the process waits."""
+        self.gives_up(number)
+        self.sends(number)
+        self.gives_up(number)
+
+    @rule(number=st.sampled_from(PROCESSES))
+    def begins(self, number: int) -> None:
+        """Write what follows from a read; the answer is on its way while others go on."""
+        self.gives_up(number)
+        self.processes[number].election.refused()
+        self.exchanges(number, 0.0, 0.0, "answered")
+        self.carry_out(self.sends(number), fails=False)
+
+    @rule(number=st.sampled_from(PROCESSES))
+    def hears(self, number: int) -> None:
+        if self.processes[number].waits_for:
+            self.answer_arrives(number)
+
+    def sends(self, number: int) -> Request:
         """Send what a process sends now: a read, or the write that it plans."""
         one = self.processes[number]
-        if one.waits_for:
-            return
         now, write = self.clock(one), None
         if one.election.current:
             write = one.election.plan(now, WALL + timedelta(seconds=self.now))
         one.waits_for = Request(write, now)
         self.under_way.append(one.waits_for)
+        return one.waits_for
 
-    @rule(number=st.sampled_from(PROCESSES))
-    def resigns(self, number: int) -> None:
+    @rule(number=st.sampled_from(PROCESSES), really=SELDOM, arrives=st.booleans())
+    def resigns(self, number: int, really: bool, arrives: bool) -> None:
         one = self.processes[number]
+        if not (really and one.election.leads(self.clock(one))):
+            return
         if write := one.election.resign(WALL + timedelta(seconds=self.now)):
-            self.under_way.append(Request(write, self.clock(one)))
+            request = Request(write, self.clock(one))
+            self.under_way.append(request)
+            if arrives:
+                self.carry_out(request, fails=False)
         one.election.refused()
         one.waits_for = None
 
     @precondition(lambda self: self.under_way)
-    @rule(data=st.data(), fails=st.booleans())
-    def server_carries_out(self, data: st.DataObject, fails: bool) -> None:
-        """Carry out one request, in any order; a failed one is refused without effect."""
-        request = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
-        request.done = True
+    @rule(data=st.data())
+    def server_carries_out(self, data: st.DataObject) -> None:
+        """Carry out a request that hung."""
+        self.carry_out(data.draw(st.sampled_from(self.under_way)), fails=False)
+
+    def carry_out(self, request: Request, *, fails: bool) -> None:
+        self.under_way.remove(request)
         write = request.write
         if fails:
             request.answer = "failed"
@@ -212,23 +266,19 @@ class ElectionMachine(RuleBasedStateMachine):
             return self.lease is None and not write.exists
         return bool(write.body["metadata"]["resourceVersion"] == self.lease["metadata"]["resourceVersion"])
 
-    @rule(number=st.sampled_from(PROCESSES))
     def answer_arrives(self, number: int) -> None:
         one = self.processes[number]
-        request = one.waits_for
-        if request is None or not request.done:
-            return
-        one.waits_for = None
-        if request.answer in {"failed", "refused"} if isinstance(request.answer, str) else False:
+        request, one.waits_for = one.waits_for, None
+        assert request is not None
+        if isinstance(request.answer, str):
             one.election.refused()
         elif request.write is None:
             one.election.observe(request.answer, self.clock(one))
         else:
             one.election.wrote(request.answer, request.started, self.clock(one))
 
-    @rule(number=st.sampled_from(PROCESSES))
     def gives_up(self, number: int) -> None:
-        """Stop waiting; the request may be carried out later."""
+        """Stop waiting."""
         one = self.processes[number]
         if one.waits_for:
             one.election.refused()
@@ -246,5 +296,5 @@ class ElectionMachine(RuleBasedStateMachine):
         assert len(leaders) <= 1, leaders
 
 
-ElectionMachine.TestCase.settings = settings(max_examples=examples(400), stateful_step_count=60, deadline=None)
+ElectionMachine.TestCase.settings = settings(max_examples=examples(150), stateful_step_count=50, deadline=None)
 TestElection = ElectionMachine.TestCase

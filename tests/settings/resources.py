@@ -56,11 +56,22 @@ SPECS: dict[str, str] = {
     maxReplicas: 8
     signals: [{type: concurrency, target: 8}, {type: latency, quantile: 0.99, target: 250ms}]
     behavior:
-      scaleUp: {selectPolicy: Max, policies: [{type: Percent, value: 100, periodSeconds: 15}], tolerance: 50m}
-      scaleDown: {stabilizationWindowSeconds: 300, policies: []}
+      scaleUp: &rules
+        stabilizationWindowSeconds: 0
+        selectPolicy: Max
+        policies: [{type: Percent, value: 100, periodSeconds: 15}, {type: Pods, value: 4, periodSeconds: 15}]
+        tolerance: 50m
+      scaleDown: *rules
     mode: observe
   resources: {container: model, method: inPlace, cpu: {min: 250m, max: 4}, memory: {min: 256Mi, max: "4Gi"}, mode: act}
   retrain: {job: {cronJob: train-delays}}
+""",
+    "columns": """
+  traffic:
+    decode: {inputColumns: {a: "$.a"}, predictionColumns: {b: "$.b[0]"}}
+  notify:
+  - name: chat
+    webhook: {url: "https://a.example", secretRef: {name: hmac, key: k}, timeout: 1s, contentMode: structured}
 """,
     "argo": "{retrain: {argoWorkflow: {workflowTemplate: train, parameters: {model: '${event.data.model}'}}}}",
     "tekton": "{retrain: {tektonPipelineRun: {pipeline: train, serviceAccount: trainer, parameters: {a: b}}}}",

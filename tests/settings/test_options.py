@@ -177,7 +177,7 @@ def attempt(action: Callable[[], object]) -> object:
 @given(st.text(max_size=12), st.sampled_from(["DRAIN_SECONDS", "MAX_CONNECTIONS", "LOG_FORMAT", "FILE"]))
 def test_a_variable_gives_the_same_value_as_the_option(text: str, name: str) -> None:
     text = text.strip().replace("\0", "")
-    if not text:
+    if not text or text == "--":  # argparse of Python 3.11 drops the value of --option=--
         return
     flag = "--" + name.lower().replace("_", "-")
     by_option = attempt(lambda: vars(parsed("--listen=:1", f"{flag}={text}")))

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,15 @@ ISSUER = "https://kubernetes.default.svc"
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """A running control plane. `kubeconfig` is the administrator's; `programs` contains kubectl."""
+    """A running control plane. `kubeconfig` is the administrator's; `programs` contains kubectl.
+
+    `pid` is that of the API server.
+    """
 
     folder: Path
     programs: Path
     url: str
+    pid: int = 0
 
     @property
     def ca(self) -> Path:
@@ -153,7 +157,7 @@ def _start(folder: Path, programs: Path, children: Children) -> ControlPlane:
         *("--kubeconfig", plane.kubeconfig, "--service-account-private-key-file", folder / "sa.key"),
         *("--root-ca-file", plane.ca, "--use-service-account-credentials", "--leader-elect=false", "--secure-port=0"),
     )
-    return plane
+    return replace(plane, pid=server.pid)
 
 
 def _ready(url: str, context: ssl.SSLContext) -> bool:

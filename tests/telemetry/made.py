@@ -8,12 +8,17 @@ from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, PageSnapshot, read_page
 from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.report.control_status import ControlStatus, IntentStatus
+from pilotfish.sidecar.report.sync_status import SyncStatus
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 
 NOW = 1_700_000_000.0
 HOSTILE = 'a"b\\c\nd'
 BLIND = report.BlindSpot(reason="columns_absent", text=f"<b>{HOSTILE}</b>", since=NOW - 9, total=False)
 
+SYNC = SyncStatus(
+    control="control:8443", last_success=NOW - 20, unacknowledged=2, oldest=NOW - 90, dropped=3, problem="it is away",
+    generation=4, requests=(("failed", 2), ("ok", 7)),
+)  # fmt: skip
 CONTROL = ControlStatus(
     intents=(
         IntentStatus(
@@ -132,5 +137,11 @@ def whole_report() -> report.Report:
 
 def reading(path: Path) -> ScrapeInput:
     return ScrapeInput(
-        report=whole_report(), page=page(path), control=CONTROL, now=NOW, memory_limit=1 << 28, blind=(BLIND,)
+        report=whole_report(),
+        page=page(path),
+        control=CONTROL,
+        sync=SYNC,
+        now=NOW,
+        memory_limit=1 << 28,
+        blind=(BLIND,),
     )

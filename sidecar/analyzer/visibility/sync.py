@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ...report.schema import Report
 from .blindness import Blindness
 from .readings import View
 
 AWAY_SECONDS = 180.0  # without a successful request; six of the longest intervals
+UNPROFILED_SECONDS = 60.0  # after the start, within which document and profile come from the controller
 UNACKNOWLEDGED_SECONDS = 900.0  # the controller stores its state every 10 minutes at the latest
 
 
@@ -28,9 +30,13 @@ def not_synced(view: View) -> Blindness | None:
             f"The controller {status.control} answers and has not stored a tick that ended {minutes:.0f} min ago; "
             "look at its log and at pilotfish_fleet_holding"
         )
-    elif status.last_success is not None and report.state == "unprofiled" and report.learning is None:
+    elif _unprofiled(report, reading.now):
         why = status.problem or "it offers none for this version; look at spec.profiles and at the monitor's conditions"
         text = f"The controller gets no counts of this pod, because no profile is in force: {why}"
     else:
         return None
     return Blindness(text.rstrip(": "), total=False)
+
+
+def _unprofiled(report: Report, now: float) -> bool:
+    return report.state == "unprofiled" and report.learning is None and now - report.started_at >= UNPROFILED_SECONDS

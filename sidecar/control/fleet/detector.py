@@ -174,6 +174,8 @@ class FleetDetector:
                 self.refuse_profile(counts.profile_hash, 1)
             if reason in (None, Reason.LATE):  # a pod may forget what came too late
                 asked[tick] = max(sequence, asked.get(tick, sequence))
+            else:  # what may come again is still missing
+                complete_through, leaving = min(complete_through, tick - 1), False
         self._asked[pod_uid] = key, asked
         pod.heard_at, pod.finished = now, leaving
         if self._is_ahead(complete_through, now):
@@ -253,8 +255,8 @@ class FleetDetector:
     def state(self) -> bytes:
         """Return everything that later results depend on, and count `revision` up.
 
-        Counts of open ticks beyond `rules.stored_bytes` are left out, and are not acknowledged. Those of pods that no
-        longer exist come first.
+        Counts of open ticks beyond `rules.stored_bytes` are left out, and are not acknowledged; after a restart their
+        ticks wait until the pod has sent them again. The counts of pods that no longer exist are stored first.
         """
         self.revision += 1
         stored = self._storable()
@@ -298,22 +300,22 @@ class FleetDetector:
         keys: dict[FoldKey, int] = {}
         for key in [*(key for _, key in stored), *(key for found in self._closed.values() for key in sorted(found))]:
             keys.setdefault(key, len(keys))
-        opened: dict[int, list[checkpoint.StoredCounts]] = {}
+        packed: dict[int, dict[FoldKey, checkpoint.StoredCounts]] = {tick: {} for tick in self._fold.ticks}
         for tick, key in stored:
             one = self._counts(tick, key)
-            packed = checkpoint.StoredCounts(keys[key], one.sequence, one.small.tobytes(), one.large.tobytes())
-            opened.setdefault(tick, []).append(packed)
+            counts = one.small.tobytes(), one.large.tobytes()
+            packed[tick][key] = checkpoint.StoredCounts(keys[key], one.sequence, *counts)
+        left_out: dict[str, int] = {}  # by pod, the first tick of which something is not stored
+        for tick in reversed(self._fold.ticks):
+            left_out |= {key.pod: tick for key in self._fold.keys(tick) if key not in packed[tick]}
         return checkpoint.FleetState(
             version=self.version,
             tick_seconds=self.settings.tick_seconds,
             closed_through=self._closed_through,
             monitor=self.monitor.state(),
-            pods=tuple(
-                checkpoint.StoredPod(uid, pod.since, pod.left, pod.heard_at, pod.complete_through, pod.finished)
-                for uid, pod in sorted(self._pods.items())
-            ),
+            pods=tuple(_stored_pod(uid, pod, left_out.get(uid)) for uid, pod in sorted(self._pods.items())),
             keys=tuple(keys),
-            open={tick: tuple(found) for tick, found in opened.items()},
+            open={tick: tuple(found.values()) for tick, found in packed.items()},
             closed={
                 tick: np.sort(np.array([keys[key] for key in found], "<u4")).tobytes()
                 for tick, found in self._closed.items()
@@ -444,3 +446,11 @@ class FleetDetector:
 
 def _was_heard(pod: PodRecord, since: float) -> bool:
     return pod.heard_at is not None and pod.heard_at >= since
+
+
+def _stored_pod(uid: str, pod: PodRecord, left_out: int | None) -> checkpoint.StoredPod:
+    """Return the record of a pod; `left_out` is the first tick of which its counts are not stored, None without one."""
+    through, finished = pod.complete_through, pod.finished
+    if left_out is not None:
+        through, finished = min(through, left_out - 1), False
+    return checkpoint.StoredPod(uid, pod.since, pod.left, pod.heard_at, through, finished)

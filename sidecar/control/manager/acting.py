@@ -24,7 +24,7 @@ from .audit import ObservedOutbox
 from .facts import OLDEST_CONTACT, situation_of, stop_reason
 from .key import MonitorKey
 from .storing import LEDGER, name_of
-from .world import World
+from .world import RetrainingWatcher, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class Acting:
     publish: Callable[[ControlStatus], None]
     step: Step = ignore_step
 
-    def build(self, document: AcceptedDocument) -> ControlLoop:
-        """Return a loop with the executors that `document` configures."""
+    def build(self, document: AcceptedDocument, watcher: RetrainingWatcher) -> ControlLoop:
+        """Return a loop with the executors that `document` configures; `watcher` follows what they create."""
         world, lanes = self.world, self.world.lanes(document.monitor, self.key)
         clock = BlindClock(world.clock(), world.monotonic, (*BLIND_REASONS, *FLEET_BLIND_REASONS))
 
@@ -75,9 +75,18 @@ class Acting:
             facts = self.facts()
             if facts is None or not world.may_act() or world.contact_age() > OLDEST_CONTACT:
                 return None
-            blind = clock.update(facts.blind, now)
-            stopped = stop_reason(killed=world.kill_switch.on(), paused=facts.paused)
-            return situation_of(self.key, facts.document, facts.report, ledger, now, blind, stopped=stopped)
+            watcher.follow(ledger)
+            return situation_of(
+                self.key,
+                facts.document,
+                facts.report,
+                ledger,
+                now,
+                clock.update(facts.blind, now),
+                stopped=stop_reason(killed=world.kill_switch.on(), paused=facts.paused),
+                alerts=world.alerts(self.key, now),
+                retrainings=watcher.facts,
+            )
 
         outbox = StoreOutbox(world.store, name_of(self.key, LEDGER), step=self.step)
         return ControlLoop(
@@ -99,16 +108,18 @@ class Acting:
             if facts is None:
                 await pause(stop, interval)
                 continue
-            ended = asyncio.Event()
-            running = asyncio.create_task(self.build(facts.document).run(ended))
+            ended, watcher = asyncio.Event(), self.world.watch(self.key)
+            running = asyncio.create_task(self.build(facts.document, watcher).run(ended))
+            watching = asyncio.create_task(watcher.run(ended))
             try:
                 while not stop.is_set() and same_receivers(self.facts(), facts):
                     await pause(stop, interval)
                 ended.set()
                 await running
             finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
+                for task in (running, watching):
+                    task.cancel()
+                await asyncio.gather(running, watching, return_exceptions=True)
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -6,21 +6,16 @@ report of a process is the base: another leader does not repeat the Events of th
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from ....detectors.detection.results import TickResult
 from ...report.schema import BlindSpot, EpisodeReport, Report
 from ..ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, LedgerEntry
 from ..reasons import Reason, camel_case
-from ..retrain.policy import KIND as RETRAIN
+from ..retrain.record import RETRAIN
 from .key import MonitorKey
 from .world import Item, World
 
-_LOG = logging.getLogger("pilotfish.control")
 NORMAL, WARNING = "Normal", "Warning"
 ACTIONS = {  # by state of a retraining: what happened to it, and the type of the Event
     DEAD: ("GaveUp", WARNING),
@@ -39,7 +34,6 @@ class Announcer:
     world: World
     _open: frozenset[str] | None = None
     _blind: frozenset[str] | None = None
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def closed_tick(self, version: str, result: TickResult) -> None:
         """Record the alarms of a tick in the audit log."""
@@ -87,25 +81,11 @@ class Announcer:
         if entry.state == PENDING and entry.attempts:  # its failure is in the status; a retry is no news
             return
         action, type_ = ACTIONS[entry.state]
-        note = f"retraining {entry.id} for episode {entry.key}: {entry.state}, {entry.error or entry.reason}"
+        note = f"retraining {entry.id} for episode {entry.key}: {entry.state}, {entry.detail or entry.error or entry.reason}"
         self._event(item, camel_case(entry.reason), action, note, type_)
 
-    async def drain(self) -> None:
-        """Wait until all Events are recorded."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     def _event(self, item: Item, reason: str, action: str, note: str, type_: str) -> None:
-        self._start(self.world.record(item, reason, action, note, type_))
-
-    def _start(self, recording: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(recording)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.warning("monitor %s: an Event was not recorded: %s", self.key, error)
+        self.world.record(item, reason, action, note, type_)
 
 
 def _opened(episode: EpisodeReport, report: Report) -> str:

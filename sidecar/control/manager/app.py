@@ -15,7 +15,9 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...kube.client import Kube
 from ...kube.election import LeaseTiming
@@ -29,7 +31,10 @@ from ..cluster import cluster_lanes
 from ..configmaps import ConfigMapStore
 from ..download import download
 from ..outbox import Step, ignore_step
-from ..webhook.addresses import AddressRules
+from ..retrain.alerts import AlertBook
+from ..retrain.objects import Owner
+from ..retrain.watcher import ObjectWatcher
+from ..webhook.addresses import Address, AddressRules
 from .audit import Audit, standard_output
 from .backend import ControllerBackend
 from .cleanup import StateCleaner, state_labels
@@ -53,7 +58,7 @@ _LOG = logging.getLogger("pilotfish.control")
 class Controller:
     """One replica: competes for the Lease, and runs the monitors while it leads.
 
-    `write_audit` receives the audit lines; `step` is called where a crash has a visible result.
+    `write_audit` receives the audit lines. `api_addresses` are those of the API server, which no webhook may name. `step` is called where a crash has a visible result.
     """
 
     kube: Kube
@@ -62,6 +67,7 @@ class Controller:
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     step: Step = ignore_step
+    api_addresses: frozenset[Address] = frozenset()
     monitors: Monitors | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _running: asyncio.Task[None] | None = None
@@ -74,10 +80,15 @@ class Controller:
         self.reviews = self.kube.unguarded()
         self.kube.guard = self.elector.check
         self.audit = Audit(identity, self.clock, self.write_audit)
-        self.recorder = EventRecorder(self.kube, "pilotfish.dev/control", identity)
+        self.recorder = EventRecorder(self.kube, options.pod or identity)
+        self.book = AlertBook()
         self.label = LeaderLabel(self.kube, options.namespace, options.pod)
         self.backend = ControllerBackend(
-            leads=lambda: self.elector.leading, monitors=lambda: self.monitors, clock=self.clock, problems=tuple
+            leads=lambda: self.elector.leading,
+            monitors=lambda: self.monitors,
+            clock=self.clock,
+            problems=lambda: (self.label.problem,) if self.label.problem else (),
+            book=self.book,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -87,10 +98,10 @@ class Controller:
     def build_world(self, mirrors: Mirrors) -> World:
         """Return the surroundings of the monitors of one leadership."""
         kube, options = self.kube, self.options
-        rules = AddressRules(options.webhook_hosts)
+        rules = AddressRules(options.webhook_hosts, forbidden=self.api_addresses)
 
         def lanes(monitor: ModelMonitor, key: MonitorKey) -> Mapping[str, Lane]:
-            return cluster_lanes(monitor, key.namespace, key.name, key.uid, kube=kube, rules=rules)
+            return cluster_lanes(monitor, Owner(key.namespace, key.name, key.uid), kube=kube, rules=rules)
 
         async def fetch_url(url: str) -> bytes:
             return await download(url, rules, most=MAX_PROFILE_BYTES)
@@ -119,6 +130,8 @@ class Controller:
             fetch_profile=fetch,
             store=ConfigMapStore(kube, options.namespace, state_labels(options.lease)),
             lanes=lanes,
+            watch=lambda key: ObjectWatcher(kube, key.namespace),
+            alerts=lambda key, now: self.book.facts(key.namespace, key.name, now),
             write_status=write_status,
             record=self.recorder.record,
             audit=self.audit,
@@ -133,7 +146,11 @@ class Controller:
         monitors = Monitors(self.build_world(mirrors), mirrors, self.label, cleaner, step=self.step)
         self._stopping, self.monitors = asyncio.Event(), monitors
         self._running = asyncio.create_task(monitors.run(self._stopping))
-        await asyncio.shield(self._running)
+        recording = asyncio.create_task(self.recorder.run())
+        try:
+            await asyncio.shield(self._running)
+        finally:
+            recording.cancel()
 
     async def _resign(self) -> None:
         running, self._running = self._running, None
@@ -145,6 +162,7 @@ class Controller:
         self.monitors = None
         if self.elector.leading:
             await self.label.release()
+            await self.recorder.flush()
         self.audit.record("resigned", lease=f"{self.options.namespace}/{self.options.lease}")
 
 
@@ -153,6 +171,16 @@ def lease_timing(seconds: float) -> LeaseTiming:
     return LeaseTiming(
         duration=seconds, renew_deadline=seconds * 2 / 3, retry=seconds * 2 / 15, request=seconds * 4 / 15
     )
+
+
+async def addresses_of(url: str) -> frozenset[Address]:
+    """Return the addresses of the host in `url`; none if its name does not resolve."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(urlsplit(url).hostname, None)
+    except OSError as error:
+        _LOG.warning("the addresses of the API server are unknown, so webhooks are not checked for them: %s", error)
+        return frozenset()
+    return frozenset(ip_address(address[4][0]) for address in found)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -165,7 +193,7 @@ async def _serve(options: ControlOptions) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     kube = await Kube.connect(options.kubeconfig, options.context)
-    controller = Controller(kube, options, standard_output())
+    controller = Controller(kube, options, standard_output(), api_addresses=await addresses_of(kube.host))
     listening = ServerOptions(listen=options.listen, metrics_listen=options.metrics_listen, tls=options.tls)
     server = ControlServer(controller.backend, reviewer(controller.reviews), listening)
     try:

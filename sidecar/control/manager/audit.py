@@ -53,6 +53,8 @@ class Audit:
             reason=entry.reason,
             attempts=entry.attempts or None,
             error=entry.error,
+            detail=entry.detail,
+            **_record_of(entry),
         )
 
 
@@ -84,7 +86,7 @@ class ObservedOutbox:
         return self._inner.damage
 
     @property
-    def damaged(self) -> Sequence[str]:
+    def damaged(self) -> tuple[str, ...]:
         """The damaged records of the inner outbox."""
         return self._inner.damaged
 
@@ -135,6 +137,11 @@ def standard_output() -> Callable[[str], None]:
 
 def _info(line: str) -> None:
     _LOGGER.info("%s", line)
+
+
+def _record_of(entry: LedgerEntry) -> dict[str, str]:
+    record = entry.retraining
+    return {"object": f"{record.kind} {record.name}".strip(), "outcome": record.state} if record is not None else {}
 
 
 def _cut(value: object) -> object:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading
 from ..reasons import Reason
+from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
 from .runtime import MonitorRuntime
 from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError
@@ -20,12 +21,14 @@ class ControllerBackend:
     """Implements `server.backend.Backend`.
 
     `leads` returns whether this process leads; `monitors` returns the runtimes of this leadership, None in a standby.
+    `book` has the alerts of all monitors.
     """
 
     leads: Callable[[], bool]
     monitors: Callable[[], Monitors | None]
     clock: Callable[[], float]
     problems: Callable[[], tuple[str, ...]]
+    book: AlertBook
 
     @property
     def leading(self) -> bool:
@@ -91,9 +94,21 @@ class ControllerBackend:
 
     async def alerts(self, body: bytes, may_create: MayCreate) -> AlertsAnswer:
         """Take the body of an Alertmanager webhook."""
-        raise RefusedRequestError(
-            "alerts are not a trigger of this release; use spec.retrain.on", status=404, reason="unsupported"
-        )
+        try:
+            found = parse_alerts(body)
+        except AlertError as error:
+            raise RefusedRequestError(str(error), reason="unreadable") from error
+        allowed = {place: await may_create(*place) for place in {alert.monitor for alert in found} if all(place)}
+        if allowed and not any(allowed.values()):
+            raise RefusedRequestError(
+                "the caller may not create modelmonitors/alerts in the namespace of any alert; grant it by a Role",
+                status=403, reason="forbidden",
+            )  # fmt: skip
+        known = [alert for alert in found if allowed.get(alert.monitor) and self.knows(*alert.monitor)]
+        self.book.take(known, self.clock())
+        unknown = sorted({"/".join(place) for place, may in allowed.items() if may and not self.knows(*place)})
+        problems = tuple(f"there is no ModelMonitor {name}; correct the labels of the alert" for name in unknown[:5])
+        return AlertsAnswer(accepted=len(known), ignored=len(found) - len(known), problems=problems)
 
     def _runtime(self, namespace: str, monitor: str) -> MonitorRuntime:
         monitors = self.monitors()

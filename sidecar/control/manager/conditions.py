@@ -13,9 +13,9 @@ from ...report.schema import BlindSpot, EpisodeReport, Report
 from ...settings.document import ProfileSource
 from ..conditions import CONDITIONS
 from ..fleet.detector import FleetStatus
-from ..ledger import DEAD, PENDING
+from ..ledger import DEAD, DELIVERED, PENDING
 from ..reasons import Reason, camel_case
-from ..retrain.policy import KIND as RETRAIN
+from ..retrain.record import RETRAIN
 from .accepted import AcceptedDocument
 from .core import VersionState
 from .trouble import Trouble
@@ -24,6 +24,7 @@ TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 ATTEMPTS = 3  # failed ones, after which a pending retraining is shown as blocked
 _WORKING = frozenset((Reason.LEARNING, Reason.MONITORING))
 _UNSURE = frozenset((Reason.API_SERVER_UNREACHABLE, Reason.WAITING))
+_FUTILE = frozenset((Reason.NO_IMPROVEMENT, Reason.RETRAINING_FAILED, Reason.RETRAINING_GONE))
 _NOT_LEARNING = {  # why no profile is being learned, by what the monitor does
     Reason.MONITORING: Reason.PROFILE_IN_FORCE,
     Reason.QUORUM_MISSING: Reason.PROFILE_IN_FORCE,
@@ -163,10 +164,15 @@ def _drifted(view: MonitorView, work: Trouble) -> Answer:
 
 
 def _retraining(view: MonitorView) -> Answer:
-    newest = next(iter(view.retrainings), None)
-    if newest is not None and newest.state == PENDING:
-        text = f"{Reason.RETRAINING_REQUESTED.meaning}: {newest.id}"
-        return TRUE, Reason.RETRAINING_REQUESTED.camel, text
+    """Return the state of the newest retraining that was decided."""
+    for item in view.retrainings:
+        record = item.retraining
+        if item.state == PENDING or (record is not None and record.reason == Reason.RETRAINING_REQUESTED):
+            return TRUE, Reason.RETRAINING_REQUESTED.camel, f"{Reason.RETRAINING_REQUESTED.meaning}: {item.id}"
+        if record is not None and record.reason in CONDITIONS["Retraining"].false:
+            return FALSE, camel_case(record.reason), record.detail or _explained(record.reason)
+        if item.state == DELIVERED:
+            break
     return FALSE, Reason.IDLE.camel, Reason.IDLE.meaning
 
 
@@ -175,11 +181,17 @@ def _blocked(view: MonitorView) -> Answer:
         return TRUE, camel_case(view.stopped), _explained(view.stopped)
     open_ids = {episode.id for episode in view.open_episodes}
     for item in view.retrainings:
-        stuck = item.state == DEAD or (item.state == PENDING and item.attempts >= ATTEMPTS and item.error)
-        if item.episode in open_ids and stuck:
-            why = item.error or item.reason
-            text = f"the retraining {item.id} was not delivered after {item.attempts} attempts: {_explained(why)}"
-            return TRUE, camel_case(why), text
+        record = item.retraining
+        if record is not None and record.reason in _FUTILE and (open_ids or record.reason == Reason.NO_IMPROVEMENT):
+            text = f"the retraining {item.id}: {record.detail or _explained(record.reason)}"
+            return TRUE, camel_case(record.reason), text
+        stuck = item.state == DEAD or (item.state == PENDING and item.attempts >= ATTEMPTS)
+        if item.error and stuck and item.episode in open_ids:
+            why = item.detail or _explained(item.error)
+            text = f"the retraining {item.id} was not delivered after {item.attempts} attempts: {why}"
+            return TRUE, camel_case(item.error), text
+        if item.state == DELIVERED:
+            break
     return FALSE, Reason.NO_PROBLEM.camel, Reason.NO_PROBLEM.meaning
 
 

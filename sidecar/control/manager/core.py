@@ -227,13 +227,13 @@ class MonitorCore:
         self, detector: FleetDetector, profile: Profile, pod: MonitoredPod, request: SyncRequest, now: float
     ) -> str:
         """Pass the counts of a request to the detector; return why some cannot be read."""
-        found, problem = [], ""
+        found, problem, through = [], "", request.complete_through
         for report in request.ticks:
             try:
                 found.append((report.tick, report.sequence, decode_counts(report.counts, profile)))
-            except MessageError as error:
-                problem = str(error)
-        detector.receive(pod.uid, request.epoch, found, request.complete_through, now)
+            except MessageError as error:  # the tick must not close as if the pod had no rows
+                problem, through = str(error), min(through, report.tick - 1)
+        detector.receive(pod.uid, request.epoch, found, through, now, leaving=request.leaving and not problem)
         self.dirty = self.dirty or (request.leaving and bool(found))
         return problem
 

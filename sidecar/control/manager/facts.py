@@ -8,7 +8,8 @@ from ...report.schema import Report
 from ..ledger import IntentLedger
 from ..observe import build_situation
 from ..reasons import Reason
-from ..situation import BlindFacts, Situation
+from ..retrain.alerts import AlertFacts
+from ..situation import BlindFacts, RetrainingFacts, Situation
 from .accepted import AcceptedDocument
 from .key import MonitorKey
 
@@ -26,13 +27,17 @@ def situation_of(
     blind: tuple[BlindFacts, ...] = (),
     *,
     stopped: str = "",
+    alerts: tuple[AlertFacts, ...] = (),
+    retrainings: tuple[RetrainingFacts, ...] = (),
 ) -> Situation:
     """Return the situation at `now` (epoch seconds).
 
     The facts are as old as the last closed tick: while the quorum of pods is missing, they age, and the guard refuses
-    to act on them. `stopped` is the reason for which no action is allowed at all, such as the kill switch.
+    to act on them. `alerts` are those of the monitor, `retrainings` the objects of its retrainings. `stopped` is the reason for which no action is allowed at all, such as the kill switch.
     """
-    found = build_situation(report, document.monitor, ledger, now, blind)
+    found = build_situation(
+        report, document.monitor, ledger, now, blind, cluster=True, alerts=alerts, retrainings=retrainings
+    )
     subject = replace(found.subject, namespace=key.namespace, uid=key.uid)
     retrain = found.retrain
     if retrain is not None:

@@ -19,18 +19,22 @@ _LOG = logging.getLogger("pilotfish.control")
 LEADER = "pilotfish.dev/leader"  # label of the leader's pod, "true"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class LeaderLabel:
-    """The label of the pod `pod` in `namespace`; an empty name means that the process does not run in a pod."""
+    """The label of the pod `pod` in `namespace`; an empty name means that the process does not run in a pod.
+
+    `problem` is why the label could not be set; empty if it could.
+    """
 
     kube: Kube
     namespace: str
     pod: str
+    problem: str = ""
 
-    async def claim(self) -> bool:
-        """Label the own pod and remove the label of all others; return whether the labels are right now."""
+    async def claim(self) -> None:
+        """Label the own pod, and remove the label of all others."""
         if not self.pod:
-            return True
+            return
         try:
             items, _ = await list_all(self.kube, PODS, self.namespace, label_selector=f"{LEADER}=true")
             names = {item["metadata"]["name"] for item in items}
@@ -38,10 +42,12 @@ class LeaderLabel:
                 await self._set(name, None)
             if self.pod not in names:
                 await self._set(self.pod, "true")
+            self.problem = ""
         except KubeError as error:
-            _LOG.warning("cannot label the leader's pod: %s", error)
-            return False
-        return True
+            problem = f"the leader's pod has no label, so the Service does not reach it: {error}"
+            if problem != self.problem:
+                _LOG.warning("%s", problem)
+            self.problem = problem
 
     async def release(self) -> None:
         """Remove the label of the own pod; a failure is harmless, because the next leader removes it."""

@@ -84,8 +84,9 @@ class Monitors:
             while not stop.is_set():
                 if mirroring.done():
                     mirroring.result()
-                if self.world.monotonic() - labelled_at >= LABEL_EVERY and await self.label.claim():
+                if self.world.monotonic() - labelled_at >= LABEL_EVERY:
                     labelled_at = self.world.monotonic()
+                    await self.label.claim()
                 if self.mirrors.synced:
                     self.reconcile(self.mirrors.monitors.objects.values(), stop)
                     await self.cleaner.turn(self.mirrors.monitors.objects.values(), self.world.monotonic())

@@ -80,12 +80,19 @@ def _episode(
         closed_at=whole_second((closed + 1) * seconds) if closed is not None and not episode.open else None,
         closed_by="" if episode.open else episode.closed_by or Reason.UNKNOWN,
         summary=_summary(episode, report)[:MAX_SUMMARY],
-        retraining=RetrainingStatus(
-            kind=_kind(retrain), name=intent.receiver, state=intent.state, reason=intent.error or intent.reason
-        )
-        if intent is not None
-        else None,
+        retraining=_retraining(intent, retrain) if intent is not None else None,
     )
+
+
+def _retraining(intent: IntentStatus, retrain: Retrain | None) -> RetrainingStatus:
+    """Return what became of a retraining: of its object if there is one, else of its intent."""
+    record = intent.retraining
+    if record is not None:
+        return RetrainingStatus(
+            kind=record.kind, name=record.name or intent.receiver, state=record.state, reason=record.reason
+        )
+    reason = intent.error or intent.reason
+    return RetrainingStatus(kind=_kind(retrain), name=intent.receiver, state=intent.state, reason=reason)
 
 
 def _summary(episode: EpisodeReport, report: Report) -> str:

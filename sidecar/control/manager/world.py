@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +13,9 @@ from typing import Any, Protocol
 from ...kube.errors import KubeError
 from ...settings.document import ModelMonitor, ProfileSource, TargetRef
 from ..app import Lane
+from ..ledger import IntentLedger
+from ..retrain.alerts import AlertFacts
+from ..situation import RetrainingFacts
 from ..store import StateStore
 from .audit import Audit
 from .key import MonitorKey
@@ -21,11 +25,21 @@ from .switch import KillSwitch
 Item = Mapping[str, Any]
 
 
-class RecordEvent(Protocol):
-    """Records a Kubernetes Event about the object `regarding`; never fails and never waits for long."""
+RecordEvent = Callable[[Item, str, str, str, str], None]  # object, reason, action, note, type
 
-    async def __call__(self, regarding: Item, reason: str, action: str, note: str, type_: str) -> None:
-        """Record the event; `type_` is "Normal" or "Warning"."""
+
+class RetrainingWatcher(Protocol):
+    """Reads the objects of the retrainings of one monitor; `retrain.watcher.ObjectWatcher` in a cluster."""
+
+    @property
+    def facts(self) -> tuple[RetrainingFacts, ...]:
+        """The objects that are followed, as they were read last."""
+
+    def follow(self, ledger: IntentLedger) -> None:
+        """Follow the objects that are running by `ledger`."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read the objects until `stop` is set."""
 
 
 class PodSource(Protocol):
@@ -51,8 +65,10 @@ class World:
         fetch_profile: the bytes of a profile from a ConfigMap or URL; raises TroubleError.
         store: the states of all monitors.
         lanes: the executors that a document configures.
+        watch: what reads the objects of a monitor's retrainings.
+        alerts: the alerts of a monitor at a time in epoch seconds.
         write_status: replaces the status of an object, unless it has changed since; raises KubeError.
-        record: records an Event.
+        record: records an Event; it never fails and never waits.
     """
 
     clock: Callable[[], float]
@@ -64,6 +80,8 @@ class World:
     fetch_profile: Callable[[MonitorKey, ProfileSource], Awaitable[bytes]]
     store: StateStore
     lanes: Callable[[ModelMonitor, MonitorKey], Mapping[str, Lane]]
+    watch: Callable[[MonitorKey], RetrainingWatcher]
+    alerts: Callable[[MonitorKey, float], tuple[AlertFacts, ...]]
     write_status: Callable[[Item, Mapping[str, Any]], Awaitable[None]]
     record: RecordEvent
     audit: Audit

@@ -17,10 +17,9 @@ from ...report.schema import RESTART
 from ..ledger import DELIVERED, ChangeEntry, LedgerEntry, RetrainingRecord
 from ..reasons import Reason
 from ..situation import EpisodeFacts, Situation
-from .record import FAILED, REQUESTED, RUNNING, SUCCEEDED
+from .record import FAILED, REQUESTED, RETRAIN, RUNNING, SUCCEEDED
 
 TRIAL_TICKS = 60  # of the new version, before it is judged
-KIND = "retrain"
 WEBHOOK = "webhook"
 ENDS = frozenset(
     (
@@ -38,7 +37,9 @@ def followed_changes(situation: Situation) -> Sequence[ChangeEntry]:
     """Return the changes of the records of delivered retrainings; none where nothing observes them."""
     if situation.retrainings is None:
         return ()
-    delivered = [entry for entry in situation.ledger.entries.values() if (entry.kind, entry.state) == (KIND, DELIVERED)]
+    delivered = [
+        entry for entry in situation.ledger.entries.values() if (entry.kind, entry.state) == (RETRAIN, DELIVERED)
+    ]
     changes = []
     for entry in delivered:
         before = record_of(entry)
@@ -66,7 +67,7 @@ def refused_by(situation: Situation) -> str:
             and entry.retraining.reason == Reason.NO_IMPROVEMENT
             and any(episode.id == entry.retraining.episode for episode in _open(situation))
             for entry in situation.ledger.entries.values()
-            if entry.kind == KIND
+            if entry.kind == RETRAIN
         )
         else ""
     )

@@ -13,10 +13,12 @@ from ..ledger import LedgerEntry
 from ..policy import Policy
 from ..reasons import Reason
 from ..situation import EpisodeFacts, Situation, Subject
+from .alerts import ALERT
 from .event import render
-from .outcome import KIND, followed_changes
+from .outcome import followed_changes
+from .record import RETRAIN
 
-ALERT = "alert"
+KIND = RETRAIN
 
 
 def wanted_intents(situation: Situation) -> tuple[Intent, ...]:

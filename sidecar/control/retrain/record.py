@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+RETRAIN = "retrain"  # the kind of intent
 REQUESTED, RUNNING, SUCCEEDED, FAILED = "requested", "running", "succeeded", "failed"
 
 

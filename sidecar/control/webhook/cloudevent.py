@@ -44,6 +44,11 @@ def _source(subject: Subject) -> str:
     return f"/pilotfish/models/{quote(subject.model, safe='')}"
 
 
+def header_value(value: object) -> str:
+    """Return an attribute as the value of a header: as the CloudEvents HTTP binding asks for, 3.1.3.2."""
+    return quote(str(value), safe="".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%'))
+
+
 def timestamp(at: float) -> str:
     """Return the epoch second `at` as RFC 3339 in UTC, to the second."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

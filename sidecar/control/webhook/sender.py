@@ -10,20 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import aiohttp
+import msgspec
 
 from ...system.workers import started_pool
 from ..executor import Outcome
 from ..intent import Intent
 from ..reasons import Reason
+from .addresses import AddressCheck, AddressRules
 from .bounded import BoundedSocket, TooMuchReceivedError
-from .cloudevent import CONTENT_TYPE
+from .cloudevent import CONTENT_TYPE, header_value
 from .delivery import DeliveryResult, certificate_problem, outcome_of, parse_retry_after, redirect_problem
 from .files import WebhookFileError, read_secret, read_url
 from .resolver import OwnResolver
@@ -36,16 +38,29 @@ MAX_RESPONSE_BYTES = 128 * 1024  # that one attempt reads from the network, with
 CLOSE_TIMEOUT = 1.0  # seconds
 
 
+SecretReader = Callable[[], Awaitable[bytes]]
+
+
 class Message(NamedTuple):
-    """What is sent: the body, and its media type."""
+    """What is sent: the body, its media type, further headers, and the id to sign if it is one of these."""
 
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = {}
+    signed_id: str = ""
 
 
 def structured(event: str) -> Message:
     """Return the message of a CloudEvent in structured mode."""
     return Message(event.encode(), CONTENT_TYPE)
+
+
+def binary(event: str) -> Message:
+    """Return the message of a CloudEvent in binary mode: its attributes are headers, and its data is the body."""
+    attributes = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
+    body, content_type = bytes(attributes.pop("data")), msgspec.json.decode(attributes.pop("datacontenttype"), type=str)
+    headers = {f"ce-{name}": header_value(msgspec.json.decode(raw)) for name, raw in attributes.items()}
+    return Message(body, content_type, headers, headers["ce-id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +69,20 @@ class WebhookTarget:
 
     Attributes:
         url: its URL, or the file with its URL.
-        secret_file: the file with the signing secret; None: unsigned.
+        secret: the file with the signing secret, or a function that reads it and raises WebhookFileError; None:
+            unsigned.
         timeout: seconds for one whole attempt.
         path: of the webhook in the document, for the log.
         form: the message for an event.
+        rules: the addresses that may be connected to; None: all.
     """
 
     url: str | Path
-    secret_file: Path | None
+    secret: Path | SecretReader | None
     timeout: float
     path: str = "spec.retrain.webhook"
     form: Callable[[str], Message] = structured
+    rules: AddressRules | None = None
 
 
 class WebhookSender:
@@ -96,7 +114,7 @@ class WebhookSender:
         except WebhookFileError:
             return DeliveryResult(None, Reason.URL)
         try:
-            headers = self._headers(id_, message)
+            headers = await self._headers(id_, message)
         except WebhookFileError:
             return DeliveryResult(None, Reason.SECRET)
         try:
@@ -111,6 +129,19 @@ class WebhookSender:
             return DeliveryResult(None, Reason.DISCONNECTED, problem=_problem_of(error))
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> DeliveryResult:
+        """Send one request; an address that was refused is the result, whatever else happened to the connection."""
+        rules = self._target.rules
+        if rules is not None and (problem := rules.host_problem(url)):
+            return DeliveryResult(None, Reason.URL_REFUSED, problem=f"the URL is refused: {problem}")
+        check = AddressCheck(rules)
+        try:
+            return await self._request(url, body, headers, check)
+        except (aiohttp.ClientError, OSError):
+            if not check.problem:
+                raise
+            return DeliveryResult(None, Reason.URL_REFUSED, problem=f"the URL is refused: {check.problem}")
+
+    async def _request(self, url: str, body: bytes, headers: dict[str, str], check: AddressCheck) -> DeliveryResult:
         secure = url.lower().startswith("https:")
         trusted = await asyncio.to_thread(ssl.create_default_context) if secure else True
         session = aiohttp.ClientSession(
@@ -119,7 +150,7 @@ class WebhookSender:
                 limit=1,
                 ssl=trusted,
                 resolver=self._resolver,
-                socket_factory=lambda address: BoundedSocket(*address[:3], most=MAX_RESPONSE_BYTES),
+                socket_factory=lambda address: BoundedSocket(*address[:3], most=MAX_RESPONSE_BYTES, check=check),
             ),
             timeout=aiohttp.ClientTimeout(total=self._target.timeout),
             auto_decompress=False,
@@ -152,12 +183,15 @@ class WebhookSender:
             _LOG.warning("%s: %s", self._target.path, problem)
         self._logged = problem
 
-    def _headers(self, id_: str, message: Message) -> dict[str, str]:
+    async def _headers(self, id_: str, message: Message) -> dict[str, str]:
         headers = {"Content-Type": message.content_type, "Idempotency-Key": id_, "User-Agent": self._agent}
-        if self._target.secret_file is not None:
+        headers |= message.headers
+        secret = self._target.secret
+        if secret is not None:
+            key = read_secret(secret) if isinstance(secret, Path) else await secret()
             timestamp = str(int(self._clock()))
             headers[TIMESTAMP_HEADER] = timestamp
-            headers[SIGNATURE_HEADER] = sign(read_secret(self._target.secret_file), timestamp, message.body)
+            headers[SIGNATURE_HEADER] = sign(key, timestamp, message.body, message.signed_id)
         return headers
 
 

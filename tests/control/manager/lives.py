@@ -12,7 +12,7 @@ from pilotfish.sidecar.control.manager.runtime import MonitorRuntime
 from pilotfish.sidecar.control.outbox import Step, ignore_step
 from pilotfish.sidecar.sync.messages import SyncResponse
 from tests.control.cycles import Crash, run_cycle
-from tests.control.manager.worlds import KEY, TICK, SmallWorld, monitor_item, report_of
+from tests.control.manager.worlds import KEY, TICK, NoObjects, SmallWorld, monitor_item, report_of
 
 PODS = ("a", "b", "c")
 
@@ -40,11 +40,10 @@ class Life:
                 publish=lambda status: setattr(runtime, "control", status),
                 step=self.step,
             )
-            self.loop = acting.build(runtime.facts.document)
+            self.loop = acting.build(runtime.facts.document, NoObjects())
             self.loop.random = Random(1)
         if self.loop is not None:
             await run_cycle(self.loop)
-        await runtime.announcer.drain()
 
     async def hear(self, tick: int, pods: Iterable[str] = PODS, *, drifted_from: int = 1 << 60) -> None:
         """Let a tick pass and the pods report it."""

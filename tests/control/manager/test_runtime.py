@@ -43,7 +43,7 @@ async def test_drift_of_the_fleet_requests_one_retraining() -> None:
     assert conditions(small)["Drifted"] == "True/DriftDetected"
     assert conditions(small)["Ready"] == "True/Monitoring"
     episode = small.status["episodes"][0]
-    assert episode["retraining"]["state"] == "delivered"
+    assert episode["retraining"]["state"] == "requested"
     assert small.status["pods"] == {"heard": 3, "expected": 3}
     actions = [json.loads(line)["action"] for line in small.lines]
     assert {"document", "alarm", "intent"} <= set(actions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,12 +18,14 @@ from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.sidecar.control.app import Lane
 from pilotfish.sidecar.control.executor import Done, Outcome
 from pilotfish.sidecar.control.intent import Intent
+from pilotfish.sidecar.control.ledger import IntentLedger
 from pilotfish.sidecar.control.manager.audit import Audit
 from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.pod_index import PodIndex
 from pilotfish.sidecar.control.manager.selectors import Selector, from_object
 from pilotfish.sidecar.control.manager.switch import KillSwitch
 from pilotfish.sidecar.control.manager.world import Item, World
+from pilotfish.sidecar.control.situation import RetrainingFacts
 from pilotfish.sidecar.control.store import MemoryStore
 from pilotfish.sidecar.kube.errors import NotLeaderError
 from pilotfish.sidecar.settings.document import ProfileSource, TargetRef
@@ -74,11 +77,11 @@ def monitor_item(generation: int = 1, *, key: MonitorKey = KEY, **spec: object) 
     }
 
 
-def pod_item(name: str, *, ready: bool = True, namespace: str = "team", **labels: str) -> dict[str, Any]:
+def pod_item(name: str, *, ready: bool = True, **labels: str) -> dict[str, Any]:
     """A pod of the target, ready for an hour."""
     status = {"type": "Ready", "status": str(ready), "lastTransitionTime": "2027-01-15T07:00:00Z"}
     return {
-        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}", "labels": {**LABELS, **labels}},
+        "metadata": {"name": name, "namespace": "team", "uid": f"uid-{name}", "labels": {**LABELS, **labels}},
         "status": {"phase": "Running", "conditions": [status]},
     }
 
@@ -121,6 +124,19 @@ class Receiver:
         return self.outcomes.pop(0) if self.outcomes else Done("http_200")
 
 
+class NoObjects:
+    """A watcher where retrainings create no objects."""
+
+    facts: tuple[RetrainingFacts, ...] = ()
+
+    def follow(self, ledger: IntentLedger) -> None:
+        """Follow nothing."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Wait until `stop` is set."""
+        await stop.wait()
+
+
 @dataclass
 class SmallWorld:
     """What survives a crash of the controller: store, receiver, objects of the API server; and the time."""
@@ -149,16 +165,18 @@ class SmallWorld:
             fetch_profile=self._fetch,
             store=self.store,
             lanes=lambda _monitor, _key: {"retrain": Lane(self.receiver, "hooks.example")},
+            watch=lambda _key: NoObjects(),
+            alerts=lambda _key, _now: (),
             write_status=self._write,
             record=self._record,
             audit=Audit("test", lambda: self.now, self.lines.append),
             kill_switch=self.kill_switch,
         )
 
-    def add_pods(self, *names: str, **labels: str) -> None:
+    def add_pods(self, *names: str) -> None:
         """Add ready pods of the target."""
         for name in names:
-            self.pods.change("ADDED", pod_item(name, **labels))
+            self.pods.change("ADDED", pod_item(name))
 
     def _check(self) -> None:
         if not self.leading:
@@ -174,5 +192,5 @@ class SmallWorld:
         self.status = dict(status)
         item["metadata"]["resourceVersion"] += "w"
 
-    async def _record(self, _regarding: Item, reason: str, _action: str, note: str, _type: str) -> None:
+    def _record(self, _regarding: Item, reason: str, _action: str, note: str, _type: str) -> None:
         self.events.append((reason, note))
