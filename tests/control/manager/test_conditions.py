@@ -1,4 +1,4 @@
-"""The conditions of a monitor follow the table of `control.conditions`, and change their time only with their status."""
+"""The conditions of a monitor follow the table of `control.conditions`; their times change with their status only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DOCUMENT = accept(json.dumps(monitor_item()).encode(), "test")
 CONFIG_MAP, LEARN = DOCUMENT.monitor.spec.profiles[0], ProfileSource(version="7", learn={})  # type: ignore[arg-type]
 WATCHED = VersionState("7", reference())
 CALM = FleetDetector(reference(), DOCUMENT.drift, "7").status()
-EPISODE = EpisodeStatus("e1", "features", 10, 9, None, None, True, ())  # noqa: FBT003
+EPISODE = EpisodeStatus("e1", "features", 10, 9, None, None, True, ())
 TROUBLES = (
     Reason.API_SERVER_UNREACHABLE,
     Reason.CHECKPOINT_FAILED,
@@ -64,7 +64,15 @@ def drifted() -> MonitorView:
 
 
 def intent(state: str, **changes: object) -> IntentStatus:
-    given = {"id": "retrain-1", "kind": "retrain", "episode": "e1", "state": state, "reason": "drift", "attempts": 1, "decided_at": NOON}
+    given = {
+        "id": "retrain-1",
+        "kind": "retrain",
+        "episode": "e1",
+        "state": state,
+        "reason": "drift",
+        "attempts": 1,
+        "decided_at": NOON,
+    }
     return IntentStatus(**{**given, **changes})  # type: ignore[arg-type]
 
 
@@ -123,7 +131,11 @@ def test_drift_never_makes_a_monitor_unready(given_view: MonitorView) -> None:
 
 
 def test_the_message_of_a_block_says_what_a_person_has_to_do() -> None:
-    stuck = ControlStatus(intents=(intent("pending", attempts=4, error="template_not_found", detail="CronJob train is missing; create it"),))
+    stuck = ControlStatus(
+        intents=(
+            intent("pending", attempts=4, error="template_not_found", detail="CronJob train is missing; create it"),
+        )
+    )
     item = next(item for item in findings(replace(drifted(), control=stuck)) if item.type == "Blocked")
     assert (item.status, item.reason) == ("True", "TemplateNotFound")
     assert "create it" in item.message

@@ -44,7 +44,11 @@ def install_rights(plane: ControlPlane, system: str, teams: list[str]) -> None:
         for item in objects:
             for named in (item["metadata"], item.get("roleRef", {})):
                 cluster = item["kind"].startswith("Cluster") or item.get("roleRef", {}).get("kind") == "ClusterRole"
-                if cluster and named.get("name") and (named is not item["metadata"] or item["kind"].startswith("Cluster")):
+                if (
+                    cluster
+                    and named.get("name")
+                    and (named is not item["metadata"] or item["kind"].startswith("Cluster"))
+                ):
                     named["name"] = f"{named['name']}-{system}"
         plane.apply(*objects)
 
@@ -93,7 +97,9 @@ class Installation:
     def leader_name(self) -> str:
         """Return the name of the pod that leads, by the identity in the Lease; empty while nobody does."""
         found = json.loads(
-            self.plane.kubectl("get", "lease", "pilotfish-control", "-n", self.system, "-o", "json", "--ignore-not-found")
+            self.plane.kubectl(
+                "get", "lease", "pilotfish-control", "-n", self.system, "-o", "json", "--ignore-not-found"
+            )
             or "{}"
         )
         return str(found.get("spec", {}).get("holderIdentity", "")).partition("_")[0]
@@ -105,7 +111,9 @@ class Installation:
 
     def labelled(self) -> str:
         """Return the names of the pods that the Service would select."""
-        return self.plane.kubectl("get", "pods", "-n", self.system, "-l", "pilotfish.dev/leader=true", "-o", "name").strip()
+        return self.plane.kubectl(
+            "get", "pods", "-n", self.system, "-l", "pilotfish.dev/leader=true", "-o", "name"
+        ).strip()
 
     def audit(self) -> list[dict[str, Any]]:
         """Return the audit lines of all replicas."""
@@ -124,7 +132,9 @@ def own_pod(system: str, index: int) -> dict[str, Any]:
     }
 
 
-def start_replicas(plane: ControlPlane, system: str, kubeconfig: Path, spawn: Children, folder: Path, *options: str) -> Installation:
+def start_replicas(
+    plane: ControlPlane, system: str, kubeconfig: Path, spawn: Children, folder: Path, *options: str
+) -> Installation:
     """Start two replicas, and wait until one of them leads."""
     cert, key = certificate(folder)
     plane.apply(*(own_pod(system, index) for index in range(2)))
@@ -145,7 +155,7 @@ def start_replicas(plane: ControlPlane, system: str, kubeconfig: Path, spawn: Ch
 
 
 def team(plane: ControlPlane, name: str, profile: Profile, folder: Path, pods: int = 2) -> list[dict[str, Any]]:
-    """Fill the namespace `name` with a Deployment, its pods, a profile and a suspended CronJob; return the ready pods."""
+    """Fill the namespace `name` with a Deployment, ready pods, a profile and a suspended CronJob; return the pods."""
     path = folder / f"{name}.json"
     path.write_bytes(profile.to_bytes())
     plane.kubectl("create", "configmap", "delays-profile", "-n", name, f"--from-file=profile.json={path}")
@@ -173,9 +183,24 @@ def team(plane: ControlPlane, name: str, profile: Profile, folder: Path, pods: i
         return found if len(found) == pods else []
 
     found = wait_until(listed, timeout=60, what="the pods of the Deployment")
-    status = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]}}
+    status = {
+        "status": {
+            "phase": "Running",
+            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}],
+        }
+    }
     for pod in found:
-        plane.kubectl("patch", "pod", pod["metadata"]["name"], "-n", name, "--subresource=status", "--type=merge", "-p", json.dumps(status))
+        plane.kubectl(
+            "patch",
+            "pod",
+            pod["metadata"]["name"],
+            "-n",
+            name,
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            json.dumps(status),
+        )
     return found
 
 
@@ -198,7 +223,9 @@ def monitor(namespace: str, name: str, tick: float, **spec: object) -> dict[str,
 
 def retrainings(plane: ControlPlane, namespace: str) -> list[tuple[str, str]]:
     """The Jobs of retrainings in a namespace: monitor and intent."""
-    items = json.loads(plane.kubectl("get", "jobs", "-n", namespace, "-l", "pilotfish.dev/intent", "-o", "json"))["items"]
+    items = json.loads(plane.kubectl("get", "jobs", "-n", namespace, "-l", "pilotfish.dev/intent", "-o", "json"))[
+        "items"
+    ]
     return [
         (item["metadata"]["annotations"]["pilotfish.dev/monitor"], item["metadata"]["labels"]["pilotfish.dev/intent"])
         for item in items

@@ -1,4 +1,4 @@
-"""The process `pilotfish control` against a real API server: killed leaders, two namespaces, an API server that stops."""
+"""`pilotfish control` against a real API server: killed leaders, two namespaces, an API server that stops."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def namespaces(control_plane: ControlPlane) -> list[str]:
 
 
 @pytest.fixture
-def installation(
-    control_plane: ControlPlane, namespaces: list[str], spawn: Children, tmp_path: Path
-) -> Installation:
+def installation(control_plane: ControlPlane, namespaces: list[str], spawn: Children, tmp_path: Path) -> Installation:
     system, *teams = namespaces
     kubeconfig = control_plane.account(system, "pilotfish-control")  # with an empty Role, which the next line replaces
     install_rights(control_plane, system, teams)
@@ -93,7 +91,9 @@ def test_drift_creates_one_job_in_each_namespace_with_the_documented_rights(
     events = json.loads(control_plane.kubectl("get", "events.events.k8s.io", "-n", teams[0], "-o", "json"))["items"]
     assert any(event["reason"] == "AlarmOpened" for event in events)
     assert installation.labelled() == f"pod/{installation.leader_name()}"
-    denied = [line for replica in installation.replicas if replica.child for line in replica.child.errors().splitlines()]
+    denied = [
+        line for replica in installation.replicas if replica.child for line in replica.child.errors().splitlines()
+    ]
     assert not [line for line in denied if "403" in line or "forbidden" in line]
 
 
@@ -110,7 +110,7 @@ def test_leaders_that_are_killed_anywhere_leave_one_job_per_cause(
         for pod in fleet.add(control_plane, pods, name, TICK):
             pod.drifts_from = int(time.time() // TICK) + 2
         wanted.add(name)
-        time.sleep(chance.uniform(0.0, 6.0))  # noqa: TID251  # the point of the kill is random
+        time.sleep(chance.uniform(0.0, 6.0))  # the point of the kill is random
         leader = installation.leader()
         if leader is not None:
             leader.kill()
@@ -124,9 +124,7 @@ def test_leaders_that_are_killed_anywhere_leave_one_job_per_cause(
     )
     counts = Counter(name for name, _ in retrainings(control_plane, namespace))
     assert counts == dict.fromkeys(wanted, 1)
-    alarms = Counter(
-        (line["monitor"], line["episode"]) for line in installation.audit() if line["action"] == "alarm"
-    )
+    alarms = Counter((line["monitor"], line["episode"]) for line in installation.audit() if line["action"] == "alarm")
     assert len(alarms) == len(wanted), alarms  # each alarm again at the same tick: its id contains the tick
 
 
@@ -141,7 +139,10 @@ def test_nothing_is_decided_while_the_api_server_is_stopped(
     os.kill(pid, signal.SIGSTOP)
     try:
         begin_drift(fleet, "delays")
-        wait_until(lambda: any("resigned" in replica.child.output() for replica in installation.replicas if replica.child), timeout=60)
+        wait_until(
+            lambda: any("resigned" in replica.child.output() for replica in installation.replicas if replica.child),
+            timeout=60,
+        )
         decided = [line for line in installation.audit() if line["action"] == "intent"]
     finally:
         os.kill(pid, signal.SIGCONT)
