@@ -264,6 +264,7 @@ class App:
             actions=self._actions,
             published=lambda: self._worker.published,
             submit=self.submit,
+            take_labels=self._worker.submit,
             read_page=lambda: read_counters(self._page_reader)[0],
         )
 

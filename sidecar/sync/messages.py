@@ -179,4 +179,5 @@ def decode(body: bytes, kind: type[Message]) -> Message:
     try:
         return msgspec.msgpack.decode(body, type=kind)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise MessageError(f"cannot read a {kind.__name__}: {error}; send MessagePack of this release") from error
+        reason = "a text is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+        raise MessageError(f"cannot read a {kind.__name__}: {reason}; send MessagePack of this release") from error

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from ..report.control_status import ControlStatus
 from ..report.schema import Report
-from . import control, detection, labels, names, process
+from . import cluster_names, control, detection, labels, process
 from .metric import Metric
 from .scrape import ScrapeInput
 
@@ -116,29 +116,31 @@ def _merge(merged: dict[str, Family], family: Family, identity: Mapping[str, str
 
 
 def _controller(reading: ControllerReading) -> Iterator[Family]:
-    yield _gauge(names.LEADER, [((), float(reading.leading))])
+    yield _gauge(cluster_names.LEADER, [((), float(reading.leading))])
     if reading.contact_age is not None:
-        yield _gauge(names.API_CONTACT_AGE, [((), reading.contact_age)])
-    yield _counter(names.API_ERRORS, reading.api_errors.items())
+        yield _gauge(cluster_names.API_CONTACT_AGE, [((), reading.contact_age)])
+    yield _counter(cluster_names.API_ERRORS, reading.api_errors.items())
 
 
 def _server(server: ServerReading) -> Iterator[Family]:
-    yield _counter(names.CONTROL_REQUESTS, server.requests.items())
-    yield _counter(names.CONTROL_LABELS, server.labels.items())
-    yield _counter(names.REVIEWS, server.reviews.items())
-    yield _gauge(names.REVIEWS_CACHED, (((kind,), float(amount)) for kind, amount in server.cached.items()))
-    yield _gauge(names.CONTROL_CONNECTIONS, [((), float(server.connections))])
+    yield _counter(cluster_names.CONTROL_REQUESTS, server.requests.items())
+    yield _counter(cluster_names.CONTROL_LABELS, server.labels.items())
+    yield _counter(cluster_names.REVIEWS, server.reviews.items())
+    yield _gauge(cluster_names.REVIEWS_CACHED, (((kind,), float(amount)) for kind, amount in server.cached.items()))
+    yield _gauge(cluster_names.CONTROL_CONNECTIONS, [((), float(server.connections))])
 
 
 def _fleet(monitor: MonitorReading) -> Iterator[Family]:
     key = (monitor.namespace, monitor.monitor)
     pods = [((*key, "expected"), monitor.pods_expected), ((*key, "heard"), monitor.pods_heard)]
-    yield _gauge(names.PODS, pods)
-    yield _gauge(names.HOLDING, [((*key, monitor.holding), 1.0)] if monitor.holding else ())
-    yield _counter(names.HELD_TICKS, (((*key, reason), amount) for reason, amount in monitor.held_ticks.items()))
-    yield _counter(names.LATE_REPORTS, [(key, monitor.late_reports)])
+    yield _gauge(cluster_names.PODS, pods)
+    yield _gauge(cluster_names.HOLDING, [((*key, monitor.holding), 1.0)] if monitor.holding else ())
+    yield _counter(
+        cluster_names.HELD_TICKS, (((*key, reason), amount) for reason, amount in monitor.held_ticks.items())
+    )
+    yield _counter(cluster_names.LATE_REPORTS, [(key, monitor.late_reports)])
     if monitor.checkpoint_bytes is not None:
-        yield _gauge(names.CHECKPOINT_BYTES, [(key, float(monitor.checkpoint_bytes))])
+        yield _gauge(cluster_names.CHECKPOINT_BYTES, [(key, float(monitor.checkpoint_bytes))])
 
 
 def _gauge(metric: Metric, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from . import names
+from . import cluster_names
 from .scrape import ScrapeInput
 
 OUTCOMES = ("failed", "ok", "refused")
@@ -19,14 +19,14 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
         return
     age = max(0.0, reading.now - status.oldest) if status.oldest is not None else 0.0
     for metric, value in (
-        (names.SYNC_SUCCESS, status.last_success or 0.0),
-        (names.SYNC_UNACKNOWLEDGED, status.unacknowledged),
-        (names.SYNC_OLDEST_AGE, age),
+        (cluster_names.SYNC_SUCCESS, status.last_success or 0.0),
+        (cluster_names.SYNC_UNACKNOWLEDGED, status.unacknowledged),
+        (cluster_names.SYNC_OLDEST_AGE, age),
     ):
         gauge = metric.gauge()
         gauge.add_metric((), value)
         yield gauge
-    dropped, requests = names.SYNC_DROPPED.counter(), names.SYNC_REQUESTS.counter()
+    dropped, requests = cluster_names.SYNC_DROPPED.counter(), cluster_names.SYNC_REQUESTS.counter()
     dropped.add_metric((), status.dropped)
     made = dict(status.requests)
     for outcome in OUTCOMES:

@@ -26,7 +26,6 @@ from pilotfish.sidecar.control.fleet.detector import FleetDetector
 from pilotfish.sidecar.control.fleet.watermark import ExpectedPods
 from pilotfish.sidecar.sync.counts import decode_counts, encode_counts
 from pilotfish.sidecar.telemetry.process import memory_usage
-
 from tests.benchmarks.__main__ import machine
 
 FIRST_TICK, TICK = 30_000_000, 60.0

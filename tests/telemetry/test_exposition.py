@@ -11,8 +11,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from pilotfish.sidecar.report.schema import BLIND_REASONS
+from pilotfish.sidecar.telemetry.cluster_names import FLEET
 from pilotfish.sidecar.telemetry.exposition import Exposition
-from pilotfish.sidecar.telemetry.names import FLEET, METRICS
+from pilotfish.sidecar.telemetry.names import METRICS
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.telemetry.made import HOSTILE, NOW, reading, whole_report
 

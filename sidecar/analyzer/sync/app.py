@@ -10,13 +10,15 @@ from pathlib import Path
 from random import Random
 
 from ...channel.page import PageSnapshot
+from ...labels.labels import FeedbackResponse
 from ...report.sync_status import SyncStatus
 from ...settings.document import Learn
 from ..actions import AuditedActions
-from ..commands import SimpleCommand
+from ..commands import SimpleCommand, TakeLabels
 from ..snapshot import Snapshot
 from .document import StoredDocument
 from .follower import Follower
+from .labels import LabelCourier
 from .loop import ControlSync
 from .options import ControlOptions
 from .signals import SignalSender
@@ -26,7 +28,8 @@ from .transport import Transport
 class PodSync:
     """The tasks of one pod that talk to the controller."""
 
-    def __init__(self, transport: Transport, sync: ControlSync, signals: SignalSender) -> None:
+    def __init__(self, transport: Transport, sync: ControlSync, signals: SignalSender, courier: LabelCourier) -> None:
+        self._courier = courier
         self._transport = transport
         self._sync = sync
         self._signals = signals
@@ -37,8 +40,9 @@ class PodSync:
         return self._sync.status
 
     async def run(self) -> None:
-        """Sync and send signals until cancelled."""
+        """Sync, send signals and count labels until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._courier.run())
             tasks.create_task(self._sync.run())
             tasks.create_task(self._signals.run())
 
@@ -57,14 +61,17 @@ def build_sync(
     actions: AuditedActions,
     published: Callable[[], Snapshot],
     submit: Callable[[SimpleCommand], Future[None]],
+    take_labels: Callable[[TakeLabels], Future[FeedbackResponse]],
     read_page: Callable[[], PageSnapshot | None],
 ) -> PodSync:
     """Return the sync that keeps the document of the controller in the file `document`."""
     transport = Transport(options)
     stored = StoredDocument(document)
     follower = Follower(stored, transport, actions, learn or Learn(), published, submit, time.monotonic)
+    courier = LabelCourier(options, transport, take_labels)
     return PodSync(
         transport,
         ControlSync(options, transport, follower, published, submit, Random()),
-        SignalSender(options, transport, read_page, time.time, Random()),
+        SignalSender(options, transport, courier, read_page, time.time, Random()),
+        courier,
     )

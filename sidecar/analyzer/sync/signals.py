@@ -1,6 +1,6 @@
 """Sends the load of this pod to the controller every few seconds, from the counter page of the proxy.
 
-A request that fails is not repeated, because the next one has newer numbers.
+A request that fails is not repeated, because the next one has newer numbers. The responses deliver labels.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ...channel import layout
 from ...channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from ...errors import PilotfishError
 from ...sync.messages import Signals, encode
+from .labels import LabelCourier
 from .options import ControlOptions
 from .transport import Transport
 
@@ -25,18 +26,23 @@ ERRORS = ("5xx", "none")
 
 
 class SignalSender:
-    """Sends Signals until cancelled. `now` returns epoch seconds, `read` the counter page, None without a proxy."""
+    """Sends Signals until cancelled, and passes the responses on to `courier`.
+
+    `now` returns epoch seconds, `read` the counter page, None without a proxy.
+    """
 
     def __init__(
         self,
         options: ControlOptions,
         transport: Transport,
+        courier: LabelCourier,
         read: Callable[[], PageSnapshot | None],
         now: Callable[[], float],
         random: Random,
     ) -> None:
         self._options = options
         self._transport = transport
+        self._courier = courier
         self._read = read
         self._now = now
         self._random = random
@@ -52,7 +58,7 @@ class SignalSender:
             before, begun = page, now
             try:
                 with suppress(PilotfishError):  # `loop.py` reports a controller that cannot be reached
-                    await self._transport.signals(encode(signals))
+                    self._courier.offer(await self._transport.signals(encode(signals)))
             except Exception:  # a defect here must not end the analyzer
                 _LOG.exception("cannot send signals; this is a defect, please report it")
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import aiohttp
 
 from ...errors import PilotfishError, UsageError, quote_value
-from ...sync.messages import CONTENT_TYPE, PROFILE_PATH, SIGNALS_PATH, SYNC_PATH
+from ...sync.messages import CONTENT_TYPE, LABELS_PATH, PROFILE_PATH, SIGNALS_PATH, SYNC_PATH
 from ...system.tokens import read_token
 from ..profile_store import MAX_PROFILE_BYTES, FileWatcher
 from .options import ControlOptions
@@ -67,6 +67,10 @@ class Transport:
     async def signals(self, body: bytes) -> bytes:
         """Post Signals; return the response's body. Raise ControlError."""
         return await self._post(SIGNALS_PATH, body, QUICK_SECONDS)
+
+    async def labels(self, body: bytes) -> bytes:
+        """Post LabelResults; return the response's body. Raise ControlError."""
+        return await self._post(LABELS_PATH, body, TIMEOUT_SECONDS)
 
     async def fetch_profile(self, profile_hash: str) -> bytes:
         """Return the profile with this hash, perhaps gzipped, not verified. Raise ControlError."""

@@ -194,7 +194,7 @@ def _claims(token: str) -> Mapping[str, Any] | None:
     try:
         raw = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
         claims = msgspec.json.decode(raw)
-    except (binascii.Error, ValueError, RecursionError):
+    except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError):
         return None
     return claims if isinstance(claims, dict) else None
 

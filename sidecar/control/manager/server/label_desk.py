@@ -40,7 +40,8 @@ COUNT_SECONDS = 18.0  # for a whole request; pods fetch every 5 s
 REPEAT_SECONDS = 8.0  # a delivery without a result is handed out again
 HOLD_SECONDS = 2.0  # how long the response to results waits for the next deliveries
 MAX_WAITING_BYTES = 8 * 1024 * 1024  # of one pod
-MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+MAX_RESPONSE_BYTES = 1024 * 1024  # of several deliveries; a pod reads 2 MiB
+MAX_DELIVERED = 2000  # labels of one delivery, of at most 300 bytes each
 MAX_REMEMBERED = 200_000
 REMEMBERED_SECONDS = 3600.0
 _RANK = {JOINED: 0, DIRECT: 0, DUPLICATE: 1, INVALID: 2, LATE: 3, UNKNOWN: 4}
@@ -117,7 +118,8 @@ class LabelDesk:
         if not found and hold:
             queue.arrived.clear()
             try:
-                await asyncio.wait_for(queue.arrived.wait(), hold)
+                async with asyncio.timeout(hold):
+                    await queue.arrived.wait()
             except TimeoutError:
                 return ()
             found = self._due(queue)
@@ -165,13 +167,12 @@ class LabelDesk:
         open_labels = self._repeated(monitor, labels, tally)
         direct = [index for index in open_labels if labels[index].direct]
         others = [index for index in open_labels if not labels[index].direct]
-        chosen = _group(direct, lambda index: _choose(present, labels[index].key))
         if len(present) == 1:
-            chosen = {present[0]: open_labels} if open_labels else {}
-        elif others:
-            found = await self._look_up(request, others, present)
-            for uid, indices in found.items():
-                chosen[uid] = sorted({*chosen.get(uid, ()), *indices})
+            chosen = {present[0]: open_labels}
+        else:
+            chosen = _group(direct, lambda index: _choose(present, labels[index].key))
+            for uid, indices in (await self._look_up(request, others, present)).items():
+                chosen.setdefault(uid, []).extend(indices)
         await self._deliver(request, chosen)
         tally.silent = len(request.silent) + len(pods.uids) - len(present)
         if tally.silent:  # one of them may know what the others do not know
@@ -183,10 +184,10 @@ class LabelDesk:
 
     async def _look_up(self, request: _Request, indices: list[int], present: list[str]) -> dict[str, list[int]]:
         """Ask all pods; return the labels that each should count, and put the other outcomes into the tally."""
-        answers = await self._ask(request, dict.fromkeys(present, indices), look_up=True)
+        jobs = [(uid, chunk) for chunk in _chunks(indices) for uid in present]
         best: dict[int, tuple[int, str, str]] = {}
-        for uid in present:
-            for index, outcome in zip(indices, answers.get(uid, ((), None))[0], strict=False):
+        for uid, chunk, outcomes, _ in await self._ask(request, jobs, look_up=True):
+            for index, outcome in zip(chunk, outcomes, strict=True):
                 best[index] = min(best.get(index, (9, "", "")), (_RANK[outcome], uid, outcome))
         for index, (_, _, outcome) in best.items():
             if outcome != JOINED:
@@ -196,37 +197,39 @@ class LabelDesk:
 
     async def _deliver(self, request: _Request, chosen: Mapping[str, list[int]]) -> None:
         tally = request.tally
-        answers = await self._ask(request, chosen, look_up=False)
-        for uid, (outcomes, result) in answers.items():
-            for index, outcome in zip(chosen[uid], outcomes, strict=False):
+        jobs = [(uid, chunk) for uid, indices in chosen.items() for chunk in _chunks(indices)]
+        for _, chunk, outcomes, result in await self._ask(request, jobs, look_up=False):
+            for index, outcome in zip(chunk, outcomes, strict=True):
                 tally.outcomes[index] = outcome
-            if result is not None:
-                tally.judged += result.judged
-                tally.note = tally.note or result.note
+            tally.judged += result.judged
+            tally.note = tally.note or result.note
 
     async def _ask(
-        self, request: _Request, chosen: Mapping[str, list[int]], *, look_up: bool
-    ) -> dict[str, tuple[Sequence[str], LabelResult | None]]:
-        """Hand `chosen` labels out; return outcomes and result by pod, and note pods without a result."""
-        encoded: dict[int, bytes] = {}  # by identity: a look-up has one list for all pods
-        waiting: dict[str, _Waiting] = {}
-        for uid, indices in chosen.items():
-            raw = encoded.get(id(indices))
-            if raw is None:
-                batch = LabelBatch(tuple(request.labels[index] for index in indices))
-                raw = encoded[id(indices)] = await asyncio.to_thread(msgspec.msgpack.encode, batch)
-            waiting[uid] = self._enqueue(uid, raw, look_up=look_up)
-        futures = [item.result for item in waiting.values()]
-        if futures:
-            await asyncio.wait(futures, timeout=max(0.0, request.deadline - self._clock()))
-        found: dict[str, tuple[Sequence[str], LabelResult | None]] = {}
-        for uid, item in waiting.items():
-            outcomes = _outcomes(item.result.result(), len(chosen[uid])) if item.result.done() else None
+        self, request: _Request, jobs: Iterable[tuple[str, Sequence[int]]], *, look_up: bool
+    ) -> list[tuple[str, Sequence[int], list[str], LabelResult]]:
+        """Hand out a delivery for each job, a pod and indices of labels.
+
+        Return pod, indices, outcomes and result of those that were answered in time, and note the silent pods.
+        """
+        encoded: dict[int, bytes] = {}  # by identity: all pods look up the same chunk
+        waiting: list[tuple[str, Sequence[int], _Waiting]] = []
+        for uid, chunk in jobs:
+            if id(chunk) not in encoded:
+                batch = LabelBatch(tuple(request.labels[index] for index in chunk))
+                encoded[id(chunk)] = msgspec.msgpack.encode(batch)
+            waiting.append((uid, chunk, self._enqueue(uid, encoded[id(chunk)], look_up=look_up)))
+        if waiting:
+            timeout = max(0.0, request.deadline - self._clock())
+            await asyncio.wait([item.result for _, _, item in waiting], timeout=timeout)
+        found = []
+        for uid, chunk, item in waiting:
+            result = item.result.result() if item.result.done() else LabelResult(id="", problem="no answer in time")
+            outcomes = _outcomes(result, len(chunk))
             if outcomes is None:
                 request.silent.add(uid)
                 self._forget(uid, item)
             else:
-                found[uid] = (outcomes, item.result.result())
+                found.append((uid, chunk, outcomes, result))
         return found
 
     def _enqueue(self, uid: str, raw: bytes, *, look_up: bool) -> _Waiting:
@@ -294,6 +297,10 @@ def _group(indices: Iterable[int], key: Callable[[int], str]) -> dict[str, list[
     for index in indices:
         found.setdefault(key(index), []).append(index)
     return found
+
+
+def _chunks(indices: Sequence[int]) -> list[Sequence[int]]:
+    return [indices[start : start + MAX_DELIVERED] for start in range(0, len(indices), MAX_DELIVERED)]
 
 
 def _choose(pods: Sequence[str], key: int) -> str:

@@ -1,0 +1,114 @@
+"""The metrics that exist only in a cluster: those of a pod about its controller, and those of the controller.
+
+It continues the table of `names.py`. Label sets are bounded: namespace and monitor are those of existing ModelMonitors.
+"""
+
+from __future__ import annotations
+
+from .metric import Metric
+
+SYNC, FLEET = "A pod and its controller", "The controller"
+_MONITOR = ("namespace", "monitor")
+
+SYNC_SUCCESS = Metric(
+    "pilotfish_sync_last_success_timestamp_seconds",
+    "gauge",
+    "Time of the last request that the controller answered with success, in epoch seconds; 0 before the first.",
+    SYNC,
+    (),
+    "seconds",
+)
+SYNC_UNACKNOWLEDGED = Metric(
+    "pilotfish_sync_unacknowledged_ticks", "gauge", "Closed ticks that the controller has not stored yet.", SYNC
+)
+SYNC_OLDEST_AGE = Metric(
+    "pilotfish_sync_oldest_unacknowledged_seconds",
+    "gauge",
+    "Seconds since the end of the oldest tick that the controller has not stored yet; 0 without one.",
+    SYNC,
+    (),
+    "seconds",
+)
+SYNC_DROPPED = Metric(
+    "pilotfish_sync_dropped_ticks_total",
+    "counter",
+    "Ticks that the pod dropped before the controller stored them, because they were too old or too many.",
+    SYNC,
+)
+SYNC_REQUESTS = Metric(
+    "pilotfish_sync_requests_total",
+    "counter",
+    "Requests with counts to the controller by outcome: ok, refused (by its status), failed (without a response).",
+    SYNC,
+    ("outcome",),
+)
+
+LEADER = Metric("pilotfish_control_leader", "gauge", "1 in the replica that leads, else 0.", FLEET)
+PODS = Metric(
+    "pilotfish_pods",
+    "gauge",
+    "Pods of a monitor. State expected: they should report. State heard: they reported lately.",
+    FLEET,
+    (*_MONITOR, "state"),
+)
+HOLDING = Metric(
+    "pilotfish_fleet_holding", "gauge", "1 while ticks wait, with the reason.", FLEET, (*_MONITOR, "reason")
+)
+HELD_TICKS = Metric(
+    "pilotfish_fleet_held_ticks_total", "counter", "Ticks that had to wait, by reason.", FLEET, (*_MONITOR, "reason")
+)
+LATE_REPORTS = Metric(
+    "pilotfish_fleet_late_reports_total",
+    "counter",
+    "Reports of pods about ticks that were closed already; they are not counted.",
+    FLEET,
+    _MONITOR,
+)
+CHECKPOINT_BYTES = Metric(
+    "pilotfish_checkpoint_bytes", "gauge", "Size of the last checkpoint of a monitor.", FLEET, _MONITOR, "bytes"
+)
+CONTROL_REQUESTS = Metric(
+    "pilotfish_control_http_requests_total",
+    "counter",
+    "Requests to the controller by path, outcome and reason. Namespace and monitor are empty if they are not known.",
+    FLEET,
+    (*_MONITOR, "path", "outcome", "reason"),
+)
+CONTROL_LABELS = Metric(
+    "pilotfish_control_feedback_total",
+    "counter",
+    "Labels sent to the controller, by outcome: joined, direct, late, duplicate, unknown, lost, invalid.",
+    FLEET,
+    (*_MONITOR, "outcome"),
+)
+CONTROL_CONNECTIONS = Metric(
+    "pilotfish_control_connections_open", "gauge", "Open connections to the address for pods.", FLEET
+)
+REVIEWS = Metric(
+    "pilotfish_control_reviews_total",
+    "counter",
+    "Reviews of callers by kind (token, access) and outcome: allowed, denied, cached, failed, or stale: an expired "
+    "result that was used because the API server did not answer.",
+    FLEET,
+    ("kind", "outcome"),
+)
+REVIEWS_CACHED = Metric(
+    "pilotfish_control_reviews_cached", "gauge", "Reviews of callers in memory, by kind.", FLEET, ("kind",)
+)
+API_ERRORS = Metric(
+    "pilotfish_kube_errors_total",
+    "counter",
+    "Failed requests to the API server, by verb and reason.",
+    FLEET,
+    ("verb", "reason"),
+)
+API_CONTACT_AGE = Metric(
+    "pilotfish_kube_contact_age_seconds",
+    "gauge",
+    "Seconds since the API server was last heard.",
+    FLEET,
+    (),
+    "seconds",
+)
+
+METRICS = tuple(value for value in globals().values() if isinstance(value, Metric))

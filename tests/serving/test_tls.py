@@ -1,0 +1,135 @@
+"""TLS: old versions and silent clients are dropped, and changed files are used by new connections."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import ssl
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from pilotfish.sidecar.errors import UsageError
+from pilotfish.sidecar.serving import tls
+from pilotfish.sidecar.serving.server import BoundedServer
+from pilotfish.sidecar.serving.tls import TlsContext, TlsFiles
+from tests.serving.served import connected, ok, until_closed
+from tests.support.tls import ONE, OTHER, trusting
+from tests.support.waiting import patient
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> TlsFiles:
+    use(tmp_path, ONE)
+    return TlsFiles(tmp_path / "tls.crt", tmp_path / "tls.key")
+
+
+def use(folder: Path, pair: tuple[Path, Path]) -> None:
+    """Put a pair into force by a link, as a Secret volume does."""
+    fresh = Path(tempfile.mkdtemp(dir=folder))
+    for name, source in zip(("tls.crt", "tls.key"), pair, strict=True):
+        shutil.copy(source, fresh / name)
+        (folder / "next").symlink_to(fresh / name)
+        (folder / "next").rename(folder / name)
+
+
+@asynccontextmanager
+async def serving(context: TlsContext) -> AsyncIterator[int]:
+    server = BoundedServer(ok, tls=context)
+    await server.start("127.0.0.1:0")
+    try:
+        yield server.port
+    finally:
+        await server.stop()
+
+
+async def ask(port: int, trusted: Path) -> bytes:
+    async with asyncio.timeout(patient(10)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting(trusted))
+        writer.write(REQUEST)
+        try:
+            return await reader.read()
+        finally:
+            writer.transport.abort()
+
+
+@pytest.mark.asyncio
+async def test_a_changed_certificate_is_used_by_new_connections(files: TlsFiles, tmp_path: Path) -> None:
+    async with serving(TlsContext(files)) as port:
+        assert (await ask(port, ONE[0])).endswith(b"ok")
+        use(tmp_path, OTHER)
+        assert (await ask(port, OTHER[0])).endswith(b"ok")
+        with pytest.raises(ssl.SSLError):
+            await ask(port, ONE[0])
+
+
+@pytest.mark.asyncio
+async def test_files_that_do_not_fit_leave_the_certificate_in_force_and_are_reported(
+    files: TlsFiles, tmp_path: Path
+) -> None:
+    context = TlsContext(files)
+    async with serving(context) as port:
+        use(tmp_path, (ONE[0], OTHER[1]))
+        assert (await ask(port, ONE[0])).endswith(b"ok")
+        assert "previous certificate stays in force" in context.problem
+        files.key.unlink()
+        assert (await ask(port, ONE[0])).endswith(b"ok")
+        use(tmp_path, OTHER)
+        assert (await ask(port, OTHER[0])).endswith(b"ok")
+        assert context.problem == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"not a key", OTHER[1].read_bytes()])
+def test_a_key_that_cannot_be_used_is_refused_at_the_start(files: TlsFiles, content: bytes) -> None:
+    files.key.unlink()
+    files.key.write_bytes(content)
+    with pytest.raises(UsageError, match="cannot use the certificate") as refused:
+        TlsContext(files)
+    assert "PRIVATE" not in str(refused.value)
+
+
+@pytest.mark.asyncio
+async def test_old_versions_are_refused(files: TlsFiles) -> None:
+    old = trusting(ONE[0])
+    old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    async with serving(TlsContext(files)) as port:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.open_connection("127.0.0.1", port, ssl=old)
+        assert (await ask(port, ONE[0])).endswith(b"ok")
+
+
+@pytest.mark.asyncio
+async def test_silent_clients_block_nobody(files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "MAX_HANDSHAKES", 5)
+    async with serving(TlsContext(files)) as port, connected(port) as (oldest, _):
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+        assert await until_closed(oldest) == b""
+        assert (await ask(port, ONE[0])).endswith(b"ok")
+        for _, writer in silent:
+            writer.transport.abort()
+
+
+@pytest.mark.asyncio
+async def test_a_handshake_has_a_time_limit(files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "HANDSHAKE_SECONDS", 0.1)
+    async with serving(TlsContext(files)) as port, connected(port) as (reader, _):
+        assert await until_closed(reader) == b""
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("sent", [REQUEST, b"\0" * 100, b"\x16\x03\x01\xff\xff" + os.urandom(64)])
+async def test_what_is_no_handshake_is_dropped(files: TlsFiles, sent: bytes) -> None:
+    async with serving(TlsContext(files)) as port:
+        async with connected(port) as (reader, writer):
+            writer.write(sent)
+            writer.write_eof()
+            assert b"HTTP" not in await until_closed(reader)
+        assert (await ask(port, ONE[0])).endswith(b"ok")

@@ -1,0 +1,98 @@
+"""The controller's metrics: the same as a sidecar's where the meaning is the same, each with namespace and monitor."""
+
+from __future__ import annotations
+
+import msgspec
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from pilotfish.sidecar.report.control_status import ControlStatus
+from pilotfish.sidecar.telemetry.cluster_names import FLEET
+from pilotfish.sidecar.telemetry.exposition import Exposition
+from pilotfish.sidecar.telemetry.fleet import ControllerReading, FleetCollector, MonitorReading, ServerReading
+from pilotfish.sidecar.telemetry.names import METRICS
+from tests.telemetry.made import HOSTILE, NOW, whole_report
+
+CONTROL = ControlStatus(totals=(("retrain", "delivered", "drift", 2),), waiting=(("retrain", "hook", 1),))
+SERVER = ServerReading(
+    requests={("shop", "prices", "/v1/sync", "ok", ""): 5, ("", "", "/v1/sync", "refused", "token"): 1},
+    labels={("shop", "prices", "joined"): 3},
+    reviews={("token", "cached"): 9},
+    cached={"token": 2},
+    connections=4,
+)
+OWN = (
+    "process_",
+    "pilotfish_build_info",
+    "pilotfish_ready",
+    "pilotfish_memory",
+    "pilotfish_kube",
+    "pilotfish_control_",
+)
+
+
+def monitor(namespace: str, name: str = "prices") -> MonitorReading:
+    report = whole_report()
+    return MonitorReading(
+        namespace=namespace,
+        monitor=name,
+        reports=(msgspec.structs.replace(report, version="1"), msgspec.structs.replace(report, version="2")),
+        control=CONTROL,
+        pods_expected=3,
+        pods_heard=2,
+        holding="quorum",
+        held_ticks={"quorum": 4},
+        late_reports=1,
+        checkpoint_bytes=1000,
+    )
+
+
+def text(*monitors: MonitorReading, accept: str = "") -> str:
+    reading = ControllerReading(
+        now=NOW, leading=True, contact_age=0.5, api_errors={("get", "timeout"): 1}, monitors=monitors
+    )
+    return Exposition(FleetCollector(lambda: reading, lambda: SERVER)).render(accept)[0].decode()
+
+
+def test_every_series_of_a_monitor_names_it_and_two_namespaces_never_share_one() -> None:
+    found = text(monitor("shop"), monitor("staging"))
+    series = set()
+    for family in parse_text(found):
+        for sample in family.samples:
+            key = (sample.name, *sorted(sample.labels.items()))
+            assert key not in series
+            series.add(key)
+            if not sample.name.startswith(OWN):
+                assert sample.labels["namespace"] in ("shop", "staging"), sample
+                assert sample.labels["monitor"] == "prices"
+    names = {name for name, *_ in series}
+    assert {"pilotfish_drift_evidence_ratio", "pilotfish_feature_psi", "pilotfish_intents_total"} <= names
+
+
+def test_versions_of_a_model_are_told_apart() -> None:
+    found = {
+        sample.labels["version"]
+        for family in parse_text(text(monitor("shop")))
+        for sample in family.samples
+        if sample.name == "pilotfish_drift_alarms_total"
+    }
+    assert found == {"1", "2"}
+
+
+def test_every_metric_of_the_controller_is_exposed_and_valid_in_both_formats() -> None:
+    found = {
+        family.name + ("_total" if family.type == "counter" else "") for family in parse_text(text(monitor("shop")))
+    }
+    assert {metric.name for metric in METRICS if metric.group == FLEET} <= found
+    assert found <= {metric.name for metric in METRICS}
+    openmetrics = text(monitor("shop"), monitor("b"), accept="application/openmetrics-text; version=1.0.0")
+    assert len(list(parse_openmetrics(openmetrics))) == len(found)
+
+
+def test_hostile_names_are_escaped() -> None:
+    names = {
+        sample.labels.get("monitor")
+        for family in parse_text(text(monitor("shop", HOSTILE)))
+        for sample in family.samples
+    }
+    assert HOSTILE in names
