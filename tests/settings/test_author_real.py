@@ -17,7 +17,6 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
-CRD = ROOT / "helm/crds/modelmonitors.yaml"
 POLICY = ROOT / "helm/policies/modelmonitor-author.yaml"
 MODEL_MONITORS = {"apiGroups": ["pilotfish.dev"], "resources": ["modelmonitors"], "verbs": ["create", "update", "get"]}
 JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]}
@@ -108,11 +107,9 @@ def _is_refused(author: Connection, spec: str, pattern: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def governed(control_plane: ControlPlane) -> ControlPlane:
+def governed(plane: ControlPlane) -> ControlPlane:
     """A control plane with the resource and the policy, once it is in force."""
-    plane = control_plane
-    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD, "-f", POLICY)
-    plane.kubectl("wait", "--for=condition=Established", "-f", CRD)
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", POLICY)
     namespace = plane.namespace()
     plane.account(namespace, "nobody", [MODEL_MONITORS])
     nobody = Connection(plane, namespace, plane.token(namespace, "nobody"))
