@@ -21,7 +21,7 @@ class ControllerBackend:
     """Implements `server.backend.Backend`.
 
     `leads` returns whether this process leads; `monitors` returns the runtimes of this leadership, None in a standby.
-    `book` has the alerts of all monitors, and `failures` returns the failed requests to the API server by verb and error.
+    `book` has the alerts of all monitors. `failures` returns the failed requests to the API server by verb and error.
     """
 
     leads: Callable[[], bool]

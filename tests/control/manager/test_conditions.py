@@ -98,7 +98,7 @@ intents = st.builds(
     ),
 )
 views = st.builds(
-    lambda base, **changes: replace(base, **changes),
+    replace,
     st.sampled_from([view(), drifted(), view(primary=None, served=frozenset(), versions=(), fleet=None)]),
     document=st.sampled_from([DOCUMENT, None]),
     troubles=st.lists(st.builds(Trouble, st.sampled_from(TROUBLES), st.just("text")), max_size=2).map(tuple),
