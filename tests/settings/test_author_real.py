@@ -65,8 +65,15 @@ RIGHTS: dict[str, tuple[str, list[tuple[dict[str, Any], str]]]] = {
     "secrets": (
         f"{{retrain: {{webhook: {signed('one')}}}, notify: [{{webhook: {{{URL}}}}}, {{webhook: {signed('two')}}}]}}",
         [
-            (get("", "secrets", "one"), "secretRef: .* get secrets one"),
-            (get("", "secrets", "two"), "secretRef: .* get secrets two"),
+            (get("", "secrets", "one"), "secretRef or urlSecretRef: .* get secrets one"),
+            (get("", "secrets", "two"), "secretRef or urlSecretRef: .* get secrets two"),
+        ],
+    ),
+    "secrets with URLs": (
+        "{retrain: {webhook: {urlSecretRef: {name: one}}}, notify: [{webhook: {urlSecretRef: {name: two}}}]}",
+        [
+            (get("", "secrets", "one"), "urlSecretRef: .* get secrets one"),
+            (get("", "secrets", "two"), "urlSecretRef: .* get secrets two"),
         ],
     ),
     "configmaps": (
