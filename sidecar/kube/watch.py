@@ -100,7 +100,7 @@ async def watch(
 
     Without `resource_version`, the first event is LISTED; one more comes whenever the history was lost. No KubeError is
     raised: each is passed to `on_problem`, logged when it is a new one, and the request is repeated after a pause.
-    `on_problem` gets None when a response is open again.
+    `on_problem` gets None when a response is open again. `trim` is applied to each object.
     """
     selectors = select(label_selector, field_selector)
     problems = _Problems(on_problem)
@@ -110,7 +110,7 @@ async def watch(
         try:
             if not version:
                 items, version = await list_all(
-                    kube, resource, namespace, label_selector=label_selector, field_selector=field_selector
+                    kube, resource, namespace, label_selector=label_selector, field_selector=field_selector, trim=trim
                 )
                 yield WatchEvent(LISTED, {"items": items, "metadata": {"resourceVersion": version}})
             opened, received = time.monotonic(), False
@@ -120,7 +120,7 @@ async def watch(
                         problems.end()
                         continue
                     version, received, failures = _version(event), True, 0
-                    yield event
+                    yield WatchEvent(event.type, trim(event.object)) if trim and event.type != BOOKMARK else event
             if received or time.monotonic() - opened >= LONG_RESPONSE:
                 failures = 0
                 continue
