@@ -33,8 +33,8 @@ async def list_all(
 ) -> tuple[list[dict[str, Any]], str]:
     """Return the objects of a namespace, or of all namespaces, and the resourceVersion at which a watch continues.
 
-    The list is read in pages of 500. If a page expires meanwhile, the whole list is read in one piece. `trim` is applied
-    to each object before the next page is read, so that 10,000 pods fit into memory.
+    The list is read in pages of 500. If a page expires meanwhile, the whole list is read in one piece. `trim` is
+    applied to each object before the next page is read, so that 10,000 pods fit into memory.
     """
     selectors = select(label_selector, field_selector)
     path = resource.path(namespace)

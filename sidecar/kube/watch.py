@@ -24,7 +24,7 @@ from ..errors import quote_value
 from .client import Kube
 from .errors import ExpiredError, KubeError, error_of_status
 from .objects import Resource
-from .read import list_all, select
+from .read import Trim, list_all, select
 
 LISTED: Final = "LISTED"
 ADDED: Final = "ADDED"
@@ -93,6 +93,7 @@ async def watch(
     label_selector: str = "",
     field_selector: str = "",
     resource_version: str = "",
+    trim: Trim | None = None,
     timing: WatchTiming = WatchTiming(),  # frozen
     on_problem: OnProblem | None = None,
 ) -> AsyncGenerator[WatchEvent, None]:
