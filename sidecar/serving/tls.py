@@ -10,6 +10,7 @@ import asyncio
 import os
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ..errors import UsageError, quote_value
 HANDSHAKE_SECONDS = 5.0
 SHUTDOWN_SECONDS = 2.0  # for the closing alert of the client
 MAX_HANDSHAKES = 256  # at the same time; then the oldest one is dropped
+BUFFER_BYTES = 32 * 1024  # of each connection; asyncio would allocate 256 KiB, 2 GiB for 8192 connections
 PAUSE_SECONDS = 0.5  # after a connection could not be accepted, such as without free descriptors
 
 
@@ -107,6 +109,7 @@ class TlsListener:
 
     async def start(self, host: str, port: int, backlog: int) -> int:
         """Accept connections until `stop`; return the port. Raise OSError if the address cannot be bound."""
+        sslproto.SSLProtocol.max_size = BUFFER_BYTES  # for all connections of this process
         loop = asyncio.get_running_loop()
         bound = await loop.create_server(self._protocol, host, port, start_serving=False)  # asyncio binds all addresses
         self._sockets = [socket.socket(fileno=os.dup(one.fileno())) for one in bound.sockets]

@@ -31,8 +31,9 @@ from .webhooks import Notify, NotifyWebhook, Webhook
 
 _UNITS = ("ns", "us", "ms", "s", "m", "h", "d", "w")
 _VISIBLE = r"[^\s\p{Z}\x1c-\x1f\x85]"
-_HOST = r"([^/?#@:\[\]\s\p{Z}\x1c-\x1f\x85]+|\[[0-9A-Fa-f:.]+\])"
+_HOST = r"([^/?#@:\[\]\s\p{Z}\x1c-\x1f\x85]+|\[[0-9A-Fa-f:.]+(%[0-9A-Za-z._~%-]+)?\])"
 _PORT = "0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_WHOLE = "[q.asApproximateFloat()].all(n, n >= 9e18 || double(int(n)) == n)"  # isInteger is false for 1.5Mi
 _LOCAL = "works in a local file only; give {} instead"
 
 
@@ -58,7 +59,7 @@ def _duration(field: str, least: float, most: float, *, above: bool = False) -> 
 
 def _size(field: str, least: int, most: int) -> CelRule:
     compared = f"q.compareTo(quantity('{least}')) >= 0 && q.compareTo(quantity('{most}')) <= 0"
-    cel = f"[quantity(string(self.{field}))].all(q, q.isInteger() && {compared})"
+    cel = f"[quantity(string(self.{field}))].all(q, {_WHOLE} && {compared})"
     return CelRule(cel, f"give {show_size(least)} to {show_size(most)}", field)
 
 
@@ -122,7 +123,7 @@ TABLES = StructuralTables(
         MemoryRange: [
             _ordered("the memory in min"),
             *(
-                CelRule(f"quantity(string(self.{field})).isInteger()", "give a whole number of bytes", field)
+                CelRule(f"[quantity(string(self.{field}))].all(q, {_WHOLE})", "give a whole number of bytes", field)
                 for field in ("min", "max")
             ),
         ],

@@ -17,7 +17,6 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
-CRD = ROOT / "helm/crds/modelmonitors.yaml"
 POLICY = ROOT / "helm/policies/modelmonitor-author.yaml"
 MODEL_MONITORS = {"apiGroups": ["pilotfish.dev"], "resources": ["modelmonitors"], "verbs": ["create", "update", "get"]}
 JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]}
@@ -108,11 +107,9 @@ def _is_refused(author: Connection, spec: str, pattern: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def governed(control_plane: ControlPlane) -> ControlPlane:
+def governed(plane: ControlPlane) -> ControlPlane:
     """A control plane with the resource and the policy, once it is in force."""
-    plane = control_plane
-    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD, "-f", POLICY)
-    plane.kubectl("wait", "--for=condition=Established", "-f", CRD)
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", POLICY)
     namespace = plane.namespace()
     plane.account(namespace, "nobody", [MODEL_MONITORS])
     nobody = Connection(plane, namespace, plane.token(namespace, "nobody"))
@@ -154,6 +151,15 @@ def test_an_author_with_many_objects_needs_each_or_all_of_them(governed: Control
     assert "get all configmaps, as the document names more than 24" in author.create(body).refusal
     every = account(governed, namespace, "every", [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}])
     wait_until(lambda: every.create(body).refusal == "", timeout=30)
+
+
+def test_the_expressions_of_the_policy_fit_the_schema_of_the_resource(governed: ControlPlane) -> None:
+    def checked() -> list[dict[str, Any]]:
+        found = json.loads(governed.kubectl("get", "validatingadmissionpolicies", "-o", "json"))["items"]
+        return [item.get("status", {}) for item in found if item["metadata"]["name"].startswith("modelmonitor-author")]
+
+    wait_until(lambda: all("typeChecking" in status for status in checked()), timeout=30)
+    assert [status["typeChecking"] for status in checked()] == [{}, {}, {}]
 
 
 def test_who_may_only_write_monitors_can_pause_one_but_not_change_what_it_does(governed: ControlPlane) -> None:

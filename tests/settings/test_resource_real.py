@@ -31,22 +31,6 @@ from tests.support.cluster import ControlPlane
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
-CRD = ROOT / "helm/crds/modelmonitors.yaml"
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane) -> ControlPlane:
-    """A control plane with the resource."""
-    control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD)
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", CRD)
-    return control_plane
-
-
-@pytest.fixture(scope="module")
-def server(plane: ControlPlane) -> Connection:
-    """A connection as administrator."""
-    return Connection(plane)
-
 
 @pytest.mark.parametrize("name", SPECS)
 def test_a_resource_is_accepted_and_means_the_same_with_the_defaults_of_the_server(

@@ -21,7 +21,7 @@ class ControllerBackend:
     """Implements `server.backend.Backend`.
 
     `leads` returns whether this process leads; `monitors` returns the runtimes of this leadership, None in a standby.
-    `book` has the alerts of all monitors.
+    `book` has the alerts of all monitors. `failures` returns the failed requests to the API server by verb and error.
     """
 
     leads: Callable[[], bool]
@@ -29,6 +29,7 @@ class ControllerBackend:
     clock: Callable[[], float]
     problems: Callable[[], tuple[str, ...]]
     book: AlertBook
+    failures: Callable[[], Mapping[tuple[str, str], int]]
 
     @property
     def leading(self) -> bool:
@@ -52,6 +53,7 @@ class ControllerBackend:
             now=self.clock(),
             leading=self.leading,
             contact_age=monitors.mirrors.age(),
+            api_errors=self.failures(),
             monitors=tuple(_reading(runtime) for runtime in monitors.runtimes.values()),
         )
 

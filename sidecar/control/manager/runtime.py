@@ -45,7 +45,10 @@ TURN = 1.0  # seconds between two turns
 
 @dataclass(kw_only=True)
 class MonitorRuntime:
-    """The monitor `key`. `item` is its newest object, `signals` the load by pod; `step` is called where a crash has a visible result."""
+    """The monitor `key`. `item` is its newest object, `signals` the load by pod.
+
+    `step` is called where a crash has a visible result.
+    """
 
     key: MonitorKey
     world: World

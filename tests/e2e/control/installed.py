@@ -155,7 +155,7 @@ def start_replicas(
 
 
 def team(plane: ControlPlane, name: str, profile: Profile, folder: Path, pods: int = 2) -> list[dict[str, Any]]:
-    """Fill the namespace `name` with a Deployment, its pods, a profile and a suspended CronJob; return the ready pods."""
+    """Fill the namespace `name` with a Deployment, ready pods, a profile and a suspended CronJob; return the pods."""
     path = folder / f"{name}.json"
     path.write_bytes(profile.to_bytes())
     plane.kubectl("create", "configmap", "delays-profile", "-n", name, f"--from-file=profile.json={path}")

@@ -1,4 +1,4 @@
-"""The process `pilotfish control` against a real API server: killed leaders, two namespaces, an API server that stops."""
+"""`pilotfish control` against a real API server: killed leaders, two namespaces, an API server that stops."""
 
 from __future__ import annotations
 
