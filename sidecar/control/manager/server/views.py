@@ -192,7 +192,7 @@ class ControlViews:
         return await self._profiles.fetch(call.request, pod, path[1])
 
     async def _deliveries(self, pod: Pod, monitor: str, *, hold: float = 0.0) -> web.Response:
-        if not self._backend.knows(pod.namespace, monitor):
+        if not self._backend.has_pod(pod.namespace, monitor, pod.uid):
             return _packed(SignalsResponse())
         found = await self._parts.desk.collect(pod.uid, (pod.namespace, monitor), hold=hold)
         return _packed(SignalsResponse(labels=found))
@@ -291,9 +291,12 @@ def _refusal(error: RefusedError) -> web.Response:
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="pilotfish"'
     body = msgspec.json.encode({"error": str(error)})  # in one line, because a pod shows it in its report
-    return web.Response(
+    response = web.Response(
         body=body, status=error.status, headers=headers, content_type="application/json", charset="utf-8"
     )
+    if error.status == 503:
+        response.force_close()  # the next connection leads to the leader; an open one stays at this replica
+    return response
 
 
 def _require_type(request: web.BaseRequest) -> None:
