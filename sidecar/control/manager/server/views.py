@@ -49,6 +49,7 @@ from .tallies import Tallies
 FEEDBACK_PATH, ALERTS_PATH = "/v1/feedback", "/v1/alerts"
 MAX_LABEL_RESULTS_BYTES = 256 * 1024
 MAX_ALERTS_BYTES = 1024 * 1024
+MAX_ALERTED = 100  # monitors in one request; each may cost the API server a review
 STANDBY_RETRY_SECONDS = 5.0
 TYPES = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
 
@@ -227,8 +228,18 @@ class ControlViews:
 
     async def alerts(self, call: Call) -> web.Response:
         """Take a webhook of Alertmanager."""
+        asked = set[tuple[str, str]]()
 
         async def may_create(namespace: str, monitor: str) -> bool:
+            if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(monitor)):
+                return False
+            asked.add((namespace, monitor))
+            if len(asked) > MAX_ALERTED:
+                raise RefusedRequestError(
+                    f"the alerts name more than {MAX_ALERTED} monitors; group them by namespace and monitor",
+                    status=413,
+                    reason="too_many_monitors",
+                )
             return await self._parts.authorizer.may_create(call.caller, "alerts", namespace, monitor)
 
         async with self._bodies.read(call.request, MAX_ALERTS_BYTES) as raw:
