@@ -153,11 +153,11 @@ async def _one_response(
     async with kube.stream(path, query=query, idle=timing.idle) as lines:
         yield None
         async for line in lines:
-            yield _event(path, line)
+            yield parse_event(path, line)
 
 
-def _event(path: str, line: bytes) -> WatchEvent:
-    """Return the event of a line. Raises _MalformedError, or the error that the server reports by the event."""
+def parse_event(path: str, line: bytes) -> WatchEvent:
+    """Return the event of a line. Raises KubeError for any other line, and for an error that the server reports."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):

@@ -153,6 +153,15 @@ def test_an_author_with_many_objects_needs_each_or_all_of_them(governed: Control
     wait_until(lambda: every.create(body).refusal == "", timeout=30)
 
 
+def test_the_expressions_of_the_policy_fit_the_schema_of_the_resource(governed: ControlPlane) -> None:
+    def checked() -> list[dict[str, Any]]:
+        found = json.loads(governed.kubectl("get", "validatingadmissionpolicies", "-o", "json"))["items"]
+        return [item.get("status", {}) for item in found if item["metadata"]["name"].startswith("modelmonitor-author")]
+
+    wait_until(lambda: all("typeChecking" in status for status in checked()), timeout=30)
+    assert [status["typeChecking"] for status in checked()] == [{}, {}, {}]
+
+
 def test_who_may_only_write_monitors_can_pause_one_but_not_change_what_it_does(governed: ControlPlane) -> None:
     namespace, write = governed.namespace(), {**MODEL_MONITORS, "verbs": ["get", "patch", "update"]}
     governed.kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(resource(RIGHTS["job"][0])))

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from pilotfish.sidecar.control.manager.server import label_desk, views
+from pilotfish.sidecar.control.manager.server import label_desk
 from pilotfish.sidecar.labels.labels import request_key
 from pilotfish.sidecar.sync.messages import LabelResults, SignalsResponse, decode, encode
 from tests.control.server.made import MONITOR, NAMESPACE, Served, pod, serving, signals, token
@@ -19,11 +19,6 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.asyncio
 PATH = f"/v1/feedback?namespace={NAMESPACE}&monitor={MONITOR}"
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture(autouse=True)
-def _short_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "HOLD_SECONDS", 0.05)
 
 
 async def fetch(served: Served, number: int, subject: SmallPod) -> None:
