@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
+
+from pilotfish.sidecar.settings.document import ModelMonitor
+from pilotfish.sidecar.settings.load import parse_resource
 
 HEAD: dict[str, Any] = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "delays"}}
 TARGET = {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "delays"}}
@@ -149,6 +154,12 @@ REFUSED: list[tuple[str, str]] = [
 def resource(spec: str) -> dict[str, Any]:
     """Return a resource with `spec`, a text of SPECS or REFUSED."""
     return {**HEAD, "spec": {**TARGET, **with_text_keys(yaml.safe_load(spec))}}
+
+
+def parsed(body: Mapping[str, Any]) -> ModelMonitor:
+    """Return `body`, an object of the API server, as the controller reads it; raise SettingsError."""
+    document = {key: value for key, value in body.items() if key != "status"}
+    return parse_resource(json.dumps(document).encode(), "default/delays")
 
 
 def with_text_keys(tree: Any) -> Any:
