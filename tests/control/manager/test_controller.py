@@ -147,13 +147,15 @@ async def cluster() -> AsyncIterator[tuple[ApiServer, Kube, Clock]]:
     """An API server with a Deployment, its pods, a profile, a CronJob and a ModelMonitor."""
     async with ApiServer(bookmark=0.5) as api:
         kube = await api.connect()
+        selector = {"matchLabels": {"app": "delays"}}
+        replicas = [{"metadata": {"name": f"control-{index}", "namespace": "system"}} for index in range(2)]
         objects: list[tuple[Resource, Mapping[str, Any], str]] = [
-            (DEPLOYMENTS, {"metadata": {"name": "delays"}, "spec": {"selector": {"matchLabels": {"app": "delays"}}}}, ""),
+            (DEPLOYMENTS, {"metadata": {"name": "delays"}, "spec": {"selector": selector}}, ""),
             (CONFIG_MAPS, {"metadata": {"name": "delays-profile"}, **profile_map(reference())}, ""),
             (CRON_JOBS, {"metadata": {"name": "train", "uid": "u"}, "spec": {"jobTemplate": job_template()}}, ""),
             (MODEL_MONITORS, monitor_item(retrain={"job": {"cronJob": "train"}}), ""),
             *((PODS, pod_item(name), "") for name in NAMES),
-            *((PODS, {"metadata": {"name": f"control-{index}", "namespace": "system"}}, "system") for index in range(2)),
+            *((PODS, replica, "system") for replica in replicas),
         ]
         for resource, body, namespace in objects:
             body["metadata"].pop("resourceVersion", None)
@@ -199,7 +201,7 @@ async def pass_ticks(pods: Pods, clock: Clock, first: int, last: int) -> None:
 
 async def until(predicate: Any, what: str) -> None:
     async with asyncio.timeout(patient(30)):
-        while not await predicate():
+        while not await predicate():  # noqa: ASYNC110  # it asks a server
             await asyncio.sleep(0.05)
 
 

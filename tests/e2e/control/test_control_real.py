@@ -111,6 +111,7 @@ def test_leaders_that_are_killed_anywhere_leave_one_job_per_cause(
             pod.drifts_from = int(time.time() // TICK) + 2
         wanted.add(name)
         leader = wait_until(installation.leader, timeout=60, what="a leader")
+        assert leader is not None
         time.sleep(chance.uniform(0.0, 6.0))  # the point of the kill is random
         leader.kill()
         leader.start(spawn)
