@@ -24,7 +24,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
-.PHONY: help venv demo notebook test test-long test-real soak bench bench-detection check licenses sbom audit lock format generate clean
+.PHONY: help venv demo notebook test test-long test-real soak bench bench-control bench-detection check licenses sbom audit lock format generate clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
@@ -77,6 +77,9 @@ bench: venv ## the benchmark table
 bench-detection: venv ## measure the promises of drift detection: 50 minutes (QUICK=1: 7 minutes; WRITE=1 writes the results into docs/)
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
+
+bench-control: venv ## what a monitor with 1000 pods costs the controller: fold, detection, checkpoint, HTTP (2 minutes)
+	$(BIN)/python -m tests.benchmarks.control
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile
 	.ci/check

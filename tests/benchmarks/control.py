@@ -14,11 +14,11 @@ import time
 import uuid
 from collections.abc import Callable
 from statistics import median
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from pilotfish.detectors.batch import Batch
+from pilotfish.detectors.batch import Array, Batch
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
@@ -26,16 +26,18 @@ from pilotfish.sidecar.control.fleet.detector import FleetDetector
 from pilotfish.sidecar.control.fleet.watermark import ExpectedPods
 from pilotfish.sidecar.sync.counts import decode_counts, encode_counts
 from pilotfish.sidecar.telemetry.process import memory_usage
+from tests.benchmarks import control_http
 from tests.benchmarks.__main__ import machine
 
 FIRST_TICK, TICK = 30_000_000, 60.0
 DISTINCT = 50  # reports that differ; pods share them, because making them takes most of the time
 TARGET_MILLISECONDS = 100.0  # of fold and detection, for 1000 pods and 100 features
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def columns(features: int, rows: int, random: np.random.Generator) -> dict[str, object]:
+def columns(features: int, rows: int, random: np.random.Generator) -> dict[str, Array]:
     """Return three normal columns for each one of ten categories."""
     names = np.array([f"category {index}" for index in range(10)])
     return {
@@ -48,7 +50,7 @@ def reference(features: int) -> Profile:
     """Return a profile of a week of minutes, measured at one row a minute."""
     rows = 7 * 24 * 60
     return build_profile(
-        columns(features, rows, np.random.default_rng(1)), times=np.arange(rows) * TICK, tick_seconds=TICK
+        columns(features, rows, np.random.default_rng(1)), times=np.arange(float(rows)) * TICK, tick_seconds=TICK
     )
 
 
@@ -68,10 +70,12 @@ class Clock:
     def __init__(self) -> None:
         self.spent: dict[str, list[float]] = {}
 
-    def run(self, name: str, work: Callable[[], Result]) -> Result:
-        """Run `work` and return its result."""
+    def run(
+        self, name: str, work: Callable[Arguments, Result], *given: Arguments.args, **named: Arguments.kwargs
+    ) -> Result:
+        """Call `work` and return its result."""
         start = time.process_time()
-        result = work()
+        result = work(*given, **named)
         self.spent.setdefault(name, []).append(time.process_time() - start)
         return result
 
@@ -84,29 +88,27 @@ class Clock:
 def measure(pods: int, features: int, rows: int, ticks: int) -> None:
     """Print the tables."""
     clock = Clock()
-    profile = clock.run("build the profile", lambda: reference(features))
+    profile = clock.run("build the profile", reference, features)
     sent = [encode_counts(counts) for counts in reports(profile, features, rows)]
     uids = [str(uuid.UUID(int=pod * 2**96 + pod)) for pod in range(pods)]
     expected = ExpectedPods(dict.fromkeys(uids, FIRST_TICK * TICK - 1e6))
-    fleet = clock.run("a new detector", lambda: FleetDetector(profile, version="1"))
+    fleet = clock.run("a new detector", FleetDetector, profile)
     gc.collect()
     before = memory_usage()[1]
     fleet.receive("first", "1", [], -1, FIRST_TICK * TICK)
     for tick in range(FIRST_TICK, FIRST_TICK + ticks):
         now = (tick + 1) * TICK + 3.0
-        decoded = clock.run(
-            f"decode {pods} reports", lambda: [decode_counts(data, profile) for data in sent * (pods // DISTINCT)]
-        )
-        clock.run("fold them", lambda: _receive(fleet, uids, decoded, tick, rows, now))
+        decoded = clock.run(f"decode {pods} reports", _decode, sent * (pods // DISTINCT), profile)
+        clock.run("fold them", _receive, fleet, uids, decoded, tick, rows, now)
         decoded = []
         open_bytes = memory_usage()[1]
         state = clock.run("checkpoint with an open tick", fleet.state)
-        results = clock.run("close and detect", lambda: fleet.advance(now, expected))
+        results = clock.run("close and detect", fleet.advance, now, expected)
         assert results[-1].tick == tick, fleet.status()
-        clock.run("advance without news", lambda: fleet.advance(now, expected))
+        clock.run("advance without news", fleet.advance, now, expected)
         closed = clock.run("checkpoint without open ticks", fleet.state)
         clock.run("status", fleet.status)
-    clock.run("restore a checkpoint", lambda: FleetDetector.from_state(profile, None, state))
+    clock.run("restore a checkpoint", FleetDetector.from_state, profile, None, state)
     folded = [
         1000 * (fold + close)
         for fold, close in zip(clock.spent["fold them"], clock.spent["close and detect"], strict=True)
@@ -120,6 +122,14 @@ def measure(pods: int, features: int, rows: int, ticks: int) -> None:
     print(f"A report has {np.mean([len(data) for data in sent]):,.0f} bytes.")
     print(f"A checkpoint has {len(state):,} bytes with the counts of an open tick, {len(closed):,} without.")
     print(f"Resident memory for the detector and an open tick: {(open_bytes - before) / 2**20:,.1f} MiB.")
+    served = control_http.measure(profile, sent, pods, rounds=max(2, ticks))
+    print(f"\n| sync of {pods} pods over HTTPS | CPU, s | share of a core, once a minute |\n| --- | --- | --- |")
+    for name, seconds in served.items():
+        print(f"| {name} | {seconds:.2f} | {seconds / TICK:.1%} |")
+
+
+def _decode(sent: list[bytes], profile: Profile) -> list[Counts]:
+    return [decode_counts(data, profile) for data in sent]
 
 
 def _receive(fleet: FleetDetector, uids: list[str], decoded: list[Counts], tick: int, rows: int, now: float) -> None:

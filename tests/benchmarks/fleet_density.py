@@ -51,7 +51,7 @@ def profile_of(kind: str, pods: int, seen: int, seed: int) -> Profile:
     """Return a profile of the rows that `seen` of the pods had."""
     ticks = traffic(kind, pods, seed)
     rows = np.concatenate([next(ticks)[:seen].ravel() for _ in range(LEARNED_TICKS)])
-    times = np.repeat(np.arange(LEARNED_TICKS) * TICK, seen * ROWS)
+    times = np.repeat(np.arange(float(LEARNED_TICKS)) * TICK, seen * ROWS)
     return build_profile({"x": rows}, times=times, tick_seconds=TICK)
 
 

@@ -30,7 +30,7 @@ from .watermark import ExpectedPods, PodRecord, Verdict, attendance, verdict
 MAX_OTHER_PROFILES = 8  # hashes that are counted separately
 OTHERS = "others"
 
-TickReports = Iterable[tuple[int, int, Counts]]
+TickReports = Iterable[tuple[int, int, Counts | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class FleetDetector:
         Args:
             pod_uid: the pod that sends.
             epoch: the life of its counts.
-            reports: in any order, and repeated as often as the pod likes.
+            reports: in any order, and repeated as often as the pod likes. Counts may be None where `has` is True.
             complete_through: the pod has closed all ticks up to this one, -1 before the first.
             now: epoch seconds.
             leaving: the pod ends, and this is everything that it has counted.
@@ -165,6 +165,9 @@ class FleetDetector:
         key = FoldKey(pod_uid, epoch)
         asked: dict[int, int] = {}
         for tick, sequence, counts in reports:
+            if counts is None:
+                asked[tick] = sequence
+                continue
             reason = self._refusal(tick, key, counts, now)
             if reason is not None:
                 self._refused[reason] += 1
@@ -182,6 +185,13 @@ class FleetDetector:
             self._refused[Reason.CLOCK] += 1
         else:
             pod.complete_through = max(pod.complete_through, complete_through)
+
+    def has(self, pod_uid: str, epoch: str, tick: int, sequence: int) -> bool:
+        """Return whether a report is a repetition, whose counts need not be decoded."""
+        if self._is_closed(tick):
+            return FoldKey(pod_uid, epoch) in self._closed.get(tick, ())
+        known = self._fold.epochs(tick, pod_uid).get(epoch)
+        return known is not None and known.sequence >= sequence
 
     def refuse_profile(self, profile_hash: str, reports: int) -> None:
         """Count reports of another profile, which cannot be read; the pod does not count as heard."""

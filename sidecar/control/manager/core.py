@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ....detectors.detection.results import TickResult
 from ....detectors.errors import DetectorError
 from ....detectors.profile.profile import Profile
+from ....detectors.summaries.counts import Counts
 from ...report.schema import Report
 from ...settings.document import ProfileSource
 from ...settings.errors import SettingsError
@@ -134,6 +135,13 @@ class MonitorCore:
         found = ((version, source_for(sources, version)) for version in sorted(self.served))
         return {version: source for version, source in found if source is not None}
 
+    @property
+    def unprofiled(self) -> tuple[str, ...]:
+        """The wanted versions that have no profile yet, also those with a stored state."""
+        return tuple(
+            version for version in self.wanted if (state := self.versions.get(version)) is None or state.profile is None
+        )
+
     def use_profile(self, version: str, profile: Profile, raw: bytes) -> None:
         """Put `profile`, whose JSON is `raw`, into force for `version`; a detector of the same profile continues."""
         state = self.versions.setdefault(version, VersionState(version))
@@ -227,8 +235,12 @@ class MonitorCore:
         self, detector: FleetDetector, profile: Profile, pod: MonitoredPod, request: SyncRequest, now: float
     ) -> str:
         """Pass the counts of a request to the detector; return why some cannot be read."""
-        found, problem, through = [], "", request.complete_through
+        found: list[tuple[int, int, Counts | None]] = []
+        problem, through = "", request.complete_through
         for report in request.ticks:
+            if detector.has(pod.uid, request.epoch, report.tick, report.sequence):
+                found.append((report.tick, report.sequence, None))
+                continue
             try:
                 found.append((report.tick, report.sequence, decode_counts(report.counts, profile)))
             except MessageError as error:  # the tick must not close as if the pod had no rows

@@ -229,6 +229,24 @@ def test_a_repeated_report_of_a_closed_tick_is_not_late() -> None:
     assert watched.fleet.status().refused == {}
 
 
+def test_a_repetition_needs_no_counts_and_is_acknowledged() -> None:
+    watched = Watched(1)
+    fleet = watched.fleet
+    assert not fleet.has("0", "1", START, 5)
+    for closed in (False, True):
+        watched.hear("0", START, END + 3)
+        assert watched.closed(END + 3) == ([] if closed else [START])
+        assert fleet.has("0", "1", START, 5)
+        assert not fleet.has("0", "2", START, 5)
+        fleet.state()
+        fleet.checkpointed(fleet.revision)
+        fleet.receive("0", "1", [(START, 5, None)], START, END + 3)
+        assert [found.tick for found in fleet.acknowledge("0")] == [START]
+    fleet.receive("0", "1", [(START + 1, 5, COUNTS)], START, END + 63)
+    assert fleet.has("0", "1", START + 1, 5)
+    assert not fleet.has("0", "1", START + 1, 6)
+
+
 def test_a_restarted_pod_adds_the_counts_of_its_new_epoch() -> None:
     watched = Watched(1)
     watched.hear("0", START - 1, END - 20)
