@@ -262,9 +262,7 @@ class App:
             self._options.state_folder / DOCUMENT_FILE,
             learn=self._configured.settings.learn,
             actions=self._actions,
-            published=lambda: self._worker.published,
-            submit=self.submit,
-            take_labels=self._worker.submit,
+            worker=self._worker,
             read_page=lambda: read_counters(self._page_reader)[0],
         )
 

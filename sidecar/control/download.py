@@ -86,7 +86,7 @@ def _invalid(shown: str, problem: str) -> DownloadError:
 
 
 async def _get(url: str, check: AddressCheck, most: int, trusted: ssl.SSLContext | None) -> bytes:
-    context = trusted or await asyncio.to_thread(ssl.create_default_context)
+    context = trusted if trusted is not None else await asyncio.to_thread(ssl.create_default_context)
     pool = started_pool(1)
     bound = most + most // 50 + OVERHEAD
     session = aiohttp.ClientSession(

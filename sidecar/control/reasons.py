@@ -64,7 +64,6 @@ class Reason(StrEnum):
     CLOCK = "clock", "the clock of a pod is ahead of the controller's"
     CONNECT = "connect", "no connection to the receiver could be made"
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
-    CREATED = "created", "the object was created, or existed already from an earlier attempt"
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
     DOCUMENT_INVALID = (
         "document_invalid",
@@ -154,6 +153,7 @@ class Reason(StrEnum):
     RECOVERY = "recovery", "the data returned to the reference"
     REPLACED = "replaced", "a newer intent for the same object wants another value"
     RESOLVED = "resolved", "the alert has ended"
+    RESTART = "restart", "a restart lost the evidence of the episode, because its state was damaged"
     RETRAINING_FAILED = (
         "retraining_failed",
         "the retraining that was started has failed",

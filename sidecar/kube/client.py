@@ -7,10 +7,12 @@ Every request has a time limit, and no request is written while another process 
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import aclosing, asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +22,9 @@ import aiohttp
 from ..errors import quote_value
 from . import configuration
 from .errors import KubeError, TooManyRequestsError, UnavailableError, error_of_response
+
+JSON = "application/json"
+VERBS = {"DELETE": "delete", "GET": "get", "PATCH": "patch", "POST": "create", "PUT": "update"}
 
 TIMEOUT = 10.0  # seconds for one request, with its repetitions
 GET_ATTEMPTS = 3
@@ -33,16 +38,19 @@ Guard = Callable[[], float | None]
 class Kube:
     """A connection to one API server. Every function of this package takes it as its first argument.
 
+    `failures` counts failed requests by verb and error, such as ("create", "Conflict").
+
     `guard` is called before each request that is not a GET. It raises NotLeaderError when this process must not write,
     and may return the seconds that are left to it: the time limit of the request then ends before.
     """
 
-    def __init__(self, client: Any, load: configuration.Load, guard: Guard | None = None) -> None:
+    def __init__(self, client: Any, load: configuration.Load) -> None:
+        self.guard: Guard | None = None
+        self.failures: Counter[tuple[str, str]] = Counter()
         self._client = client
         self._load = load
         self._loading = asyncio.Lock()
         self._loads = 0
-        self.guard = guard
 
     @classmethod
     async def connect(cls, kubeconfig: Path | None = None, context: str = "") -> Kube:
@@ -68,7 +76,9 @@ class Kube:
 
     def unguarded(self) -> Kube:
         """Return this connection without the guard, for writes that a process makes although it does not lead."""
-        return Kube(self._client, self._load)
+        other = copy.copy(self)
+        other.guard = None
+        return other
 
     async def close(self) -> None:
         """Close the connections, also those of other objects that share them."""
@@ -81,7 +91,7 @@ class Kube:
         *,
         query: Query = (),
         body: Any = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
         timeout: float = TIMEOUT,
     ) -> Any:
         """Send one request and return the decoded JSON of its response. Raises KubeError.
@@ -92,15 +102,20 @@ class Kube:
         NotFoundError of a write that succeeded.
         """
         what = f"{method} {quote_value(path, 200)[1:-1]}"
-        if method != "GET":
+        with self._counting(VERBS.get(method, method)):
+            if method == "GET":
+                return await self._get(what, path, query, timeout)
             left = self.guard() if self.guard else None
             timeout = timeout if left is None else min(timeout, left)
             return await self._attempt(what, method, path, query, body, content_type, timeout)
+
+    async def _get(self, what: str, path: str, query: Query, timeout: float) -> Any:
+        """Read, and repeat while that may help, within `timeout` seconds. Raises KubeError."""
         deadline = time.monotonic() + timeout
         for attempt in range(1, GET_ATTEMPTS + 1):
             left = deadline - time.monotonic()
             try:
-                return await self._attempt(what, method, path, query, None, content_type, left)
+                return await self._attempt(what, "GET", path, query, None, JSON, left)
             except (TooManyRequestsError, UnavailableError) as error:
                 pause = FIRST_PAUSE * 2 ** (attempt - 1) if error.retry_after is None else error.retry_after
                 if attempt == GET_ATTEMPTS or time.monotonic() + pause >= deadline:
@@ -115,10 +130,15 @@ class Kube:
         The lines end when the server ends the response. UnavailableError is raised when no byte arrives for `idle`
         seconds, or when the connection breaks.
         """
-        what = f"watch {quote_value(path, 200)[1:-1]}"
+        with self._counting("watch"):
+            async with self._stream(f"watch {quote_value(path, 200)[1:-1]}", path, query, idle) as lines:
+                yield lines
+
+    @asynccontextmanager
+    async def _stream(self, what: str, path: str, query: Query, idle: float) -> AsyncIterator[AsyncIterator[bytes]]:
         try:
             async with asyncio.timeout(TIMEOUT):
-                response = await self._send("GET", path, query, None, "application/json")
+                response = await self._send("GET", path, query, None, JSON)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise _unavailable(what, error, TIMEOUT) from error
         try:
@@ -131,6 +151,14 @@ class Kube:
             raise _unavailable(what, error, TIMEOUT) from error
         finally:
             response.close()
+
+    @contextmanager
+    def _counting(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except KubeError as error:
+            self.failures[verb, type(error).__name__.removesuffix("Error")] += 1
+            raise
 
     async def _attempt(
         self, what: str, method: str, path: str, query: Query, body: Any, content_type: str, timeout: float
@@ -170,7 +198,7 @@ class Kube:
         return await self._send_once(method, url, body, content_type)
 
     async def _send_once(self, method: str, url: str, body: Any, content_type: str) -> aiohttp.ClientResponse:
-        headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": "pilotfish"}
+        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": "pilotfish"}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], url, method, None)
         response = await self._client.rest_client.request(
             method, url, headers=headers, body=body, _request_timeout=aiohttp.ClientTimeout(total=None)

@@ -31,8 +31,9 @@ from .webhooks import Notify, NotifyWebhook, Webhook
 
 _UNITS = ("ns", "us", "ms", "s", "m", "h", "d", "w")
 _VISIBLE = r"[^\s\p{Z}\x1c-\x1f\x85]"
-_HOST = r"([^/?#@:\[\]\s\p{Z}\x1c-\x1f\x85]+|\[[0-9A-Fa-f:.]+\])"
+_HOST = r"([^/?#@:\[\]\s\p{Z}\x1c-\x1f\x85]+|\[[0-9A-Fa-f:.]+(%[0-9A-Za-z._~%-]+)?\])"
 _PORT = "0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_WHOLE = "[q.asApproximateFloat()].all(n, n >= 9e18 || double(int(n)) == n)"  # isInteger is false for 1.5Mi
 _LOCAL = "works in a local file only; give {} instead"
 
 
@@ -58,7 +59,7 @@ def _duration(field: str, least: float, most: float, *, above: bool = False) -> 
 
 def _size(field: str, least: int, most: int) -> CelRule:
     compared = f"q.compareTo(quantity('{least}')) >= 0 && q.compareTo(quantity('{most}')) <= 0"
-    cel = f"[quantity(string(self.{field}))].all(q, q.isInteger() && {compared})"
+    cel = f"[quantity(string(self.{field}))].all(q, {_WHOLE} && {compared})"
     return CelRule(cel, f"give {show_size(least)} to {show_size(most)}", field)
 
 
@@ -82,7 +83,10 @@ def _given(field: str) -> str:
     return f"has(self.{field}) && size(self.{field}) > 0"
 
 
-_RECEIVER = "(has({0}.name) ? {0}.name : has({0}.webhook.url) ? {0}.webhook.url : '')"
+_RECEIVER = (
+    "(has({0}.name) ? {0}.name : has({0}.webhook.url) ? {0}.webhook.url : has({0}.webhook.urlSecretRef)"
+    " ? 'secret:' + {0}.webhook.urlSecretRef.name + '/' + {0}.webhook.urlSecretRef.key : '')"
+)
 _TICKS = f"{seconds('self.falseAlarms.per')} / {seconds('self.tick')} / self.falseAlarms.count"
 
 TABLES = StructuralTables(
@@ -122,7 +126,7 @@ TABLES = StructuralTables(
         MemoryRange: [
             _ordered("the memory in min"),
             *(
-                CelRule(f"quantity(string(self.{field})).isInteger()", "give a whole number of bytes", field)
+                CelRule(f"[quantity(string(self.{field}))].all(q, {_WHOLE})", "give a whole number of bytes", field)
                 for field in ("min", "max")
             ),
         ],
@@ -201,8 +205,8 @@ TABLES = StructuralTables(
             ),
         ],
         Webhook: [
-            _exactly_one("give url", "url", "urlFile"),
-            CelRule("!has(self.urlFile)", _LOCAL.format("url"), "urlFile"),
+            _exactly_one("give exactly one of url and urlSecretRef", "url", "urlFile", "urlSecretRef"),
+            CelRule("!has(self.urlFile)", _LOCAL.format("url or urlSecretRef"), "urlFile"),
             CelRule("!has(self.secretFile)", _LOCAL.format("secretRef"), "secretFile"),
             _url("https?"),
             _duration("timeout", 0.0, LONGEST_TIMEOUT, above=True),

@@ -6,6 +6,7 @@ import pytest
 
 from pilotfish.sidecar.control.conditions import CONDITIONS
 from pilotfish.sidecar.control.reasons import Reason, camel_case
+from pilotfish.sidecar.report.schema import RESTART
 from tests.generate import ROOT
 
 CONDITION_REASON = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")  # as the API server checks it
@@ -23,6 +24,13 @@ def test_each_reason_has_a_form_of_its_own_for_kubernetes() -> None:
     assert len({form.lower() for form in forms}) == len(forms)
     assert all(CONDITION_REASON.fullmatch(form) for form in forms)
     assert (Reason.QUORUM_MISSING.camel, camel_case("http_503")) == ("QuorumMissing", "Http503")
+
+
+def test_each_reason_is_given_somewhere_and_the_ends_of_episodes_are_reasons() -> None:
+    sources = (path for path in (ROOT / "sidecar").rglob("*.py") if path.name != "reasons.py")
+    text = " ".join(path.read_text() for path in sources)
+    given = {*re.findall(r"Reason\.([A-Z_]+)\b", text)}
+    assert {reason.value for reason in Reason if reason.name not in given} == {RESTART}
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

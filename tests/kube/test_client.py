@@ -234,3 +234,17 @@ def test_any_status_object_becomes_an_error(found: dict[str, Any]) -> None:
     error = errors.error_of_status("watch /x", found)
     assert isinstance(error, KubeError)
     assert len(str(error)) < 1000
+
+
+@pytest.mark.asyncio
+async def test_failures_are_counted_by_verb_and_error(api: ApiServer, kube: Kube) -> None:
+    kube.guard = lambda: None
+    with pytest.raises(errors.NotFoundError):
+        await get(kube, CONFIG_MAPS, "a", "default")
+    api.faults.add(Fault(status=503))
+    with pytest.raises(errors.UnavailableError):
+        await create(kube.unguarded(), CONFIG_MAPS, BODY, "default")
+    with pytest.raises(errors.UnavailableError):
+        async with kube.stream(CONFIG_MAPS.path(), idle=1.0):
+            pass
+    assert kube.failures == {("get", "NotFound"): 1, ("create", "Unavailable"): 1, ("watch", "Unavailable"): 1}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pilotfish.sidecar.kube import errors
+from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.delete import delete
 from pilotfish.sidecar.kube.objects import CONFIG_MAPS, LEASES, NAMESPACES, SERVICE_ACCOUNTS, TOKEN_REVIEWS, Resource
@@ -14,6 +15,8 @@ from pilotfish.sidecar.kube.patch import apply, json_patch, merge_patch
 from pilotfish.sidecar.kube.read import get, list_all
 from pilotfish.sidecar.kube.replace import replace
 from tests.kube.conftest import Cluster
+from tests.support.apiserver.faults import Fault
+from tests.support.apiserver.server import ApiServer
 
 pytestmark = pytest.mark.asyncio
 
@@ -127,6 +130,18 @@ async def test_a_list_is_read_in_pages_and_by_labels(cluster: Cluster, monkeypat
     assert await names("odd notin (1),!absent,group=x") == ["a0", "a2", "a4"]
     assert await names("odd!=1,group=x", "metadata.name!=a0") == ["a2", "a4"]
     assert await names(fields="metadata.name=a3") == ["a3"]
+
+
+async def test_a_list_whose_page_expires_is_read_in_one_piece(
+    api: ApiServer, kube: Kube, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilotfish.sidecar.kube.read.PAGE", 2)
+    for number in range(5):
+        await create(kube, CONFIG_MAPS, config_map(f"a{number}"), "default")
+    api.faults.add(Fault(when=lambda call: "continue" in call.query, status=410))
+    items, version = await list_all(kube, CONFIG_MAPS, "default")
+    assert [item["metadata"]["name"] for item in items] == ["a0", "a1", "a2", "a3", "a4"]
+    assert version == items[-1]["metadata"]["resourceVersion"]
 
 
 async def test_a_kind_that_is_not_installed_is_not_found(cluster: Cluster) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.generate import ROOT
 from tests.settings.api import Connection
@@ -17,7 +18,6 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
-CRD = ROOT / "helm/crds/modelmonitors.yaml"
 POLICY = ROOT / "helm/policies/modelmonitor-author.yaml"
 MODEL_MONITORS = {"apiGroups": ["pilotfish.dev"], "resources": ["modelmonitors"], "verbs": ["create", "update", "get"]}
 JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]}
@@ -66,8 +66,15 @@ RIGHTS: dict[str, tuple[str, list[tuple[dict[str, Any], str]]]] = {
     "secrets": (
         f"{{retrain: {{webhook: {signed('one')}}}, notify: [{{webhook: {{{URL}}}}}, {{webhook: {signed('two')}}}]}}",
         [
-            (get("", "secrets", "one"), "secretRef: .* get secrets one"),
-            (get("", "secrets", "two"), "secretRef: .* get secrets two"),
+            (get("", "secrets", "one"), "secretRef or urlSecretRef: .* get secrets one"),
+            (get("", "secrets", "two"), "secretRef or urlSecretRef: .* get secrets two"),
+        ],
+    ),
+    "secrets with URLs": (
+        "{retrain: {webhook: {urlSecretRef: {name: one}}}, notify: [{webhook: {urlSecretRef: {name: two}}}]}",
+        [
+            (get("", "secrets", "one"), "urlSecretRef: .* get secrets one"),
+            (get("", "secrets", "two"), "urlSecretRef: .* get secrets two"),
         ],
     ),
     "configmaps": (
@@ -108,11 +115,9 @@ def _is_refused(author: Connection, spec: str, pattern: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def governed(control_plane: ControlPlane) -> ControlPlane:
+def governed(plane: ControlPlane) -> ControlPlane:
     """A control plane with the resource and the policy, once it is in force."""
-    plane = control_plane
-    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD, "-f", POLICY)
-    plane.kubectl("wait", "--for=condition=Established", "-f", CRD)
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", POLICY)
     namespace = plane.namespace()
     plane.account(namespace, "nobody", [MODEL_MONITORS])
     nobody = Connection(plane, namespace, plane.token(namespace, "nobody"))
@@ -135,6 +140,19 @@ def test_an_author_needs_each_right_that_the_document_uses(governed: ControlPlan
     assert account(governed, namespace, "with-none", []).create(resource("{}")).refusal == ""
 
 
+def test_the_role_in_the_documentation_is_all_that_its_monitor_needs(governed: ControlPlane) -> None:
+    page = (ROOT / "docs/modelmonitor.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"(?ms)^```yaml\n(.*?)^```", page)]
+    (monitor,), (role,) = ([one for one in blocks if one["kind"] == kind] for kind in ("ModelMonitor", "Role"))
+    author = account(governed, governed.namespace(), "team", role["rules"][1:])
+    body = {**HEAD, "spec": monitor["spec"]}
+    wait_until(lambda: author.create(body).refusal == "", timeout=30)
+    for number in range(1, len(role["rules"])):
+        rules = [rule for place, rule in enumerate(role["rules"]) if place not in {0, number}]
+        less = account(governed, author.namespace, f"team-{number}", rules)
+        assert "may not do this" in less.create(body).refusal
+
+
 def account(plane: ControlPlane, namespace: str, name: str, granted: list[dict[str, Any]]) -> Connection:
     """Return a connection of a service account that may write monitors, and what `granted` says."""
     plane.account(namespace, name, [MODEL_MONITORS, *granted])
@@ -154,6 +172,15 @@ def test_an_author_with_many_objects_needs_each_or_all_of_them(governed: Control
     assert "get all configmaps, as the document names more than 24" in author.create(body).refusal
     every = account(governed, namespace, "every", [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}])
     wait_until(lambda: every.create(body).refusal == "", timeout=30)
+
+
+def test_the_expressions_of_the_policy_fit_the_schema_of_the_resource(governed: ControlPlane) -> None:
+    def checked() -> list[dict[str, Any]]:
+        found = json.loads(governed.kubectl("get", "validatingadmissionpolicies", "-o", "json"))["items"]
+        return [item.get("status", {}) for item in found if item["metadata"]["name"].startswith("modelmonitor-author")]
+
+    wait_until(lambda: all("typeChecking" in status for status in checked()), timeout=30)
+    assert [status["typeChecking"] for status in checked()] == [{}, {}, {}]
 
 
 def test_who_may_only_write_monitors_can_pause_one_but_not_change_what_it_does(governed: ControlPlane) -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from random import Random
 
 from ...channel.page import PageSnapshot
-from ...labels.labels import FeedbackResponse
 from ...report.sync_status import SyncStatus
 from ...settings.document import Learn
 from ..actions import AuditedActions
-from ..commands import SimpleCommand, TakeLabels
 from ..snapshot import Snapshot
+from ..worker import Worker
 from .document import StoredDocument
 from .follower import Follower
 from .labels import LabelCourier
@@ -59,19 +57,21 @@ def build_sync(
     *,
     learn: Learn | None,
     actions: AuditedActions,
-    published: Callable[[], Snapshot],
-    submit: Callable[[SimpleCommand], Future[None]],
-    take_labels: Callable[[TakeLabels], Future[FeedbackResponse]],
+    worker: Worker,
     read_page: Callable[[], PageSnapshot | None],
 ) -> PodSync:
     """Return the sync that keeps the document of the controller in the file `document`."""
+
+    def published() -> Snapshot:
+        return worker.published
+
     transport = Transport(options)
     stored = StoredDocument(document)
-    follower = Follower(stored, transport, actions, learn or Learn(), published, submit, time.monotonic)
-    courier = LabelCourier(options, transport, take_labels)
+    follower = Follower(stored, transport, actions, learn or Learn(), published, worker.submit, time.monotonic)
+    courier = LabelCourier(options, transport, worker.submit)
     return PodSync(
         transport,
-        ControlSync(options, transport, follower, published, submit, Random()),
+        ControlSync(options, transport, follower, published, worker.submit, Random()),
         SignalSender(options, transport, courier, read_page, time.time, Random()),
         courier,
     )

@@ -30,6 +30,7 @@ from .transport import ControlError, Transport
 _LOG = logging.getLogger("pilotfish.sync")
 
 LEAVE_SECONDS = 1.0  # for the last requests; Kubernetes kills the pod soon after
+LEAVE_RETRY_SECONDS = 0.2
 FOLLOW_UPS = 3  # requests that follow at once, so that two sides that disagree cannot make a fast loop
 
 
@@ -86,14 +87,20 @@ class ControlSync:
     async def leave(self) -> None:
         """Send what is left, with the open ticks as far as they go, as the last requests of this pod."""
         requests = build_last_requests(self._options, self._published(), generation=self._follower.document.generation)
-        try:
+        why = f"no response within {LEAVE_SECONDS:g} s"
+        with suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
-                for request in requests:
-                    await self._transport.sync(await asyncio.to_thread(encode, request), timeout=LEAVE_SECONDS)
-            _LOG.info("the controller has the counts of this pod up to its end")
-        except (ControlError, TimeoutError) as error:
-            why = str(error) or f"no response within {LEAVE_SECONDS:g} s"
+                while requests:
+                    try:
+                        await self._transport.sync(await asyncio.to_thread(encode, requests[0]), timeout=LEAVE_SECONDS)
+                        del requests[0]
+                    except ControlError as error:
+                        why = str(error)
+                        await asyncio.sleep(LEAVE_RETRY_SECONDS)
+        if requests:
             _LOG.warning("the controller does not have the last counts of this pod: %s", why)
+        else:
+            _LOG.info("the controller has the counts of this pod up to its end")
 
     async def _attempt(self) -> float:
         """Send all that waits and follow the response; return for how long the controller asks to wait."""

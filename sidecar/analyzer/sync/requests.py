@@ -1,10 +1,16 @@
-"""Builds the requests of one sync from a snapshot: one request per epoch, and more if there are many ticks. Pure."""
+"""Builds the requests of one sync from a snapshot: one request per epoch, and more if there are many ticks. Pure.
+
+A request must not claim that ticks are complete which are only in a later one: a new leader knows nothing of this pod,
+and would close them without their counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import groupby
+
+import msgspec
 
 from ...sync.counts import encode_counts
 from ...sync.messages import MAX_TICKS, SyncRequest, TickReport
@@ -22,21 +28,17 @@ def build_requests(
 ) -> list[SyncRequest]:
     """Return the requests that report all unacknowledged ticks; the last one is of the present epoch."""
     found = snapshot.sync or NOTHING
-    return [
-        _request(options, snapshot, batch, generation=generation, learned=learned, problem=problem, leaving=False)
-        for batch in _batches(found.ticks, found)
-    ]
+    first = _request(options, snapshot, generation=generation, learned=learned, problem=problem)
+    return _filled(first, _batches(found.ticks, found), found.complete_through)
 
 
 def build_last_requests(options: ControlOptions, snapshot: Snapshot, *, generation: int) -> list[SyncRequest]:
     """Return the requests of a pod that ends, with its open ticks as far as they go; the last one is `leaving`."""
     found = snapshot.sync or NOTHING
     ticks = [*found.ticks, *_open_ticks(snapshot, found)]
-    batches = list(_batches(ticks, found))
-    return [
-        _request(options, snapshot, batch, generation=generation, leaving=index == len(batches))
-        for index, batch in enumerate(batches, 1)
-    ]
+    first = _request(options, snapshot, generation=generation)
+    *requests, last = _filled(first, _batches(ticks, found), found.complete_through)
+    return [*requests, msgspec.structs.replace(last, leaving=True)]
 
 
 def _open_ticks(snapshot: Snapshot, found: SyncSnapshot) -> Iterator[ClosedTick]:
@@ -68,30 +70,32 @@ def _batches(ticks: Sequence[ClosedTick], found: SyncSnapshot) -> Iterator[list[
     yield waiting
 
 
+def _filled(empty: SyncRequest, batches: Iterable[Sequence[ClosedTick]], complete: int) -> list[SyncRequest]:
+    """Return a copy of `empty` for each batch; only the last one may be complete through `complete`."""
+    requests: list[SyncRequest] = []
+    for batch in reversed(list(batches)):
+        reports = tuple(TickReport(tick=item.tick, sequence=item.sequence, counts=item.counts) for item in batch)
+        own = {"epoch": batch[0].epoch, "profile_hash": batch[0].profile_hash} if batch else {}
+        requests.append(msgspec.structs.replace(empty, ticks=reports, complete_through=complete, **own))
+        complete = min([complete, *(item.tick - 1 for item in batch)])
+    return requests[::-1]
+
+
 def _request(
-    options: ControlOptions,
-    snapshot: Snapshot,
-    batch: Sequence[ClosedTick],
-    *,
-    generation: int,
-    leaving: bool,
-    learned: str = "",
-    problem: str = "",
+    options: ControlOptions, snapshot: Snapshot, *, generation: int, learned: str = "", problem: str = ""
 ) -> SyncRequest:
+    """Return a request without ticks."""
     report, found = snapshot.report, snapshot.sync or NOTHING
     return SyncRequest(
         pod=options.pod,
         release=RELEASE,
         monitor=options.monitor,
-        epoch=batch[0].epoch if batch else found.epoch,
+        epoch=found.epoch,
         model=report.model,
         model_version=report.version,
-        profile_hash=batch[0].profile_hash if batch else found.profile_hash,
+        profile_hash=found.profile_hash,
         tick_seconds=report.ticks.tick_seconds,
-        complete_through=found.complete_through,
-        ticks=tuple(TickReport(tick=item.tick, sequence=item.sequence, counts=item.counts) for item in batch),
         generation=generation,
         learned=learned,
-        leaving=leaving,
         problem=problem[:1000],
     )

@@ -81,7 +81,8 @@ class Announcer:
         if entry.state == PENDING and entry.attempts:  # its failure is in the status; a retry is no news
             return
         action, type_ = ACTIONS[entry.state]
-        note = f"retraining {entry.id} for episode {entry.key}: {entry.state}, {entry.detail or entry.error or entry.reason}"
+        why = entry.detail or entry.error or entry.reason
+        note = f"retraining {entry.id} for episode {entry.key}: {entry.state}, {why}"
         self._event(item, camel_case(entry.reason), action, note, type_)
 
     def _event(self, item: Item, reason: str, action: str, note: str, type_: str) -> None:

@@ -41,8 +41,7 @@ from .cleanup import StateCleaner, state_labels
 from .key import MonitorKey
 from .leadership import LeaderLabel
 from .monitors import Mirrors, Monitors
-from .options import ControlOptions, parse_options
-from .options import add_arguments as add_arguments  # the command table looks it up here
+from .options import ControlOptions, add_control_arguments, parse_options
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
 from .selectors import Selector
 from .server.app import ControlServer, ServerOptions, reviewer
@@ -58,7 +57,8 @@ _LOG = logging.getLogger("pilotfish.control")
 class Controller:
     """One replica: competes for the Lease, and runs the monitors while it leads.
 
-    `write_audit` receives the audit lines. `api_addresses` are those of the API server, which no webhook may name. `step` is called where a crash has a visible result.
+    `write_audit` receives the audit lines. `api_addresses` are those of the API server, which no webhook may name.
+    `step` is called where a crash has a visible result.
     """
 
     kube: Kube
@@ -89,6 +89,7 @@ class Controller:
             clock=self.clock,
             problems=lambda: (self.label.problem,) if self.label.problem else (),
             book=self.book,
+            failures=lambda: dict(self.kube.failures),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -154,9 +155,10 @@ class Controller:
 
     async def _resign(self) -> None:
         running, self._running = self._running, None
-        self._stopping.set()
         if running is not None:
-            if not self.elector.leading:
+            if self.elector.leading:
+                self._stopping.set()
+            else:  # not both: `wait_for` drops a cancellation when the event is set at the same time
                 running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         self.monitors = None
@@ -171,6 +173,11 @@ def lease_timing(seconds: float) -> LeaseTiming:
     return LeaseTiming(
         duration=seconds, renew_deadline=seconds * 2 / 3, retry=seconds * 2 / 15, request=seconds * 4 / 15
     )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `pilotfish control`."""
+    add_control_arguments(parser)
 
 
 async def addresses_of(url: str) -> frozenset[Address]:

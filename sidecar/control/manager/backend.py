@@ -21,7 +21,7 @@ class ControllerBackend:
     """Implements `server.backend.Backend`.
 
     `leads` returns whether this process leads; `monitors` returns the runtimes of this leadership, None in a standby.
-    `book` has the alerts of all monitors.
+    `book` has the alerts of all monitors. `failures` returns the failed requests to the API server by verb and error.
     """
 
     leads: Callable[[], bool]
@@ -29,6 +29,7 @@ class ControllerBackend:
     clock: Callable[[], float]
     problems: Callable[[], tuple[str, ...]]
     book: AlertBook
+    failures: Callable[[], Mapping[tuple[str, str], int]]
 
     @property
     def leading(self) -> bool:
@@ -52,6 +53,7 @@ class ControllerBackend:
             now=self.clock(),
             leading=self.leading,
             contact_age=monitors.mirrors.age(),
+            api_errors=self.failures(),
             monitors=tuple(_reading(runtime) for runtime in monitors.runtimes.values()),
         )
 
@@ -59,6 +61,12 @@ class ControllerBackend:
         """Return whether this ModelMonitor exists."""
         monitors = self.monitors()
         return monitors is not None and (namespace, monitor) in monitors.runtimes
+
+    def has_pod(self, namespace: str, monitor: str, uid: str) -> bool:
+        """Return whether the pod exists and belongs to this ModelMonitor."""
+        monitors = self.monitors()
+        runtime = monitors.runtimes.get((namespace, monitor)) if monitors is not None else None
+        return runtime is not None and uid in runtime.core.pods
 
     def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
         """Return the pods of a monitor that have sent counts; None for an unknown monitor."""
@@ -68,7 +76,9 @@ class ControllerBackend:
             return None
         core = runtime.core
         return MonitorPods(
-            uids=frozenset(core.pods.keys() & core.synced), left=bool(core.departed.keys() & core.synced)
+            uids=frozenset(core.pods.keys() & core.synced),
+            unsynced=frozenset(core.pods.keys() - core.synced),
+            left=bool(core.departed.keys() & core.synced),
         )
 
     async def sync(self, request: SyncRequest) -> SyncResponse:

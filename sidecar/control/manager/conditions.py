@@ -87,7 +87,7 @@ def findings(view: MonitorView) -> tuple[Finding, ...]:
     work = _work(view)
     found = {
         "Ready": _ready(work),
-        "Observing": _observing(view, work),
+        "Observing": _observing(work),
         "Learning": _learning(work),
         "Drifted": _drifted(view, work),
         "Retraining": _retraining(view),
@@ -136,7 +136,7 @@ def _ready(work: Trouble) -> Answer:
     return status, work.reason.camel, work.text
 
 
-def _observing(view: MonitorView, work: Trouble) -> Answer:
+def _observing(work: Trouble) -> Answer:
     if work.reason is Reason.API_SERVER_UNREACHABLE:
         work = _trouble(Reason.WAITING)
     status = TRUE if work.reason in _WORKING else UNKNOWN if work.reason is Reason.WAITING else FALSE

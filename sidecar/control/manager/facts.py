@@ -33,7 +33,8 @@ def situation_of(
     """Return the situation at `now` (epoch seconds).
 
     The facts are as old as the last closed tick: while the quorum of pods is missing, they age, and the guard refuses
-    to act on them. `alerts` are those of the monitor, `retrainings` the objects of its retrainings. `stopped` is the reason for which no action is allowed at all, such as the kill switch.
+    to act on them. `alerts` are those of the monitor, `retrainings` the objects of its retrainings. `stopped` is the
+    reason for which no action is allowed at all, such as the kill switch.
     """
     found = build_situation(
         report, document.monitor, ledger, now, blind, cluster=True, alerts=alerts, retrainings=retrainings

@@ -35,7 +35,7 @@ class ControlOptions:
     kill_switch: Path | None
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_control_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish control`."""
     add = parser.add_argument
     add(
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lease", default=LEASE, metavar="NAME", help="name of the Lease of the leader (default %(default)s)")
     add(
         "--lease-seconds", type=float, default=15.0, metavar="SECONDS",
-        help="time after which another replica takes over from a leader that ended without notice (default %(default)g)",
+        help="seconds after which another replica takes over from a leader that was killed (default %(default)g)",
     )  # fmt: skip
     add(
         "--pod-name", default="", metavar="NAME",

@@ -27,7 +27,7 @@ NO_TARGET = Trouble(Reason.TARGET_NOT_FOUND, "spec.targetRef is missing; name th
 
 @dataclass
 class Refresher:
-    """The selector and the profiles of the monitor `key`. `trouble` is why the target cannot be used, None if it can."""
+    """The selector and the profiles of the monitor `key`. `trouble` is why the target cannot be used, or None."""
 
     key: MonitorKey
     world: World
@@ -78,7 +78,7 @@ class Refresher:
                 core.lacks_profile(version, Trouble(Reason.PROFILE_NOT_FOUND, f"{place_of(source)}: {error}"))
 
     async def freeze(self, core: MonitorCore, version: str, raw: bytes) -> bool:
-        """Store the learned profile `raw` for `version`, unless another one was stored before; return whether it was."""
+        """Store the learned profile `raw` for `version`, unless another one is stored; return whether it was stored."""
         source = core.wanted.get(version)
         if source is None or source.learn is None:
             return False

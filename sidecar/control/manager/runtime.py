@@ -45,7 +45,10 @@ TURN = 1.0  # seconds between two turns
 
 @dataclass(kw_only=True)
 class MonitorRuntime:
-    """The monitor `key`. `item` is its newest object, `signals` the load by pod; `step` is called where a crash has a visible result."""
+    """The monitor `key`. `item` is its newest object, `signals` the load by pod.
+
+    `step` is called where a crash has a visible result.
+    """
 
     key: MonitorKey
     world: World
@@ -151,7 +154,7 @@ class MonitorRuntime:
             return
         self._seen = seen
         self.core.use_pods(monitored_pods(self.world.pods.pods_in(namespace), selector, version))
-        if self.core.wanted.keys() - self.core.versions.keys():
+        if self.core.unprofiled:
             self.refresher.wake()
 
     async def checkpoint(self) -> None:

@@ -66,8 +66,7 @@ def from_object(selector: object) -> Selector:
     structured = not selector.keys() - {"matchLabels", "matchExpressions"}
     labels = selector.get("matchLabels") or {} if structured else selector
     found = [Requirement(str(key), "In", frozenset((str(value),))) for key, value in labels.items()]
-    for item in (selector.get("matchExpressions") or ()) if structured else ():
-        found.append(_expression(item))
+    found += map(_expression, (selector.get("matchExpressions") or ()) if structured else ())
     return _checked(found, selector)
 
 

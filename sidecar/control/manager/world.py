@@ -1,4 +1,4 @@
-"""What a monitor's runtime needs from outside: the mirrors of the API server, its store, and the effects that it causes.
+"""What a monitor's runtime needs from outside: mirrors of the API server, the store, and the effects that it causes.
 
 `app.py` builds one World for the process; tests build small ones. Everything that may wait is a coroutine.
 """

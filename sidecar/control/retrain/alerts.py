@@ -19,7 +19,7 @@ from ...errors import PilotfishError, quote_value
 from ..reasons import Reason
 from ..situation import EpisodeFacts
 
-ALERT = "alert"
+ALERT = Reason.ALERT
 VERSION = "4"
 MAX_ALERTS = 1000  # in one request
 MAX_KEPT = 100  # of one monitor; the oldest are dropped

@@ -94,20 +94,21 @@ class Installation:
     certificate: Path
     replicas: list[Replica] = field(default_factory=list)
 
-    def leader_name(self) -> str:
-        """Return the name of the pod that leads, by the identity in the Lease; empty while nobody does."""
+    def holder(self) -> str:
+        """Return the identity in the Lease; empty without one."""
         found = json.loads(
             self.plane.kubectl(
                 "get", "lease", "pilotfish-control", "-n", self.system, "-o", "json", "--ignore-not-found"
             )
             or "{}"
         )
-        return str(found.get("spec", {}).get("holderIdentity", "")).partition("_")[0]
+        return str(found.get("spec", {}).get("holderIdentity", ""))
 
     def leader(self) -> Replica | None:
-        """Return the replica that leads; None while nobody does."""
-        names = {f"control-{index}": replica for index, replica in enumerate(self.replicas)}
-        return names.get(self.leader_name())
+        """Return the replica that leads; None while nobody does, also while the Lease names one that was killed."""
+        holder = self.holder()
+        found = (replica for replica in self.replicas if replica.child and holder in replica.child.output())
+        return next(found, None) if holder else None
 
     def labelled(self) -> str:
         """Return the names of the pods that the Service would select."""
@@ -155,7 +156,7 @@ def start_replicas(
 
 
 def team(plane: ControlPlane, name: str, profile: Profile, folder: Path, pods: int = 2) -> list[dict[str, Any]]:
-    """Fill the namespace `name` with a Deployment, its pods, a profile and a suspended CronJob; return the ready pods."""
+    """Fill the namespace `name` with a Deployment, ready pods, a profile and a suspended CronJob; return the pods."""
     path = folder / f"{name}.json"
     path.write_bytes(profile.to_bytes())
     plane.kubectl("create", "configmap", "delays-profile", "-n", name, f"--from-file=profile.json={path}")

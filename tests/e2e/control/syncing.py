@@ -101,6 +101,7 @@ class SyncingFleet(threading.Thread):
         self.problems: list[str] = []
         self._urls = urls
         self._session = requests.Session()
+        self._session.trust_env = False  # REQUESTS_CA_BUNDLE would replace the next line
         self._session.verify = str(certificate)
         self._ended = threading.Event()
 
