@@ -16,7 +16,10 @@ PODS, TICKS, ROWS = 20, 40, 5
 def test_a_level_that_all_pods_share_raises_no_alarm_and_the_density_is_the_number_of_pods() -> None:
     random = np.random.default_rng(3)
     levels = np.convolve(random.normal(size=1200), np.ones(30) / 30**0.5, "same") * 0.1
-    learned = {"x": random.normal(np.repeat(levels, ROWS)), "city": random.choice(["Rome", "Bern", "Oslo"], 1200 * ROWS)}
+    learned = {
+        "x": random.normal(np.repeat(levels, ROWS)),
+        "city": random.choice(["Rome", "Bern", "Oslo"], 1200 * ROWS),
+    }
     profile = build_profile(learned, times=np.repeat(np.arange(1200.0), ROWS) * TICK, tick_seconds=TICK)
     fleet = FleetDetector(profile, SETTINGS)
     expected = ExpectedPods({str(pod): 0.0 for pod in range(PODS)})
