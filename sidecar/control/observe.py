@@ -13,8 +13,8 @@ import msgspec
 from ..report import schema as shown
 from ..report import wording
 from ..settings.document import ModelMonitor
+from ..settings.places import retrain_targets
 from ..settings.retraining import Retrain
-from ..settings.validation import retrain_targets
 from ..settings.webhooks import Notify, Webhook, address_hash, receiver_id
 from .ledger import IntentLedger
 from .notify.event import SUBSCRIPTIONS
@@ -112,7 +112,8 @@ def _notify_rules(notify: Notify, *, cluster: bool) -> NotifyRules:
 
 
 def _blocked_reason(webhook: Webhook, *, cluster: bool) -> str:
-    return Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file and not cluster else ""
+    needs_cluster = webhook.url_secret_ref or (webhook.secret_ref and not webhook.secret_file)
+    return Reason.SECRET_REF if needs_cluster and not cluster else ""
 
 
 def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject:

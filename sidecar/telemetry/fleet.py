@@ -89,7 +89,7 @@ class ServerReading:
 def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Family]:
     """Yield every family that has samples, each once, with the samples of all monitors."""
     merged: dict[str, Family] = {}
-    for family in (*process.own_process(ready=True), *_controller(reading), *_server(server)):
+    for family in (*process.own_process(), *_controller(reading), *_server(server)):
         _merge(merged, family, {})
     for monitor in reading.monitors:
         identity = {"namespace": monitor.namespace, "monitor": monitor.monitor}

@@ -23,8 +23,8 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
     return own_process(ready=reading.ready, memory_limit=reading.memory_limit)
 
 
-def own_process(*, ready: bool, memory_limit: int = 0) -> Iterator[Family]:
-    """Yield the families of this process; 0 means no memory limit."""
+def own_process(*, ready: bool | None = None, memory_limit: int = 0) -> Iterator[Family]:
+    """Yield the families of this process. `ready` is None if it measures no traffic; 0 means no memory limit."""
     info = names.INFO.gauge()
     info.add_metric((_version(),), 1)
     yield info
@@ -36,11 +36,12 @@ def own_process(*, ready: bool, memory_limit: int = 0) -> Iterator[Family]:
         names.MAX_FDS: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         names.MEMORY_DATA: data,
         names.OPEN_FDS: len(os.listdir("/proc/self/fd")),
-        names.READY: float(ready),
         names.RESIDENT: resident,
         names.START: _started(),
         names.VIRTUAL: total,
     }
+    if ready is not None:
+        values[names.READY] = float(ready)
     if memory_limit:
         values[names.MEMORY_LIMIT] = memory_limit
     for metric, value in values.items():

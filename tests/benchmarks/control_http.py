@@ -72,6 +72,9 @@ class CoreBackend:
     def knows(self, namespace: str, monitor: str) -> bool:
         return (namespace, monitor) == (NAMESPACE, MONITOR)
 
+    def has_pod(self, namespace: str, monitor: str, uid: str) -> bool:
+        return uid in self.core.pods
+
     def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
         return MonitorPods(uids=frozenset(self.core.pods))
 

@@ -62,6 +62,12 @@ class ControllerBackend:
         monitors = self.monitors()
         return monitors is not None and (namespace, monitor) in monitors.runtimes
 
+    def has_pod(self, namespace: str, monitor: str, uid: str) -> bool:
+        """Return whether the pod exists and belongs to this ModelMonitor."""
+        monitors = self.monitors()
+        runtime = monitors.runtimes.get((namespace, monitor)) if monitors is not None else None
+        return runtime is not None and uid in runtime.core.pods
+
     def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
         """Return the pods of a monitor that have sent counts; None for an unknown monitor."""
         monitors = self.monitors()
@@ -70,7 +76,9 @@ class ControllerBackend:
             return None
         core = runtime.core
         return MonitorPods(
-            uids=frozenset(core.pods.keys() & core.synced), left=bool(core.departed.keys() & core.synced)
+            uids=frozenset(core.pods.keys() & core.synced),
+            unsynced=frozenset(core.pods.keys() - core.synced),
+            left=bool(core.departed.keys() & core.synced),
         )
 
     async def sync(self, request: SyncRequest) -> SyncResponse:

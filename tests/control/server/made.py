@@ -77,6 +77,10 @@ class SmallBackend:
     def knows(self, namespace: str, monitor: str) -> bool:
         return (namespace, monitor) in self.monitors
 
+    def has_pod(self, namespace: str, monitor: str, uid: str) -> bool:
+        found = self.monitors.get((namespace, monitor))
+        return found is not None and uid in found.uids | found.unsynced
+
     def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
         return self.monitors.get((namespace, monitor))
 

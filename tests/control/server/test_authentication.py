@@ -189,7 +189,7 @@ values = st.recursive(
 KEYS = st.sampled_from(["authenticated", "audiences", "user", "username", "uid", "groups", "extra", "error"])
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(100))
 @given(st.dictionaries(KEYS, values), st.dictionaries(KEYS, values))
 def test_no_review_of_any_form_raises_or_gives_a_caller_without_audience(
     status: dict[str, Any], user: dict[str, Any]

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from pilotfish.sidecar.control.manager.server import label_desk
+from pilotfish.sidecar.control.manager.server import label_desk, views
+from pilotfish.sidecar.control.manager.server.backend import AlertsAnswer, MayCreate
 from pilotfish.sidecar.labels.labels import request_key
 from pilotfish.sidecar.sync.messages import LabelResults, SignalsResponse, decode, encode
-from tests.control.server.made import MONITOR, NAMESPACE, Served, pod, serving, signals, token
+from tests.control.server.made import MONITOR, NAMESPACE, Served, SmallBackend, pod, serving, signals, token
 from tests.control.server.test_label_desk import SmallPod
 from tests.support.waiting import eventually
 
@@ -100,4 +101,22 @@ async def test_alerts_need_their_own_right() -> None:
     async with serving() as served:
         _, raw, _ = await served.post("/v1/alerts", b"{}", "labeller", JSON)
         assert json.loads(raw) == {"accepted": 0, "ignored": 1, "problems": []}
-        served.reviews.rights.add(("system:serviceaccount:etl:labels", "alerts", NAMESPACE, "other"))
+        served.reviews.rights.add(("system:serviceaccount:shop:default", "alerts", NAMESPACE, MONITOR))
+        _, raw, _ = await served.post("/v1/alerts", b"{}", "pod-1", JSON)
+        assert json.loads(raw) == {"accepted": 1, "ignored": 0, "problems": []}
+
+
+class ManyAlerts(SmallBackend):
+    """Asks for the right on many monitors, and on what is no name."""
+
+    async def alerts(self, body: bytes, may_create: MayCreate) -> AlertsAnswer:
+        assert not await may_create("", "a/b")
+        for number in range(10_000):
+            await may_create(NAMESPACE, f"monitor-{number}")
+        return AlertsAnswer()
+
+
+async def test_one_request_cannot_cause_any_number_of_reviews() -> None:
+    async with serving(ManyAlerts()) as served:
+        status, _, _ = await served.post("/v1/alerts", b"{}", "labeller", JSON)
+        assert (status, served.reviews.asked.count("SubjectAccessReview")) == (413, views.MAX_ALERTED)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.control.manager.server import bodies, limits
+from pilotfish.sidecar.control.manager.server import app, bodies, label_desk, limits
 from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
 from pilotfish.sidecar.control.manager.server.limits import BodyBudget, InFlight, RateLimiter
 from pilotfish.sidecar.serving import connections
@@ -27,7 +27,7 @@ from pilotfish.sidecar.sync.messages import (
     decode,
     encode,
 )
-from tests.control.server.made import PACKED, SmallBackend, serving, signals, sync_request, token
+from tests.control.server.made import MONITOR, NAMESPACE, PACKED, SmallBackend, serving, signals, sync_request, token
 from tests.serving.served import connected, until_closed
 from tests.support.examples import examples
 
@@ -220,6 +220,28 @@ KINDS = (SyncRequest, Signals, LabelResults)
 def test_no_bytes_do_more_than_raise_a_message_error(raw: bytes, kind: type) -> None:
     with suppress(MessageError):
         decode(raw, kind)
+
+
+PATHS = ("/v1/sync", "/v1/signals", "/v1/labels", "/v1/feedback?namespace=shop&monitor=prices", "/v1/alerts")
+HEADERS = ("Content-Type", "Content-Encoding", "Idempotency-Key", "ce-id", "If-None-Match", "Accept-Encoding", "Accept")
+
+
+@pytest.mark.asyncio
+async def test_no_request_of_an_authenticated_caller_makes_the_server_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(label_desk, "COUNT_SECONDS", 0.0)
+    monkeypatch.setattr(app, "REQUESTS_AT_ONCE", 1e6)
+    chosen = random.Random(5)
+    kinds = (*PACKED.values(), "application/json", "application/x-ndjson", "application/cloudevents+json")
+    async with serving() as served:
+        served.reviews.rights.add(("system:serviceaccount:shop:default", "feedback", NAMESPACE, MONITOR))
+        for _ in range(examples(600)):
+            path = chosen.choice((*PATHS, f"/v1/profiles/{'a' * 64}"))
+            method = chosen.choice(("POST", "POST", "PUT", "GET"))
+            headers = {name: chosen.choice((*kinds, "gzip", '"x"', "*;q=z")) for name in chosen.sample(HEADERS, 2)}
+            body = chosen.choice((_damaged(chosen.randrange(10**6)), chosen.randbytes(50), b'{"id": "a", "label": 1}'))
+            sent = None if method == "GET" else body
+            status, _, _ = await served.send(method, path, sent, "pod-1", {**PACKED, **headers})
+            assert status in (200, 204, 304, 400, 403, 404, 405, 413, 415, 429, 503), (method, path, headers, body)
 
 
 @pytest.mark.asyncio

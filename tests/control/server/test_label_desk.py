@@ -139,6 +139,15 @@ async def test_a_pod_that_never_fetched_labels_leaves_them_undecided() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_pod_that_has_not_synced_yet_counts_labels_once_it_fetches_some() -> None:
+    one, fresh, starting = SmallPod("a"), SmallPod("b", {1}), SmallPod("c")
+    async with running(one, fresh) as desk:
+        pods = MonitorPods(uids=frozenset({"a"}), unsynced=frozenset({"b", starting.uid}))
+        tally = await desk.count(MONITOR, [label(1), label(2)], pods)
+        assert (tally.outcomes, tally.silent) == ([JOINED, UNKNOWN], 0)
+
+
+@pytest.mark.asyncio
 async def test_without_a_pod_that_fetches_labels_they_are_refused() -> None:
     async with running() as desk:
         with pytest.raises(RefusedRequestError, match="no pod"):

@@ -13,7 +13,17 @@ from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
 from pilotfish.sidecar.kube.errors import UnavailableError
 from pilotfish.sidecar.sync.messages import SyncResponse, decode, encode
 from tests.analyzer.made import profile as made_profile
-from tests.control.server.made import NAMESPACE, Reviews, SmallBackend, pod, serving, signals, sync_request, token
+from tests.control.server.made import (
+    MONITOR,
+    NAMESPACE,
+    Reviews,
+    SmallBackend,
+    pod,
+    serving,
+    signals,
+    sync_request,
+    token,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -56,6 +66,24 @@ async def test_a_standby_answers_503_and_says_when_to_come_back() -> None:
         status, _, headers = await served.post("/v1/sync", encode(sync_request()))
         assert (status, headers["Retry-After"]) == (503, "5")
         assert served.reviews.asked == []
+
+
+async def test_the_connection_to_a_standby_ends_so_that_the_next_one_leads_to_the_leader() -> None:
+    async with serving() as served:
+        assert await served.sync() == 200
+        served.backend.leading = False
+        _, _, headers = await served.post("/v1/signals", encode(signals()))
+        assert headers["Connection"] == "close"
+
+
+async def test_a_pod_of_another_monitor_of_the_namespace_gets_no_labels() -> None:
+    async with serving() as served:
+        served.reviews.rights.add(("system:serviceaccount:etl:labels", "feedback", NAMESPACE, MONITOR))
+        await served.post("/v1/signals", encode(signals(3)), token(3))
+        path = f"/v1/feedback?namespace={NAMESPACE}&monitor={MONITOR}"
+        headers = {"Content-Type": "application/json"}
+        status, body, _ = await served.post(path, b'{"id": "a", "label": 1}', "labeller", headers)
+        assert (status, "no pod of this monitor" in json.loads(body)["error"]) == (503, True)
 
 
 async def test_what_the_backend_refuses_keeps_its_status_and_remedy() -> None:

@@ -41,10 +41,12 @@ class MonitorPods:
 
     Attributes:
         uids: UIDs of the pods that exist now and have synced with this controller.
+        unsynced: UIDs of the other pods that exist now; they count labels as soon as they fetch some.
         left: whether a pod of this monitor that served within `spec.feedback.keep` no longer exists.
     """
 
     uids: frozenset[str]
+    unsynced: frozenset[str] = frozenset()
     left: bool = False
 
 
@@ -94,6 +96,10 @@ class Backend(Protocol):
 
     def knows(self, namespace: str, monitor: str) -> bool:
         """Return whether this controller knows this ModelMonitor; only such names become labels of metrics."""
+        ...
+
+    def has_pod(self, namespace: str, monitor: str, uid: str) -> bool:
+        """Return whether the pod exists and belongs to this ModelMonitor; called for each request of a pod."""
         ...
 
     def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:

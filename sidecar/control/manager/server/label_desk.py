@@ -153,7 +153,7 @@ class LabelDesk:
 
         Raises RefusedRequestError if no pod fetches labels, or too many labels wait already.
         """
-        present = sorted(uid for uid in pods.uids if self._fetches(uid, monitor))
+        present = sorted(uid for uid in pods.uids | pods.unsynced if self._fetches(uid, monitor))
         if not present:
             raise RefusedRequestError(
                 "no pod of this monitor fetches labels at the moment; check that its pods reach the controller, then "
@@ -174,7 +174,7 @@ class LabelDesk:
             for uid, indices in (await self._look_up(request, others, present)).items():
                 chosen.setdefault(uid, []).extend(indices)
         await self._deliver(request, chosen)
-        tally.silent = len(request.silent) + len(pods.uids) - len(present)
+        tally.silent = len(request.silent) + len(pods.uids.difference(present))
         if tally.silent:  # one of them may know what the others do not know
             tally.outcomes = [None if outcome in (UNKNOWN, LATE) else outcome for outcome in tally.outcomes]
         elif pods.left:

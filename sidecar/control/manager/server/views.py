@@ -49,6 +49,7 @@ from .tallies import Tallies
 FEEDBACK_PATH, ALERTS_PATH = "/v1/feedback", "/v1/alerts"
 MAX_LABEL_RESULTS_BYTES = 256 * 1024
 MAX_ALERTS_BYTES = 1024 * 1024
+MAX_ALERTED = 100  # monitors in one request; each may cost the API server a review
 STANDBY_RETRY_SECONDS = 5.0
 TYPES = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
 
@@ -192,7 +193,7 @@ class ControlViews:
         return await self._profiles.fetch(call.request, pod, path[1])
 
     async def _deliveries(self, pod: Pod, monitor: str, *, hold: float = 0.0) -> web.Response:
-        if not self._backend.knows(pod.namespace, monitor):
+        if not self._backend.has_pod(pod.namespace, monitor, pod.uid):
             return _packed(SignalsResponse())
         found = await self._parts.desk.collect(pod.uid, (pod.namespace, monitor), hold=hold)
         return _packed(SignalsResponse(labels=found))
@@ -227,8 +228,18 @@ class ControlViews:
 
     async def alerts(self, call: Call) -> web.Response:
         """Take a webhook of Alertmanager."""
+        asked = set[tuple[str, str]]()
 
         async def may_create(namespace: str, monitor: str) -> bool:
+            if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(monitor)):
+                return False
+            asked.add((namespace, monitor))
+            if len(asked) > MAX_ALERTED:
+                raise RefusedRequestError(
+                    f"the alerts name more than {MAX_ALERTED} monitors; group them by namespace and monitor",
+                    status=413,
+                    reason="too_many_monitors",
+                )
             return await self._parts.authorizer.may_create(call.caller, "alerts", namespace, monitor)
 
         async with self._bodies.read(call.request, MAX_ALERTS_BYTES) as raw:
@@ -291,9 +302,12 @@ def _refusal(error: RefusedError) -> web.Response:
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="pilotfish"'
     body = msgspec.json.encode({"error": str(error)})  # in one line, because a pod shows it in its report
-    return web.Response(
+    response = web.Response(
         body=body, status=error.status, headers=headers, content_type="application/json", charset="utf-8"
     )
+    if error.status == 503:
+        response.force_close()  # the next connection leads to the leader; an open one stays at this replica
+    return response
 
 
 def _require_type(request: web.BaseRequest) -> None:
