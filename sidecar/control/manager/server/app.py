@@ -118,8 +118,9 @@ class ControlServer:
         return self._metrics.port
 
     def problems(self) -> tuple[str, ...]:
-        """Return what is wrong with the server now, such as a certificate that cannot be used."""
-        return (self._tls.problem,) if self._tls is not None and self._tls.problem else ()
+        """Return what is wrong with the server now, such as a certificate that cannot be used, or a missing right."""
+        tls = self._tls.problem if self._tls is not None else ""
+        return tuple(filter(None, (tls, self._authenticator.cache.problem, self._authorizer.cache.problem)))
 
     def _reading(self) -> ServerReading:
         tokens, access = self._authenticator.cache, self._authorizer.cache
