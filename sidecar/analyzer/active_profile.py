@@ -34,7 +34,8 @@ class ActiveProfile(Component):
     """Counts rows against the profile in force; `monitor` is None before the first profile.
 
     `resume` only stores the state of the monitor. `replace` restores it if the profile is the same, or drops it.
-    `restorable` is False once a profile other than the checkpoint's was set, or the checkpoint did not fit.
+    `restorable` is False once a profile other than the checkpoint's was set. `resumed` is whether the counts of the
+    profile in force continue those of the checkpoint.
     """
 
     by_tick: ClassVar[bool] = True
@@ -58,6 +59,7 @@ class ActiveProfile(Component):
         self._closed_tick: int | None = None
         self.monitor: ProfileMonitor | None = None
         self.restorable = True
+        self.resumed = False
 
     @property
     def profile_hash(self) -> str:
@@ -159,6 +161,7 @@ class ActiveProfile(Component):
     def _create_monitor(self, profile: Profile) -> ProfileMonitor:
         """Return the monitor of `profile`, resumed if the checkpoint belongs to the same profile."""
         saved, self._saved = self._saved, None
+        self.resumed = False
         state = saved["monitor"] if saved is not None else None
         if saved is not None and (state is None or state.get("profile_hash") != profile.hash):
             self._history = self._closed_episodes(saved, "profile")
@@ -171,8 +174,8 @@ class ActiveProfile(Component):
             except Exception as error:
                 note = f"evidence starts from zero, the checkpoint does not fit: {describe(error)}"
                 self._notices.set("checkpoint", note)
-                self.restorable = False
             else:
+                self.resumed = True
                 return monitor
         try:
             return ProfileMonitor(profile, factory(profile, drift, None), self._on_closed)

@@ -205,6 +205,8 @@ class Pipeline:
         if self.active.profile_hash == profile.hash:
             return
         self.active.replace(profile, "rebaseline" if rebaseline else "profile")
+        if self.sync is not None:
+            self.sync.follow_profile(profile.hash, resumed=self.active.resumed)
         for hook in self._on_profile:
             hook(profile, restored=resumed and self.active.restorable)
         self._hints = msgspec.structs.replace(

@@ -5,7 +5,6 @@ A document is accepted or refused as a whole. SettingsError lists all problems a
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,13 +37,12 @@ def parse(raw: bytes, where: str, environ: Mapping[str, str] | None = None, *, c
     return monitor
 
 
-def parse_resource(resource: Mapping[str, object], where: str) -> ModelMonitor:
-    """Return the ModelMonitor `resource` of a cluster, JSON as the API server returns it; raise SettingsError.
+def parse_resource(raw: bytes, where: str) -> ModelMonitor:
+    """Return the ModelMonitor of a cluster in the JSON `raw`, without its status; raise SettingsError.
 
-    In addition to the problems of `parse`, a setting that names a file is one.
+    In addition to the problems of `parse`, a missing target is one, and each setting that names a file.
     """
-    shown = {key: value for key, value in resource.items() if key != "status"}
-    monitor = parse(json.dumps(shown).encode(), where)
+    monitor = parse(raw, where)
     problems = tuple(resource_problems(monitor.spec))
     if problems:
         raise SettingsError(where, problems)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
@@ -33,6 +35,8 @@ from pilotfish.sidecar.kube.watch import (
 from tests.kube.conftest import Cluster
 from tests.support.apiserver.faults import Call, Fault, watches
 from tests.support.apiserver.server import ApiServer
+from tests.support.cluster import ControlPlane
+from tests.support.processes import stop
 from tests.support.waiting import eventually, patient
 
 FIELDS = ["type", "object", "metadata", "name", "resourceVersion", "code", "message", "details"]
@@ -325,6 +329,24 @@ async def test_a_cancelled_mirror_closes_its_watch(api: ApiServer, kube: Kube) -
 
 
 @pytest.mark.asyncio
+async def test_a_mirror_keeps_the_part_of_an_object_that_its_reader_needs(api: ApiServer, kube: Kube) -> None:
+    def trim(found: dict[str, Any]) -> dict[str, Any]:
+        return {"metadata": {name: found["metadata"][name] for name in ("name", "namespace", "uid", "resourceVersion")}}
+
+    await make(kube, "a", label="x")
+    store = Store()
+    task = asyncio.create_task(mirror(kube, CONFIG_MAPS, store, "default", trim=trim, timing=PATIENT))
+    await eventually(lambda: store.synced)
+    await make(kube, "b", label="x")
+    await eventually(lambda: names(store) == {"a", "b"})
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [set(found["metadata"]) for found in store.objects.values()] == [
+        {"name", "namespace", "uid", "resourceVersion"}
+    ] * 2
+
+
+@pytest.mark.asyncio
 async def test_an_object_larger_than_the_buffers_arrives_whole(api: ApiServer, kube: Kube) -> None:
     async with mirrored(kube) as (store, _):
         body = {**config_map("a"), "data": {"key": "x" * 1_000_000}}
@@ -333,6 +355,23 @@ async def test_an_object_larger_than_the_buffers_arrives_whole(api: ApiServer, k
         found = store.get("default", "a")
         assert found
         assert len(found["data"]["key"]) == 1_000_000
+
+
+@pytest.mark.real
+@pytest.mark.asyncio
+async def test_a_mirror_survives_a_server_that_hangs_and_one_that_is_killed(control_plane: ControlPlane) -> None:
+    namespace, kube = control_plane.namespace(), await Kube.connect(control_plane.kubeconfig)
+    timing = WatchTiming(idle=0.5, first_pause=0.01, longest_pause=0.5)
+    async with mirrored(kube, namespace, timing=timing) as (store, _):
+        stop(control_plane.pid)
+        await eventually(lambda: store.problem is not None)
+        os.kill(control_plane.pid, signal.SIGCONT)
+        await make(kube, "a", namespace)
+        await eventually(lambda: names(store) == {"a"})
+        await asyncio.to_thread(control_plane.start_server)
+        await make(kube, "b", namespace)
+        await eventually(lambda: names(store) == {"a", "b"})
+    await kube.close()
 
 
 @given(line=st.binary() | JSON.map(lambda found: json.dumps(found).encode()))

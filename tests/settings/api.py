@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pilotfish.sidecar.settings.errors import SettingsError
-from pilotfish.sidecar.settings.load import parse_resource
+from tests.settings.resources import parsed
 from tests.support.cluster import ADMIN, ControlPlane
 from tests.support.waiting import patient
 
@@ -52,7 +52,7 @@ class Connection:
 def refusal(body: dict[str, Any]) -> str:
     """Return why `parse_resource` refuses `body`, or an empty text."""
     try:
-        parse_resource(body, "default/delays")
+        parsed(body)
     except SettingsError as error:
         return str(error)
     return ""

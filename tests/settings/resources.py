@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
+
+from pilotfish.sidecar.settings.document import ModelMonitor
+from pilotfish.sidecar.settings.load import parse_resource
 
 HEAD: dict[str, Any] = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "delays"}}
 TARGET = {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "delays"}}
@@ -48,6 +53,7 @@ SPECS: dict[str, str] = {
   notify:
   - {webhook: {url: "http://chat.example/x", format: slack}, name: chat, on: [alarmOpened], blindFor: 1m30s}
   - {webhook: {url: "HTTPS://other.example"}}
+  - {webhook: {urlSecretRef: {name: slack, key: url}, format: slack}}
 """,
     "scaled": """
   mode: recommend
@@ -72,6 +78,7 @@ SPECS: dict[str, str] = {
   notify:
   - name: chat
     webhook: {url: "https://a.example", secretRef: {name: hmac, key: k}, timeout: 1s, contentMode: structured}
+  retrain: {webhook: {urlSecretRef: {name: trainer, key: url}}}
 """,
     "argo": "{retrain: {argoWorkflow: {workflowTemplate: train, parameters: {model: '${event.data.model}'}}}}",
     "tekton": "{retrain: {tektonPipelineRun: {pipeline: train, serviceAccount: trainer, parameters: {a: b}}}}",
@@ -127,8 +134,8 @@ REFUSED: list[tuple[str, str]] = [
     (f"{{retrain: {{job: {{cronJob: a}}, webhook: {{{WEBHOOK}}}}}}}", "exactly one of webhook, job"),
     ("{retrain: {on: [alert], job: {cronJob: a}}}", "name alerts if on has alert"),
     ("{retrain: {alerts: [a], job: {cronJob: a}}}", "name alerts if on has alert"),
-    ("{retrain: {webhook: {}}}", "give url"),
-    ("{retrain: {webhook: {urlFile: a}}}", "works in a local file only; give url"),
+    ("{retrain: {webhook: {}}}", "give exactly one of url and urlSecretRef"),
+    ("{retrain: {webhook: {urlFile: a}}}", "works in a local file only; give url or urlSecretRef"),
     (f"{{retrain: {{webhook: {{{WEBHOOK}, secretFile: a}}}}}}", "works in a local file only; give secretRef"),
     ("{retrain: {webhook: {url: 'https://me:pass@a.example'}}}", "without a password"),
     ("{retrain: {webhook: {url: 'https://a.example:65536'}}}", "give an address such as http"),
@@ -140,6 +147,10 @@ REFUSED: list[tuple[str, str]] = [
     (f"{{notify: [{{webhook: {{{WEBHOOK}}}, blindFor: 25h}}]}}", "give 0s to 24h"),
     (f"{{notify: [{{webhook: {{{WEBHOOK}}}}}, {{webhook: {{{WEBHOOK}}}}}]}}", "a name of its own"),
     (
+        "{notify: [{webhook: {urlSecretRef: {name: a}}}, {webhook: {urlSecretRef: {name: a, key: key}}}]}",
+        "a name of its own",
+    ),
+    (
         f"{{notify: [{{name: a, webhook: {{{WEBHOOK}}}}}, {{name: a, webhook: {{url: 'https://b.example'}}}}]}}",
         "a name of its own",
     ),
@@ -149,6 +160,12 @@ REFUSED: list[tuple[str, str]] = [
 def resource(spec: str) -> dict[str, Any]:
     """Return a resource with `spec`, a text of SPECS or REFUSED."""
     return {**HEAD, "spec": {**TARGET, **with_text_keys(yaml.safe_load(spec))}}
+
+
+def parsed(body: Mapping[str, Any]) -> ModelMonitor:
+    """Return `body`, an object of the API server, as the controller reads it; raise SettingsError."""
+    document = {key: value for key, value in body.items() if key != "status"}
+    return parse_resource(json.dumps(document).encode(), "default/delays")
 
 
 def with_text_keys(tree: Any) -> Any:

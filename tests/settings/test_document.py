@@ -349,6 +349,7 @@ CLUSTER_ONLY = {
     "retrain.job": "retrain: {job: {cronJob: train}}",
     "retrain.argoWorkflow": "retrain: {argoWorkflow: {workflowTemplate: train}}",
     "retrain.tektonPipelineRun": "retrain: {tektonPipelineRun: {pipeline: train}}",
+    "retrain.webhook.urlSecretRef": "retrain: {webhook: {urlSecretRef: {name: s}}}",
     "retrain.webhook.secretRef": "retrain: {webhook: {url: 'https://t.example/', secretRef: {name: s}}}",
 }
 
@@ -387,18 +388,14 @@ def test_metadata_that_only_kubernetes_reads_is_ignored() -> None:
 )
 def test_a_resource_names_no_file(block: str, path: str) -> None:
     head = "targetRef: {apiVersion: apps/v1, kind: Deployment, name: m}"
-    resource = yaml.safe_load(f"{HEAD}spec: {{{head}, {block}}}")
     with pytest.raises(SettingsError) as caught:
-        parse_resource(resource, "default/delays")
+        parse_resource(f"{HEAD}spec: {{{head}, {block}}}".encode(), "default/delays")
     assert [problem.path for problem in caught.value.problems] == [f"$.spec.{path}"]
 
 
-def test_a_resource_needs_a_target_and_its_status_is_not_read() -> None:
-    resource = {**yaml.safe_load(f"{HEAD}spec: {{mode: act}}"), "status": ["nothing that is read"]}
+def test_a_resource_needs_a_target() -> None:
     with pytest.raises(SettingsError, match=r"\$\.spec\.targetRef: is missing"):
-        parse_resource(resource, "default/delays")
-    resource["spec"]["targetRef"] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "m"}
-    assert parse_resource(resource, "default/delays").spec.mode == "act"
+        parse_resource(f"{HEAD}spec: {{mode: act}}".encode(), "default/delays")
 
 
 def test_a_webhook_without_a_secret_or_without_tls_gives_a_warning() -> None:

@@ -10,10 +10,9 @@ import yaml
 
 from pilotfish.sidecar import cli
 from pilotfish.sidecar.settings.crd import crd
-from pilotfish.sidecar.settings.load import parse_resource
 from tests.generate import ROOT
 from tests.settings.api import ONLY_PILOTFISH_REFUSES, ONLY_THE_SERVER_REFUSES, refusal
-from tests.settings.resources import REFUSED, SPECS, resource
+from tests.settings.resources import REFUSED, SPECS, parsed, resource
 
 LOCAL_ONLY = {"spec.profiles[].path", "spec.retrain.webhook.urlFile", "spec.retrain.webhook.secretFile"}
 LOCAL_ONLY |= {"spec.notify[].webhook.urlFile", "spec.notify[].webhook.secretFile"}
@@ -69,7 +68,7 @@ def test_every_part_of_the_schema_has_one_type_and_every_list_and_text_with_a_ru
 
 @pytest.mark.parametrize("name", SPECS)
 def test_the_parser_accepts_each_complete_resource(name: str) -> None:
-    assert parse_resource(resource(SPECS[name]), name).spec.target_ref is not None
+    assert parsed(resource(SPECS[name])).spec.target_ref is not None
 
 
 @pytest.mark.parametrize("spec", [spec for spec, _ in REFUSED])

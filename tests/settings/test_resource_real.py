@@ -14,7 +14,7 @@ import yaml
 
 from pilotfish.sidecar.control.conditions import CONDITIONS
 from pilotfish.sidecar.settings.crd import crd
-from pilotfish.sidecar.settings.load import parse, parse_resource
+from pilotfish.sidecar.settings.load import parse
 from pilotfish.sidecar.settings.status import (
     Condition,
     EpisodeSummary,
@@ -26,7 +26,7 @@ from pilotfish.sidecar.settings.status import (
 from tests.analyzer.profile_mutants import mutants
 from tests.generate import ROOT
 from tests.settings.api import ONLY_PILOTFISH_REFUSES, ONLY_THE_SERVER_REFUSES, Connection, refusal
-from tests.settings.resources import HEAD, REFUSED, SPECS, TARGET, resource, with_text_keys
+from tests.settings.resources import HEAD, REFUSED, SPECS, TARGET, parsed, resource, with_text_keys
 from tests.support.cluster import ControlPlane
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -39,7 +39,7 @@ def test_a_resource_is_accepted_and_means_the_same_with_the_defaults_of_the_serv
     body = resource(SPECS[name])
     answer = server.create(body)
     assert answer.refusal == ""
-    assert parse_resource(answer.stored, "stored").spec == parse_resource(body, "given").spec
+    assert parsed(answer.stored).spec == parsed(body).spec
 
 
 @pytest.mark.parametrize(("spec", "message"), REFUSED, ids=[spec for spec, _ in REFUSED])
@@ -71,7 +71,7 @@ def test_server_and_parser_refuse_the_same_documents_but_for_the_listed_differen
             answer, problem = server.create(body), refusal(body)
             if bool(answer.refusal) == bool(problem):
                 if not problem:
-                    stored, given = parse_resource(answer.stored, "stored"), parse_resource(body, "given")
+                    stored, given = parsed(answer.stored), parsed(body)
                     assert stored.spec == given.spec, what
                 continue
             known = ONLY_PILOTFISH_REFUSES if problem else ONLY_THE_SERVER_REFUSES

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from tests.support.ports import accepts, free_port
-from tests.support.processes import Children
+from tests.support.processes import Child, Children
 from tests.support.programs import missing
 from tests.support.waiting import patient, wait_until
 
@@ -31,17 +31,25 @@ ADMIN = "admin-token"
 ISSUER = "https://kubernetes.default.svc"
 
 
-@dataclass(frozen=True)
+@dataclass
 class ControlPlane:
     """A running control plane. `kubeconfig` is the administrator's; `programs` contains kubectl.
 
-    `pid` is that of the API server.
+    `command` starts the API server, and `server` is its process. `start_server` kills it and starts it again.
     """
 
     folder: Path
     programs: Path
     url: str
-    pid: int = 0
+    children: Children
+    command: list[str | Path]
+    server: Child | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the API server."""
+        assert self.server
+        return self.server.pid
 
     @property
     def ca(self) -> Path:
@@ -52,6 +60,19 @@ class ControlPlane:
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
         return self.folder / "kubeconfig"
+
+    def start_server(self) -> None:
+        """Start the API server in the place of the present one, and wait until it is ready."""
+        if self.server:
+            self.server.process.kill()
+            self.server.process.wait(timeout=patient(10))
+        self.server = server = self.children(*self.command)
+        context = ssl.create_default_context(cafile=self.ca)
+        try:
+            wait_until(lambda: not server.running() or _ready(self.url, context), timeout=60, what="the API server")
+        except TimeoutError:
+            raise AssertionError(self.children.report()) from None
+        assert server.running(), self.children.report()
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
         """Run kubectl as administrator and return its output; raise AssertionError with its errors if it fails."""
@@ -127,9 +148,18 @@ def _start(folder: Path, programs: Path, children: Children) -> ControlPlane:
     _write_certificates(folder)
     (folder / "tokens.csv").write_text(f'{ADMIN},admin,admin,"system:masters"\n')
     etcd, peer, port = free_port(), free_port(), free_port()
-    plane = ControlPlane(folder, programs, f"https://127.0.0.1:{port}")
-    _write_kubeconfig(plane.kubeconfig, plane.url, plane.ca, ADMIN)
     stores = f"http://127.0.0.1:{etcd}"
+    command: list[str | Path] = [
+        programs / "kube-apiserver",
+        *("--etcd-servers", stores, "--bind-address=127.0.0.1", f"--secure-port={port}"),
+        *("--tls-cert-file", folder / "api.crt", "--tls-private-key-file", folder / "api.key"),
+        *("--client-ca-file", folder / "ca.crt", "--token-auth-file", folder / "tokens.csv"),
+        *("--service-account-key-file", folder / "sa.key", "--service-account-signing-key-file", folder / "sa.key"),
+        *("--service-account-issuer", ISSUER, "--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16"),
+        *("--allow-privileged=true", "--shutdown-delay-duration=0s", "--profiling=false"),
+    ]
+    plane = ControlPlane(folder, programs, f"https://127.0.0.1:{port}", children, command)
+    _write_kubeconfig(plane.kubeconfig, plane.url, plane.ca, ADMIN)
     children(
         programs / "etcd",
         *("--data-dir", folder / "etcd", "--unsafe-no-fsync"),
@@ -137,27 +167,13 @@ def _start(folder: Path, programs: Path, children: Children) -> ControlPlane:
         *("--listen-peer-urls", f"http://127.0.0.1:{peer}"),
     )
     wait_until(lambda: accepts(etcd), timeout=60, what="etcd")
-    server = children(
-        programs / "kube-apiserver",
-        *("--etcd-servers", stores, "--bind-address=127.0.0.1", f"--secure-port={port}"),
-        *("--tls-cert-file", folder / "api.crt", "--tls-private-key-file", folder / "api.key"),
-        *("--client-ca-file", plane.ca, "--token-auth-file", folder / "tokens.csv"),
-        *("--service-account-key-file", folder / "sa.key", "--service-account-signing-key-file", folder / "sa.key"),
-        *("--service-account-issuer", ISSUER, "--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16"),
-        *("--allow-privileged=true", "--shutdown-delay-duration=0s", "--profiling=false"),
-    )
-    context = ssl.create_default_context(cafile=plane.ca)
-    try:
-        wait_until(lambda: not server.running() or _ready(plane.url, context), timeout=60, what="the API server")
-    except TimeoutError:
-        raise AssertionError(children.report()) from None
-    assert server.running(), children.report()
+    plane.start_server()
     children(
         programs / "kube-controller-manager",
         *("--kubeconfig", plane.kubeconfig, "--service-account-private-key-file", folder / "sa.key"),
         *("--root-ca-file", plane.ca, "--use-service-account-credentials", "--leader-elect=false", "--secure-port=0"),
     )
-    return replace(plane, pid=server.pid)
+    return plane
 
 
 def _ready(url: str, context: ssl.SSLContext) -> bool:

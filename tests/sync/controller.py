@@ -33,6 +33,7 @@ from pilotfish.sidecar.sync.messages import (
 from tests.support.ports import free_port
 from tests.support.waiting import patient
 
+FLOOD_PIECES = 64  # of 64 KiB: more than a pod reads
 Key = tuple[str, str, str, int]  # hash of the profile, pod uid, epoch, tick
 
 
@@ -152,7 +153,7 @@ class FakeController:
         if fault == "flood":  # the pod ends the connection
             response = web.StreamResponse()
             await response.prepare(request)
-            while request.transport is not None and not request.transport.is_closing():
+            for _ in range(FLOOD_PIECES):
                 await response.write(b"\0" * 65536)
         return None
 

@@ -117,13 +117,10 @@ class UnacknowledgedTicks(Component):
             dropped=self._dropped,
         )
 
-    # --- hooks
-
-    def on_profile(self, profile: Profile, *, restored: bool) -> None:
-        """Begin another epoch, unless the counts of this profile were resumed."""
-        if not (restored and self._profile_hash in ("", profile.hash)):
-            self._life += 1
-        self._profile_hash = profile.hash
+    def follow_profile(self, profile_hash: str, *, resumed: bool) -> None:
+        """Begin another epoch, unless the counts of the profile now in force were `resumed` from the checkpoint."""
+        self._life += not resumed
+        self._profile_hash = profile_hash
 
     # --- the checkpoint
 

@@ -1,10 +1,22 @@
 """The process `pilotfish control`: observes all ModelMonitors of a cluster and acts for them.
 
-    Lease --> leadership.py: one of two replicas leads; it alone labels its pod, writes and answers pods
-    ModelMonitors, pods --> monitors.py: one runtime per monitor
-    POST /v1/sync --> server/: TLS, token, bounded body --> the runtime of the monitor --> ../fleet/
-    alarms --> ../loop.py, one loop per monitor, with the ledger in a ConfigMap
-    status, conditions, Events, audit, metrics <-- runtime
+    Lease --> app.Controller: one of two replicas leads; leadership.py: its label, which the Service selects
+    ModelMonitors, pods --> monitors.py (mirrors) --> one runtime per monitor
+    POST /v1/sync --> server/: TLS, token, bounded body --> backend.py --> runtime.py --> core.py --> ../fleet/
+    target, profiles --> refreshing.py --> core.py
+    core.py --> storing.py (checkpoint, by compare-and-swap) --> published report --> acting.py: ../loop.py
+    published report, ledger --> status_writer.py, announcing.py (Events), audit.py
 
-Terms: docs/glossary.md
+`core.py` is the state of one monitor, without I/O and clock; `world.py` lists all that its runtime needs from outside.
+`facts.py`, `conditions.py` and `status.py` are pure. Only `app.py` builds collaborators.
+
+The order that must not break: an alarm is stored, then published, then acted on; counts are stored, then acknowledged;
+a decision is stored, then carried out.
+
+Glossary. More terms: docs/glossary.md
+
+monitor     a ModelMonitor, identified by its UID
+primary     the version that most serving pods have; retraining and status follow it
+published   the report of the last stored state, on which the control loop may act
+trouble     what prevents a monitor from working: a reason and a sentence
 """

@@ -11,7 +11,7 @@ import msgspec
 from ....detectors.settings import DriftSettings
 from ...settings.document import ModelMonitor
 from ...settings.drift import drift_settings
-from ...settings.load import parse
+from ...settings.load import parse_resource
 
 _METADATA = ("creationTimestamp", "generation", "name", "namespace", "uid")
 _CONTROLLER = frozenset(("notify", "resources", "retrain", "scaling"))  # blocks of spec that pods do not use
@@ -30,7 +30,7 @@ class AcceptedDocument:
 
 def accept(raw: bytes, where: str) -> AcceptedDocument:
     """Return the document in the JSON `raw`; raise SettingsError or DetectorError, whose message names `where`."""
-    monitor = parse(raw, where, cluster=True)
+    monitor = parse_resource(raw, where)
     whole = msgspec.json.decode(raw)
     spec = {name: block for name, block in (whole.get("spec") or {}).items() if name not in _CONTROLLER}
     for_pods = msgspec.json.encode({**whole, "spec": spec}, order="sorted")

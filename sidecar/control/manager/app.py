@@ -155,9 +155,10 @@ class Controller:
 
     async def _resign(self) -> None:
         running, self._running = self._running, None
-        self._stopping.set()
         if running is not None:
-            if not self.elector.leading:
+            if self.elector.leading:
+                self._stopping.set()
+            else:  # not both: `wait_for` drops a cancellation when the event is set at the same time
                 running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         self.monitors = None

@@ -135,6 +135,13 @@ class MonitorCore:
         found = ((version, source_for(sources, version)) for version in sorted(self.served))
         return {version: source for version, source in found if source is not None}
 
+    @property
+    def unprofiled(self) -> tuple[str, ...]:
+        """The wanted versions that have no profile yet, also those with a stored state."""
+        return tuple(
+            version for version in self.wanted if (state := self.versions.get(version)) is None or state.profile is None
+        )
+
     def use_profile(self, version: str, profile: Profile, raw: bytes) -> None:
         """Put `profile`, whose JSON is `raw`, into force for `version`; a detector of the same profile continues."""
         state = self.versions.setdefault(version, VersionState(version))

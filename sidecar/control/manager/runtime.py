@@ -154,7 +154,7 @@ class MonitorRuntime:
             return
         self._seen = seen
         self.core.use_pods(monitored_pods(self.world.pods.pods_in(namespace), selector, version))
-        if self.core.wanted.keys() - self.core.versions.keys():
+        if self.core.unprofiled:
             self.refresher.wake()
 
     async def checkpoint(self) -> None:

@@ -56,9 +56,13 @@ class Exactly(RuleBasedStateMachine):
         self.pod.save()
         self.pod.error = ""
 
-    @rule()
-    def crash(self) -> None:
-        self.pod.restart(PROFILES[self.stored])
+    @rule(fetched=st.booleans())
+    def crash(self, fetched: bool) -> None:
+        """Restart with the stored profile, or fetch it again, as when the process ended before it was stored."""
+        self.pod.restart(None if fetched else PROFILES[self.stored])
+        if fetched:
+            self.pod.pipeline.set_profile(PROFILES[self.stored])
+            self.pod.publish()
         self.counted, self.used = list(self.durable), self.stored
 
     @rule()

@@ -415,7 +415,8 @@ async def test_a_blind_spot_is_seen_everywhere_until_it_ends(
 
 
 def test_every_reason_is_provoked() -> None:
-    assert {case.reason for case in CASES} == BLIND_REASONS.keys() == watch.CONDITIONS.keys()
+    with_a_controller = {"not_synced"}  # tests/analyzer/sync/test_pod.py
+    assert {case.reason for case in CASES} | with_a_controller == BLIND_REASONS.keys() == watch.CONDITIONS.keys()
 
 
 @pytest.mark.asyncio

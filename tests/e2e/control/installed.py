@@ -94,20 +94,21 @@ class Installation:
     certificate: Path
     replicas: list[Replica] = field(default_factory=list)
 
-    def leader_name(self) -> str:
-        """Return the name of the pod that leads, by the identity in the Lease; empty while nobody does."""
+    def holder(self) -> str:
+        """Return the identity in the Lease; empty without one."""
         found = json.loads(
             self.plane.kubectl(
                 "get", "lease", "pilotfish-control", "-n", self.system, "-o", "json", "--ignore-not-found"
             )
             or "{}"
         )
-        return str(found.get("spec", {}).get("holderIdentity", "")).partition("_")[0]
+        return str(found.get("spec", {}).get("holderIdentity", ""))
 
     def leader(self) -> Replica | None:
-        """Return the replica that leads; None while nobody does."""
-        names = {f"control-{index}": replica for index, replica in enumerate(self.replicas)}
-        return names.get(self.leader_name())
+        """Return the replica that leads; None while nobody does, also while the Lease names one that was killed."""
+        holder = self.holder()
+        found = (replica for replica in self.replicas if replica.child and holder in replica.child.output())
+        return next(found, None) if holder else None
 
     def labelled(self) -> str:
         """Return the names of the pods that the Service would select."""
