@@ -145,6 +145,14 @@ async def test_a_profile_with_another_hash_and_a_body_that_is_no_profile_are_ref
         assert served.backend.profiles == {}
 
 
+async def test_a_pod_cannot_keep_the_controller_busy_with_profiles() -> None:
+    path = f"/v1/profiles/{'0' * 64}"
+    async with serving() as served:
+        statuses = [(await served.send("PUT", path, b"{}", token()))[0] for _ in range(8)]
+        assert statuses == [400] * 5 + [429] * 3
+        assert (await served.send("PUT", path, b"{}", token(2)))[0] == 400
+
+
 async def test_a_profile_of_another_monitor_is_unknown() -> None:
     reviews = Reviews()
     reviews.add_pod("foreign", pod(namespace="elsewhere"))
