@@ -10,6 +10,7 @@ from typing import Any
 from .client import Kube
 from .errors import KubeError
 from .objects import Resource
+from .read import Trim
 from .watch import ADDED, BOOKMARK, DELETED, LISTED, MODIFIED, WatchEvent, WatchTiming, watch
 
 Key = tuple[str, str]
@@ -78,6 +79,12 @@ class Store:
         return changes
 
 
+def drop_managed_fields(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an object without the record of who set which field, often its largest part."""
+    found["metadata"].pop("managedFields", None)
+    return found
+
+
 async def mirror(
     kube: Kube,
     resource: Resource,
@@ -87,9 +94,13 @@ async def mirror(
     label_selector: str = "",
     field_selector: str = "",
     on_change: OnChange | None = None,
+    trim: Trim = drop_managed_fields,
     timing: WatchTiming = WatchTiming(),  # noqa: B008  # frozen
 ) -> None:
     """Keep `store` current until the task is cancelled; call `on_change` after each change, in order.
+
+    `trim` returns the part of an object that is kept, with name, namespace, uid and resourceVersion. A pod of three
+    containers takes 60 kB of memory, 32 kB without its managed fields, and 2 kB with labels and phase only.
 
     A list in the place of lost history causes the changes that lie between: `on_change` gets each object once.
     """
@@ -99,6 +110,7 @@ async def mirror(
         namespace,
         label_selector=label_selector,
         field_selector=field_selector,
+        trim=trim,
         timing=timing,
         on_problem=store.set_problem,
     )

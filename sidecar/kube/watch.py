@@ -24,7 +24,7 @@ from ..errors import quote_value
 from .client import Kube
 from .errors import ExpiredError, KubeError, error_of_status
 from .objects import Resource
-from .read import list_all, select
+from .read import Trim, list_all, select
 
 LISTED: Final = "LISTED"
 ADDED: Final = "ADDED"
@@ -93,6 +93,7 @@ async def watch(
     label_selector: str = "",
     field_selector: str = "",
     resource_version: str = "",
+    trim: Trim | None = None,
     timing: WatchTiming = WatchTiming(),  # frozen
     on_problem: OnProblem | None = None,
 ) -> AsyncGenerator[WatchEvent, None]:
@@ -100,7 +101,7 @@ async def watch(
 
     Without `resource_version`, the first event is LISTED; one more comes whenever the history was lost. No KubeError is
     raised: each is passed to `on_problem`, logged when it is a new one, and the request is repeated after a pause.
-    `on_problem` gets None when a response is open again.
+    `on_problem` gets None when a response is open again. `trim` is applied to each object.
     """
     selectors = select(label_selector, field_selector)
     problems = _Problems(on_problem)
@@ -110,7 +111,7 @@ async def watch(
         try:
             if not version:
                 items, version = await list_all(
-                    kube, resource, namespace, label_selector=label_selector, field_selector=field_selector
+                    kube, resource, namespace, label_selector=label_selector, field_selector=field_selector, trim=trim
                 )
                 yield WatchEvent(LISTED, {"items": items, "metadata": {"resourceVersion": version}})
             opened, received = time.monotonic(), False
@@ -120,7 +121,7 @@ async def watch(
                         problems.end()
                         continue
                     version, received, failures = _version(event), True, 0
-                    yield event
+                    yield WatchEvent(event.type, trim(event.object)) if trim and event.type != BOOKMARK else event
             if received or time.monotonic() - opened >= LONG_RESPONSE:
                 failures = 0
                 continue

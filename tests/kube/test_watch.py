@@ -329,6 +329,24 @@ async def test_a_cancelled_mirror_closes_its_watch(api: ApiServer, kube: Kube) -
 
 
 @pytest.mark.asyncio
+async def test_a_mirror_keeps_the_part_of_an_object_that_its_reader_needs(api: ApiServer, kube: Kube) -> None:
+    def trim(found: dict[str, Any]) -> dict[str, Any]:
+        return {"metadata": {name: found["metadata"][name] for name in ("name", "namespace", "uid", "resourceVersion")}}
+
+    await make(kube, "a", label="x")
+    store = Store()
+    task = asyncio.create_task(mirror(kube, CONFIG_MAPS, store, "default", trim=trim, timing=PATIENT))
+    await eventually(lambda: store.synced)
+    await make(kube, "b", label="x")
+    await eventually(lambda: names(store) == {"a", "b"})
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [set(found["metadata"]) for found in store.objects.values()] == [
+        {"name", "namespace", "uid", "resourceVersion"}
+    ] * 2
+
+
+@pytest.mark.asyncio
 async def test_an_object_larger_than_the_buffers_arrives_whole(api: ApiServer, kube: Kube) -> None:
     async with mirrored(kube) as (store, _):
         body = {**config_map("a"), "data": {"key": "x" * 1_000_000}}
