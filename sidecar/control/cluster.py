@@ -26,7 +26,7 @@ from .retrain.objects import Owner
 from .retrain.policy import KIND as RETRAIN
 from .webhook.addresses import AddressRules
 from .webhook.files import WebhookFileError
-from .webhook.sender import WebhookSender, WebhookTarget
+from .webhook.sender import SecretReader, WebhookSender, WebhookTarget
 
 # by the key in `spec.retrain`, alphabetically: the kind of the object, the field with the name of its template, and the
 # executor
@@ -52,10 +52,15 @@ def send_by_secrets(kube: Kube, namespace: str, rules: AddressRules) -> Send:
     """Return the function that makes senders whose secrets are Secrets in `namespace`."""
 
     def send(path: str, webhook: Webhook) -> WebhookSender:
-        secret = partial(read_secret_ref, kube, namespace, webhook.secret_ref) if webhook.secret_ref else None
-        return sender_of(WebhookTarget(webhook.url or "", secret, webhook.timeout, path, form_of(webhook), rules))
+        secret, url = (_reader(kube, namespace, ref) for ref in (webhook.secret_ref, webhook.url_secret_ref))
+        target = WebhookTarget(url or webhook.url or "", secret, webhook.timeout, path, form_of(webhook), rules)
+        return sender_of(target)
 
     return send
+
+
+def _reader(kube: Kube, namespace: str, ref: SecretRef | None) -> SecretReader | None:
+    return partial(read_secret_ref, kube, namespace, ref) if ref is not None else None
 
 
 async def read_secret_ref(kube: Kube, namespace: str, ref: SecretRef) -> bytes:

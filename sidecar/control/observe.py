@@ -112,7 +112,8 @@ def _notify_rules(notify: Notify, *, cluster: bool) -> NotifyRules:
 
 
 def _blocked_reason(webhook: Webhook, *, cluster: bool) -> str:
-    return Reason.SECRET_REF if webhook.secret_ref and not webhook.secret_file and not cluster else ""
+    needs_cluster = webhook.url_secret_ref or (webhook.secret_ref and not webhook.secret_file)
+    return Reason.SECRET_REF if needs_cluster and not cluster else ""
 
 
 def _subject(report: shown.Report, monitor: ModelMonitor) -> Subject:

@@ -13,19 +13,19 @@ from typing import Any
 from .crd import GROUP, HEADER, PLURAL, to_yaml
 
 NAME = "modelmonitor-author"
-MOST_SECRETS = 21  # of one webhook for retraining and 20 for notifications
-MOST_CONFIG_MAPS = 24  # that are checked by name, as many as the bounded cost allows
+MOST_NAMES = 24  # Secrets or ConfigMaps that are checked by name, as many as the bounded cost allows
 
 Validation = dict[str, str]
 
 _HERE = "namespace(request.namespace)"
 _TARGET_GROUP = "object.spec.targetRef.apiVersion.contains('/') ? object.spec.targetRef.apiVersion.split('/')[0] : ''"
 _TARGET_PLURAL = "object.spec.targetRef.kind.lowerAscii() + 's'"
-_SECRETS = (
-    "(has(object.spec.retrain) && has(object.spec.retrain.webhook) && has(object.spec.retrain.webhook.secretRef)"
-    " ? [object.spec.retrain.webhook.secretRef.name] : [])"
-    " + (has(object.spec.notify) ? object.spec.notify.filter(item, has(item.webhook.secretRef))"
-    ".map(item, item.webhook.secretRef.name) : [])"
+_SECRETS = " + ".join(
+    f"(has(object.spec.retrain) && has(object.spec.retrain.webhook) && has(object.spec.retrain.webhook.{key})"
+    f" ? [object.spec.retrain.webhook.{key}.name] : [])"
+    f" + (has(object.spec.notify) ? object.spec.notify.filter(item, has(item.webhook.{key}))"
+    f".map(item, item.webhook.{key}.name) : [])"
+    for key in ("secretRef", "urlSecretRef")
 )
 _CONFIG_MAPS = (
     "has(object.spec.profiles) ? object.spec.profiles.filter(item, has(item.configMap)).map(item, item.configMap) : []"
@@ -42,8 +42,8 @@ def policy_text() -> str:
     """Return the policies and their bindings as YAML."""
     documents = [
         *_policy("", [], [*_created(), *_changed()]),
-        *_policy("-configmaps", [("names", _CONFIG_MAPS)], _named("configmaps", MOST_CONFIG_MAPS)),
-        *_policy("-secrets", [("names", _SECRETS)], _named("secrets", MOST_SECRETS)),
+        *_policy("-configmaps", [("names", _CONFIG_MAPS)], _named("configmaps", MOST_NAMES)),
+        *_policy("-secrets", [("names", _SECRETS)], _named("secrets", MOST_NAMES)),
     ]
     return HEADER.format("--policy") + "---\n".join(map(to_yaml, documents))
 
@@ -107,7 +107,7 @@ def _changed() -> Iterator[Validation]:
 def _named(plural: str, most: int) -> list[Validation]:
     """Return the checks of the objects in the variable `names`, and the check of all if there are more than `most`."""
     resource = f"authorizer.group('').resource('{plural}').{_HERE}"
-    where = "spec.profiles" if plural == "configmaps" else "secretRef"
+    where = "spec.profiles" if plural == "configmaps" else "secretRef or urlSecretRef"
     found = [
         _validation(
             f"variables.names.size() <= {index} || {resource}.name(variables.names[{index}]).check('get').allowed()",

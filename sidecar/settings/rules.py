@@ -83,7 +83,10 @@ def _given(field: str) -> str:
     return f"has(self.{field}) && size(self.{field}) > 0"
 
 
-_RECEIVER = "(has({0}.name) ? {0}.name : has({0}.webhook.url) ? {0}.webhook.url : '')"
+_RECEIVER = (
+    "(has({0}.name) ? {0}.name : has({0}.webhook.url) ? {0}.webhook.url : has({0}.webhook.urlSecretRef)"
+    " ? 'secret:' + {0}.webhook.urlSecretRef.name + '/' + {0}.webhook.urlSecretRef.key : '')"
+)
 _TICKS = f"{seconds('self.falseAlarms.per')} / {seconds('self.tick')} / self.falseAlarms.count"
 
 TABLES = StructuralTables(
@@ -202,8 +205,8 @@ TABLES = StructuralTables(
             ),
         ],
         Webhook: [
-            _exactly_one("give url", "url", "urlFile"),
-            CelRule("!has(self.urlFile)", _LOCAL.format("url"), "urlFile"),
+            _exactly_one("give exactly one of url and urlSecretRef", "url", "urlFile", "urlSecretRef"),
+            CelRule("!has(self.urlFile)", _LOCAL.format("url or urlSecretRef"), "urlFile"),
             CelRule("!has(self.secretFile)", _LOCAL.format("secretRef"), "secretFile"),
             _url("https?"),
             _duration("timeout", 0.0, LONGEST_TIMEOUT, above=True),

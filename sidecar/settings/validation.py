@@ -84,7 +84,7 @@ def resource_problems(spec: Spec) -> Iterator[DocumentProblem]:
             yield DocumentProblem(f"$.spec.profiles[{index}].path", "works in a local file only", remedy)
     for path, webhook in webhooks(spec):
         for name, value, remedy in (
-            ("urlFile", webhook.url_file, "give url instead"),
+            ("urlFile", webhook.url_file, "give url or urlSecretRef instead"),
             ("secretFile", webhook.secret_file, "give secretRef instead"),
         ):
             if value is not None:
@@ -129,7 +129,9 @@ def _cluster_only(spec: Spec) -> Iterator[DocumentProblem]:
             if name != "webhook"
         ]
     for path, webhook in webhooks(spec):
-        found.append((f"{path.removeprefix('spec.')}.secretRef", webhook.secret_ref, "give secretFile instead"))
+        block = path.removeprefix("spec.")
+        found.append((f"{block}.secretRef", webhook.secret_ref, "give secretFile instead"))
+        found.append((f"{block}.urlSecretRef", webhook.url_secret_ref, "give urlFile instead"))
     for index, source in enumerate(spec.profiles):
         found.append((f"profiles[{index}].configMap", source.config_map, "give path, the file of the profile, instead"))
         found.append((f"profiles[{index}].url", source.url, "give path, the file of the profile, instead"))
@@ -284,9 +286,11 @@ def _receivers(receivers: tuple[Notify, ...]) -> Iterator[DocumentProblem]:
 
 
 def _webhook(webhook: Webhook, path: str) -> Iterator[DocumentProblem]:
-    if (webhook.url is None) == (webhook.url_file is None):
-        found = "neither url nor urlFile" if webhook.url is None else "url and urlFile"
-        yield DocumentProblem(path, f"has {found}", "give exactly one of them")
+    sources = {"url": webhook.url, "urlFile": webhook.url_file, "urlSecretRef": webhook.url_secret_ref}
+    found = [name for name, value in sources.items() if value is not None]
+    if len(found) != 1:
+        what = f"has {' and '.join(found) or 'no url'}"
+        yield DocumentProblem(path, what, "give exactly one of url, urlFile and urlSecretRef")
     elif webhook.url is not None:
         yield from _url(webhook.url, f"{path}.url", ("http", "https"))
     if webhook.secret_ref and webhook.secret_file:

@@ -27,7 +27,7 @@ class SecretRef(DocumentBlock, frozen=True, kw_only=True):
 
 
 class Webhook(DocumentBlock, frozen=True, kw_only=True):
-    """The receiver of retraining requests: exactly one of url and urlFile."""
+    """The receiver of retraining requests: exactly one of url, urlFile and urlSecretRef."""
 
     url: Annotated[WebhookUrl | None, Meta(description="URL that receives the event by POST.")] = None
     url_file: Annotated[
@@ -36,6 +36,9 @@ class Webhook(DocumentBlock, frozen=True, kw_only=True):
             description="File with this URL, relative to the folder of the document. Use it if the URL itself is a "
             "secret, as with Slack."
         ),
+    ] = None
+    url_secret_ref: Annotated[
+        SecretRef | None, Meta(description="Secret with this URL, in a cluster. Use it if the URL itself is a secret.")
     ] = None
     secret_ref: Annotated[SecretRef | None, Meta(description="Secret that signs the event, in a cluster.")] = None
     secret_file: Annotated[
@@ -52,7 +55,7 @@ class Webhook(DocumentBlock, frozen=True, kw_only=True):
 
 
 class NotifyWebhook(Webhook, frozen=True, kw_only=True):
-    """The receiver of notifications: exactly one of url and urlFile."""
+    """The receiver of notifications: exactly one of url, urlFile and urlSecretRef."""
 
     format: Annotated[
         Literal["generic", "slack"],
@@ -89,8 +92,10 @@ class Notify(DocumentBlock, frozen=True, kw_only=True):
 
 
 def shown_receiver(webhook: Webhook) -> str:
-    """Return the receiver for messages: its URL without the path, or the name of the file with the URL."""
-    return hide_path(webhook.url) if webhook.url is not None else f"URL in {webhook.url_file}"
+    """Return the receiver for messages: its URL without the path, or the name of the file or Secret with the URL."""
+    if webhook.url is not None:
+        return hide_path(webhook.url)
+    return f"URL in Secret {webhook.url_secret_ref.name}" if webhook.url_secret_ref else f"URL in {webhook.url_file}"
 
 
 def receiver_id(item: Notify) -> str:
@@ -104,7 +109,10 @@ def address_hash(webhook: Webhook) -> str:
 
 
 def _address(webhook: Webhook) -> str:
-    return webhook.url if webhook.url is not None else f"file:{webhook.url_file}"
+    if webhook.url is not None:
+        return webhook.url
+    ref = webhook.url_secret_ref
+    return f"secret:{ref.name}/{ref.key}" if ref else f"file:{webhook.url_file}"
 
 
 def url_problem(url: str, schemes: tuple[str, ...] = ("http", "https")) -> str:

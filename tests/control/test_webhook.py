@@ -77,6 +77,19 @@ def test_without_its_secret_nothing_is_sent(secret: Path, content: bytes | None)
     assert receiver.arrivals == []
 
 
+@pytest.mark.parametrize("content", [b"", b"hooks.example", b"https://a:b@hooks.example", b"\xff"])
+def test_a_url_that_is_read_for_each_attempt_is_used_or_nothing_is_sent(content: bytes) -> None:
+    with receiving() as receiver:
+        found = [content, receiver.url.encode()]
+
+        async def read() -> bytes:
+            return found.pop(0)
+
+        target = WebhookTarget(read, None, timeout=patient(5.0))
+        assert [send(target), send(target)] == [DeliveryResult(None, "url"), DeliveryResult(200)]
+    assert len(receiver.arrivals) == 1
+
+
 @pytest.mark.parametrize(
     ("script", "expected"),
     [

@@ -53,6 +53,7 @@ SPECS: dict[str, str] = {
   notify:
   - {webhook: {url: "http://chat.example/x", format: slack}, name: chat, on: [alarmOpened], blindFor: 1m30s}
   - {webhook: {url: "HTTPS://other.example"}}
+  - {webhook: {urlSecretRef: {name: slack, key: url}, format: slack}}
 """,
     "scaled": """
   mode: recommend
@@ -77,6 +78,7 @@ SPECS: dict[str, str] = {
   notify:
   - name: chat
     webhook: {url: "https://a.example", secretRef: {name: hmac, key: k}, timeout: 1s, contentMode: structured}
+  retrain: {webhook: {urlSecretRef: {name: trainer, key: url}}}
 """,
     "argo": "{retrain: {argoWorkflow: {workflowTemplate: train, parameters: {model: '${event.data.model}'}}}}",
     "tekton": "{retrain: {tektonPipelineRun: {pipeline: train, serviceAccount: trainer, parameters: {a: b}}}}",
@@ -132,8 +134,8 @@ REFUSED: list[tuple[str, str]] = [
     (f"{{retrain: {{job: {{cronJob: a}}, webhook: {{{WEBHOOK}}}}}}}", "exactly one of webhook, job"),
     ("{retrain: {on: [alert], job: {cronJob: a}}}", "name alerts if on has alert"),
     ("{retrain: {alerts: [a], job: {cronJob: a}}}", "name alerts if on has alert"),
-    ("{retrain: {webhook: {}}}", "give url"),
-    ("{retrain: {webhook: {urlFile: a}}}", "works in a local file only; give url"),
+    ("{retrain: {webhook: {}}}", "give exactly one of url and urlSecretRef"),
+    ("{retrain: {webhook: {urlFile: a}}}", "works in a local file only; give url or urlSecretRef"),
     (f"{{retrain: {{webhook: {{{WEBHOOK}, secretFile: a}}}}}}", "works in a local file only; give secretRef"),
     ("{retrain: {webhook: {url: 'https://me:pass@a.example'}}}", "without a password"),
     ("{retrain: {webhook: {url: 'https://a.example:65536'}}}", "give an address such as http"),
@@ -144,6 +146,10 @@ REFUSED: list[tuple[str, str]] = [
     (f"{{notify: [{{webhook: {{{WEBHOOK}, format: slack, contentMode: binary}}}}]}}", "give the format generic"),
     (f"{{notify: [{{webhook: {{{WEBHOOK}}}, blindFor: 25h}}]}}", "give 0s to 24h"),
     (f"{{notify: [{{webhook: {{{WEBHOOK}}}}}, {{webhook: {{{WEBHOOK}}}}}]}}", "a name of its own"),
+    (
+        "{notify: [{webhook: {urlSecretRef: {name: a}}}, {webhook: {urlSecretRef: {name: a, key: key}}}]}",
+        "a name of its own",
+    ),
     (
         f"{{notify: [{{name: a, webhook: {{{WEBHOOK}}}}}, {{name: a, webhook: {{url: 'https://b.example'}}}}]}}",
         "a name of its own",

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.generate import ROOT
 from tests.settings.api import Connection
@@ -65,8 +66,15 @@ RIGHTS: dict[str, tuple[str, list[tuple[dict[str, Any], str]]]] = {
     "secrets": (
         f"{{retrain: {{webhook: {signed('one')}}}, notify: [{{webhook: {{{URL}}}}}, {{webhook: {signed('two')}}}]}}",
         [
-            (get("", "secrets", "one"), "secretRef: .* get secrets one"),
-            (get("", "secrets", "two"), "secretRef: .* get secrets two"),
+            (get("", "secrets", "one"), "secretRef or urlSecretRef: .* get secrets one"),
+            (get("", "secrets", "two"), "secretRef or urlSecretRef: .* get secrets two"),
+        ],
+    ),
+    "secrets with URLs": (
+        "{retrain: {webhook: {urlSecretRef: {name: one}}}, notify: [{webhook: {urlSecretRef: {name: two}}}]}",
+        [
+            (get("", "secrets", "one"), "urlSecretRef: .* get secrets one"),
+            (get("", "secrets", "two"), "urlSecretRef: .* get secrets two"),
         ],
     ),
     "configmaps": (
@@ -130,6 +138,19 @@ def test_an_author_needs_each_right_that_the_document_uses(governed: ControlPlan
     author = account(governed, namespace, "with-all", [rule for rule, _ in needed])
     wait_until(lambda: author.create(resource(spec)).refusal == "", timeout=30)
     assert account(governed, namespace, "with-none", []).create(resource("{}")).refusal == ""
+
+
+def test_the_role_in_the_documentation_is_all_that_its_monitor_needs(governed: ControlPlane) -> None:
+    page = (ROOT / "docs/modelmonitor.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"(?ms)^```yaml\n(.*?)^```", page)]
+    (monitor,), (role,) = ([one for one in blocks if one["kind"] == kind] for kind in ("ModelMonitor", "Role"))
+    author = account(governed, governed.namespace(), "team", role["rules"][1:])
+    body = {**HEAD, "spec": monitor["spec"]}
+    wait_until(lambda: author.create(body).refusal == "", timeout=30)
+    for number in range(1, len(role["rules"])):
+        rules = [rule for place, rule in enumerate(role["rules"]) if place not in {0, number}]
+        less = account(governed, author.namespace, f"team-{number}", rules)
+        assert "may not do this" in less.create(body).refusal
 
 
 def account(plane: ControlPlane, namespace: str, name: str, granted: list[dict[str, Any]]) -> Connection:

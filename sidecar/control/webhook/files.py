@@ -26,10 +26,15 @@ def read_secret(path: Path) -> bytes:
 
 def read_url(path: Path) -> str:
     """Return the URL in the file at `path`, without white space around it; raise WebhookFileError."""
-    url = _read(path, "URL file", "urlFile").decode("utf-8", "replace")
+    return usable_url(_read(path, "URL file", "urlFile"), f"URL file {quote_value(path)}")
+
+
+def usable_url(content: bytes, what: str) -> str:
+    """Return the URL in `content`; raise WebhookFileError, whose message names its source, `what`."""
+    url = content.decode("utf-8", "replace")
     problem = url_problem(url)
     if problem:
-        raise WebhookFileError(f"URL file {quote_value(path)}: its content {problem}; write one URL into it")
+        raise WebhookFileError(f"{what}: its content {problem}; write one URL into it")
     return url
 
 
@@ -46,6 +51,8 @@ def secret_path(webhook: Webhook, folder: Path) -> Path | None:
 def file_problems(spec: Spec, folder: Path, *, missing: bool = True) -> Iterator[str]:
     """Yield why files of the webhooks in `spec` cannot be used; without `missing`, absent files are no problem."""
     for _, webhook in webhooks(spec):
+        if webhook.url_secret_ref:
+            continue  # not in a cluster, nothing is sent, for the reason secret_ref
         for read, path in ((read_url, url_source(webhook, folder)), (read_secret, secret_path(webhook, folder))):
             if isinstance(path, Path) and (missing or path.exists()):
                 try:

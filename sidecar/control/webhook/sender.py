@@ -27,7 +27,7 @@ from .addresses import AddressCheck, AddressRules
 from .bounded import BoundedSocket, TooMuchReceivedError
 from .cloudevent import CONTENT_TYPE, header_value
 from .delivery import DeliveryResult, certificate_problem, outcome_of, parse_retry_after, redirect_problem
-from .files import WebhookFileError, read_secret, read_url
+from .files import WebhookFileError, read_secret, read_url, usable_url
 from .resolver import OwnResolver
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
@@ -68,7 +68,7 @@ class WebhookTarget:
     """The receiver.
 
     Attributes:
-        url: its URL, or the file with its URL.
+        url: its URL, the file with its URL, or a function that reads it and raises WebhookFileError.
         secret: the file with the signing secret, or a function that reads it and raises WebhookFileError; None:
             unsigned.
         timeout: seconds for one whole attempt.
@@ -77,7 +77,7 @@ class WebhookTarget:
         rules: the addresses that may be connected to; None: all.
     """
 
-    url: str | Path
+    url: str | Path | SecretReader
     secret: Path | SecretReader | None
     timeout: float
     path: str = "spec.retrain.webhook"
@@ -108,9 +108,9 @@ class WebhookSender:
 
     async def send(self, id_: str, event: str) -> DeliveryResult:
         """Return the receiver's response to `event`; a failure without a response gives a result with `error`."""
-        message, target = self._target.form(event), self._target
+        message = self._target.form(event)
         try:
-            url = target.url if isinstance(target.url, str) else read_url(target.url)
+            url = await self._url()
         except WebhookFileError:
             return DeliveryResult(None, Reason.URL)
         try:
@@ -127,6 +127,12 @@ class WebhookSender:
             return DeliveryResult(None, Reason.CONNECT)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return DeliveryResult(None, Reason.DISCONNECTED, problem=_problem_of(error))
+
+    async def _url(self) -> str:
+        url = self._target.url
+        if isinstance(url, str):
+            return url
+        return read_url(url) if isinstance(url, Path) else usable_url(await url(), "the Secret with the URL")
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> DeliveryResult:
         """Send one request; an address that was refused is the result, whatever else happened to the connection."""
