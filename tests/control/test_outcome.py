@@ -43,7 +43,8 @@ class History:
     def situation(
         self, *episodes: EpisodeFacts, now: float = NOON, facts: RetrainingFacts | None = None, **fields: Any
     ) -> Situation:
-        made = situation(*episodes, now=now, **{"subject": MEMBER, "rules": replace(RULES, cooldown=0.0)} | fields)
+        given: dict[str, Any] = {"subject": MEMBER, "rules": replace(RULES, cooldown=0.0)} | fields
+        made = situation(*episodes, now=now, **given)
         return replace(made, ledger=self.ledger, retrainings=(facts,) if facts else ())
 
     @property

@@ -283,7 +283,7 @@ async def test_a_missing_right_is_named_and_these_rights_are_enough(control_plan
 
 @pytest.mark.real
 @pytest.mark.asyncio
-async def test_a_job_equals_that_of_kubectl(control_plane: ControlPlane) -> None:
+async def test_a_job_equals_that_of_kubectl_and_ends_with_its_cron_job(control_plane: ControlPlane) -> None:
     admin = await Kube.connect(control_plane.kubeconfig)
     place = Place(admin, replace(OWNER, namespace=control_plane.namespace()), control_plane)
     await create(admin, CRON_JOBS, cron_job(place.owner.namespace), place.owner.namespace)
@@ -291,10 +291,18 @@ async def test_a_job_equals_that_of_kubectl(control_plane: ControlPlane) -> None
     control_plane.kubectl("create", "job", "by-hand", "--from=cronjob/train-delays", "-n", place.owner.namespace)
     by_name = {job["metadata"]["name"]: job for job in await place.objects("job")}
     theirs, ours = by_name.pop("by-hand"), by_name.popitem()[1]
-    assert ours["metadata"]["ownerReferences"] == theirs["metadata"]["ownerReferences"]
+    (owner,), (reference,) = ours["metadata"]["ownerReferences"], theirs["metadata"]["ownerReferences"]
+    assert owner == {key: value for key, value in reference.items() if key != "controller"}
     for field in ("labels", "annotations"):
         assert theirs["metadata"][field].items() <= ours["metadata"][field].items()
     for job in (theirs, ours):
         del job["spec"]["selector"], job["spec"]["template"]
     assert ours["spec"] == theirs["spec"]
+    namespace = place.owner.namespace
+    events = control_plane.kubectl("get", "events", "-n", namespace, "-o", "jsonpath={.items[*].message}")
+    assert f"did not create or forgot: {ours['metadata']['name']}" not in events
+    await delete(admin, CRON_JOBS, "train-delays", namespace)
+    name = ours["metadata"]["name"]
+    gone = ("get", "job", name, "-n", namespace, "--ignore-not-found", "-o", "name")
+    await eventually(lambda: not control_plane.kubectl(*gone), timeout=60, what="the Job to end with its CronJob")
     await admin.close()

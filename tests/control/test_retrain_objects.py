@@ -37,13 +37,7 @@ def test_a_job_is_what_kubectl_makes_of_the_template_with_the_event_in_each_cont
     assert metadata["labels"] == {"team": "ml", "pilotfish.dev/intent": INTENT.id}
     assert metadata["annotations"].items() >= {"cronjob.kubernetes.io/instantiate": "manual", "owner": "anna"}.items()
     (owner,) = metadata["ownerReferences"]
-    assert owner == {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "name": "train-delays",
-        "uid": "c1",
-        "controller": True,
-    }
+    assert owner == {"apiVersion": "batch/v1", "kind": "CronJob", "name": "train-delays", "uid": "c1"}
     assert (job["spec"]["backoffLimit"], pod["metadata"]["labels"]) == (2, {"app": "train"})
     assert pod["metadata"]["annotations"]["pilotfish.dev/event"] == INTENT.desired
     for container in (*pod["spec"]["initContainers"], *pod["spec"]["containers"]):

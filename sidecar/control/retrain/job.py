@@ -1,4 +1,8 @@
-"""Retraining by a Job from the template of a CronJob, as `kubectl create job --from=cronjob/NAME` creates it."""
+"""Retraining by a Job from the template of a CronJob, as `kubectl create job --from=cronjob/NAME` creates it.
+
+Unlike there, the CronJob is the owner but not the controller of the Job. The Job ends with the CronJob, and no limit on
+the history of the CronJob deletes it before its end was seen.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +49,11 @@ def job_of(cron_job: Mapping[str, Any], owner: Owner, intent: Intent) -> dict[st
     annotations = {"cronjob.kubernetes.io/instantiate": "manual", **(given.get("annotations") or {})}
     metadata = own_metadata(owner, intent, given.get("labels"), annotations)
     metadata["ownerReferences"] = [
-        {  # without blockOwnerDeletion, as kubectl: that would need a right on cronjobs/finalizers
+        {  # not as its controller: the CronJob controller warns of Jobs that it did not create, and deletes old ones
             "apiVersion": "batch/v1",
             "kind": "CronJob",
             "name": cron_job["metadata"]["name"],
             "uid": cron_job["metadata"]["uid"],
-            "controller": True,
         }
     ]
     spec = deepcopy(template["spec"])
