@@ -19,7 +19,7 @@ from .cleanup import StateCleaner
 from .key import MonitorKey
 from .leadership import LeaderLabel
 from .pod_index import PodIndex
-from .pods import INJECTED_SELECTOR
+from .pods import INJECTED_SELECTOR, trim_pod
 from .runtime import MonitorRuntime
 from .world import Item, World
 
@@ -60,6 +60,7 @@ class Mirrors:
                     self.watched,
                     label_selector=INJECTED_SELECTOR,
                     on_change=self.index.change,
+                    trim=trim_pod,
                 )
             )
 
