@@ -146,6 +146,8 @@ async def test_a_silent_fleet_is_shown_and_decides_nothing_on_old_facts() -> Non
         await process.hear(tick)
     small.now += 20 * TICK
     await process.turn()
+    assert not any(reason in {"Blind", "PartlyBlind"} for reason, _ in small.events)
+    small.now += 70
     await process.turn()
     assert conditions(small)["Ready"] == "False/QuorumMissing"
     assert any(reason in {"Blind", "PartlyBlind"} for reason, _ in small.events)
