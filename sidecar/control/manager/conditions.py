@@ -17,6 +17,7 @@ from ..ledger import DEAD, DELIVERED, PENDING
 from ..reasons import Reason, camel_case
 from ..retrain.record import RETRAIN
 from .accepted import AcceptedDocument
+from .blindness import held
 from .core import VersionState
 from .trouble import Trouble
 
@@ -121,8 +122,7 @@ def _work(view: MonitorView) -> Trouble:
             return state.trouble
         return _trouble(Reason.LEARNING if source.learn is not None else Reason.WAITING)
     if view.fleet is not None and view.fleet.holding:
-        heard = f"{view.fleet.heard} of {view.fleet.expected} expected pods sent counts lately"
-        return Trouble(Reason.QUORUM_MISSING, f"{heard}; {Reason.QUORUM_MISSING.remedy}")
+        return Trouble(Reason.QUORUM_MISSING, f"{held(view.fleet)}; {Reason.QUORUM_MISSING.remedy}")
     return _trouble(Reason.MONITORING)
 
 
@@ -211,7 +211,7 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
         for version in sorted(view.served - view.wanted.keys()):
             yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
     if view.fleet is not None and view.fleet.holding:
-        yield _trouble(Reason.QUORUM_MISSING)
+        yield Trouble(Reason.QUORUM_MISSING, f"{held(view.fleet)}; {Reason.QUORUM_MISSING.remedy}")
     if view.fleet is not None and view.fleet.heard < view.fleet.expected:
         missing = f"{view.fleet.expected - view.fleet.heard} of {view.fleet.expected} pods"
         yield Trouble(Reason.PODS_SILENT, f"{missing}: {Reason.PODS_SILENT.meaning}; {Reason.PODS_SILENT.remedy}")

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from ....detectors.errors import DetectorError
 from ...errors import PilotfishError
@@ -24,7 +25,7 @@ from ..ledger import LedgerEntry
 from ..outbox import Step, ignore_step
 from ..reasons import Reason
 from .accepted import document_bytes
-from .acting import Acting, ActingFacts, pause
+from .acting import Acting, ActingFacts
 from .announcing import Announcer
 from .blindness import blind_spots
 from .conditions import MonitorView
@@ -36,6 +37,7 @@ from .refreshing import Refresher
 from .status_writer import StatusWriter
 from .storing import CheckpointFile
 from .switch import is_paused
+from .tasks import keep_running, pause
 from .trouble import Trouble
 from .world import Item, World
 
@@ -97,7 +99,11 @@ class MonitorRuntime:
             publish=self._publish_control,
             step=self.step,
         )
-        tasks = [asyncio.create_task(acting.run(stop)), asyncio.create_task(self._refresh(stop))]
+        work = {"its control loop": acting.run, "reading its target and profiles": self._refresh}
+        tasks = [
+            asyncio.create_task(keep_running(f"monitor {self.key}: {what}", partial(run, stop), stop))
+            for what, run in work.items()
+        ]
         try:
             while not stop.is_set():
                 try:
