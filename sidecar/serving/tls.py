@@ -14,6 +14,7 @@ from asyncio import sslproto
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import UsageError, quote_value
@@ -22,6 +23,7 @@ HANDSHAKE_SECONDS = 5.0
 SHUTDOWN_SECONDS = 2.0  # for the closing alert of the client
 MAX_HANDSHAKES = 256  # at the same time; then the oldest one is dropped
 BUFFER_BYTES = 32 * 1024  # of each connection; asyncio would allocate 256 KiB, 2 GiB for 8192 connections
+ACCEPTED_AT_ONCE = 64
 PAUSE_SECONDS = 0.5  # after a connection could not be accepted, such as without free descriptors
 
 
@@ -105,7 +107,8 @@ class TlsListener:
         self._protocol = protocol
         self._sockets: list[socket.socket] = []
         self._handshakes: dict[asyncio.Task[None], None] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._begun: set[socket.socket] = set()
+        self._pause: asyncio.TimerHandle | None = None
 
     async def start(self, host: str, port: int, backlog: int) -> int:
         """Accept connections until `stop`; return the port. Raise OSError if the address cannot be bound."""
@@ -117,47 +120,68 @@ class TlsListener:
         for one in self._sockets:
             one.setblocking(False)
             one.listen(backlog)
-            self._tasks.append(asyncio.create_task(self._accept(one)))
+        self._resume()
         found: int = self._sockets[0].getsockname()[1]
         return found
 
     async def stop(self) -> None:
         """Stop accepting, drop the handshakes, and close the sockets."""
-        tasks = [*self._tasks, *self._handshakes]
+        self._suspend()
+        tasks = list(self._handshakes)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for one in self._sockets:
             one.close()
 
-    async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _resume(self) -> None:
+        self._pause = None
+        for one in self._sockets:
+            asyncio.get_running_loop().add_reader(one, self._accept, one)
+
+    def _suspend(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        for one in self._sockets:
+            asyncio.get_running_loop().remove_reader(one)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
             try:
-                connection, _ = await loop.sock_accept(listening)
-            except OSError:  # no free descriptor, or the client has left
-                await asyncio.sleep(PAUSE_SECONDS)
-                continue
+                connection, _ = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:  # no free descriptor
+                self._suspend()
+                self._pause = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._resume)
+                return
+            connection.setblocking(False)
             if len(self._handshakes) >= MAX_HANDSHAKES:
-                next(iter(self._handshakes)).cancel()
+                oldest = next(iter(self._handshakes))
+                del self._handshakes[oldest]
+                oldest.cancel()
             task = asyncio.create_task(self._shake_hands(connection))
             self._handshakes[task] = None
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, connection))
 
     async def _shake_hands(self, connection: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            with suppress(OSError):
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.connect_accepted_socket(
+        self._begun.add(connection)
+        with suppress(OSError):  # what a client does in a handshake is its own affair
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().connect_accepted_socket(
                 self._protocol,
                 connection,
                 ssl=self._context.current(),
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
-        except (OSError, asyncio.CancelledError):  # what a client does in a handshake is its own affair
-            connection.close()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         self._handshakes.pop(task, None)
+        if connection in self._begun:
+            self._begun.discard(connection)  # from the first step on, the transport closes it
+        else:
+            connection.close()
+        if not task.cancelled():
+            task.exception()

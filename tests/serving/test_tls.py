@@ -118,6 +118,23 @@ async def test_silent_clients_block_nobody(files: TlsFiles, monkeypatch: pytest.
 
 
 @pytest.mark.asyncio
+async def test_a_server_that_stops_closes_connections_in_every_state(files: TlsFiles) -> None:
+    server = BoundedServer(ok, tls=TlsContext(files))
+    await server.start("127.0.0.1:0")
+    silent = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(5)]
+    _, complete = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting(ONE[0]))
+    beginning = [asyncio.create_task(asyncio.open_connection("127.0.0.1", server.port)) for _ in range(5)]
+    await asyncio.sleep(0)
+    await server.stop()
+    begun = await asyncio.gather(*beginning, return_exceptions=True)
+    for reader, _ in silent:
+        assert await until_closed(reader) == b""
+    for connection in (*silent, *(one for one in begun if isinstance(one, tuple))):
+        connection[1].transport.abort()
+    complete.transport.abort()  # an unclosed socket of the server would be a warning, which is an error
+
+
+@pytest.mark.asyncio
 async def test_a_handshake_has_a_time_limit(files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tls, "HANDSHAKE_SECONDS", 0.1)
     async with serving(TlsContext(files)) as port, connected(port) as (reader, _):
