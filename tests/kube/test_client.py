@@ -65,7 +65,10 @@ async def test_a_get_is_repeated_when_the_server_asks_for_it(api: ApiServer, kub
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("fault", [Fault(status=503), Fault(drop="before"), Fault(drop="after")])
-async def test_a_get_is_repeated_a_few_times(api: ApiServer, kube: Kube, fault: Fault) -> None:
+async def test_a_get_is_repeated_a_few_times(
+    api: ApiServer, kube: Kube, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilotfish.sidecar.kube.client.FIRST_PAUSE", 0.01)
     fault.retry_after = 0
     api.faults.add(fault)
     with pytest.raises(errors.UnavailableError):

@@ -191,7 +191,7 @@ async def test_a_paused_process_does_not_write_when_it_wakes(api: ApiServer, kub
 
 async def test_errors_of_the_api_server_are_survived(api: ApiServer, kube: Kube) -> None:
     faults = [
-        Fault(status=500, times=2),
+        Fault(status=500, retry_after=0, times=2),
         Fault(status=429, retry_after=0, times=2),
         Fault(raw=b"<html>", times=2),
         Fault(status=403, times=1),
@@ -215,3 +215,17 @@ async def test_an_error_of_the_work_ends_the_run_and_releases_the_lease(api: Api
     with pytest.raises(ValueError, match="the work failed"):
         await elector.run(asyncio.Event(), fail, stopped)
     assert (await get(kube, LEASES, NAME, "default"))["spec"]["holderIdentity"] == ""
+
+
+async def test_work_that_returns_early_leaves_the_lead(api: ApiServer, kube: Kube) -> None:
+    elector, stop, log = Elector(kube, "default", NAME, "a", timing=STEADY), asyncio.Event(), []
+
+    async def note(text: str) -> None:
+        log.append(text)
+
+    task = asyncio.create_task(elector.run(stop, lambda: note("started"), lambda: note("stopped")))
+    await eventually(lambda: sum(map(renewals, api.calls)) > 3)
+    assert (elector.leading, log) == (True, ["started"])
+    stop.set()
+    await asyncio.wait_for(task, patient(20))
+    assert log == ["started", "stopped"]
