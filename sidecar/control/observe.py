@@ -13,8 +13,8 @@ import msgspec
 from ..report import schema as shown
 from ..report import wording
 from ..settings.document import ModelMonitor
+from ..settings.places import retrain_targets
 from ..settings.retraining import Retrain
-from ..settings.validation import retrain_targets
 from ..settings.webhooks import Notify, Webhook, address_hash, receiver_id
 from .ledger import IntentLedger
 from .notify.event import SUBSCRIPTIONS
