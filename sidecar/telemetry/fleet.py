@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from ..report.control_status import ControlStatus
 from ..report.schema import Report
-from . import cluster_names, control, detection, labels, process
+from . import cluster_names, control, detection, labels, names, process
 from .metric import Metric
 from .scrape import ScrapeInput
 
@@ -97,7 +97,8 @@ def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Famil
             _merge(merged, family, {})
         for report in monitor.reports:
             given = ScrapeInput(report=report, page=None, control=None, now=reading.now)
-            for family in (*detection.collect(given), *labels.performance(report)):
+            warnings = _gauge(names.WARNINGS, [((), float(len(report.warnings)))])
+            for family in (*detection.collect(given), *labels.performance(report), warnings):
                 _merge(merged, family, {**identity, "version": report.version})
         if monitor.control is not None:
             for family in control.families(monitor.control):
