@@ -23,7 +23,8 @@ def not_synced(view: View) -> Blindness | None:
     silent = reading.now - (status.last_success or report.started_at)
     if silent >= AWAY_SECONDS:
         since = f"for {silent / 60:.0f} min"
-        text = f"The controller {status.control} has not had the counts of this pod {since}: {status.problem}"
+        why = status.problem or "its response takes long; look at its log and its load"
+        text = f"The controller {status.control} has not had the counts of this pod {since}: {why}"
     elif status.oldest is not None and reading.now - status.oldest >= UNACKNOWLEDGED_SECONDS:
         minutes = (reading.now - status.oldest) / 60
         text = (
@@ -35,7 +36,7 @@ def not_synced(view: View) -> Blindness | None:
         text = f"The controller gets no counts of this pod, because no profile is in force: {why}"
     else:
         return None
-    return Blindness(text.rstrip(": "), total=False)
+    return Blindness(text, total=False)
 
 
 def _unprofiled(report: Report, now: float) -> bool:
