@@ -28,7 +28,7 @@ ACTIONS = {  # by state of a retraining: what happened to it, and the type of th
 
 
 @dataclass
-class Announcer:
+class EventAnnouncer:
     """Announces the events of the monitor `key`."""
 
     key: MonitorKey

@@ -34,7 +34,7 @@ _NOT_LEARNING = {  # why no profile is being learned, by what the monitor does
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ConditionFinding:
     """One condition without its times: `type`, `status`, the CamelCase `reason` and the `message`."""
 
     type: str
@@ -53,6 +53,7 @@ class MonitorView:
         troubles: what prevents the monitor from working, the most important first.
         versions, wanted, served, primary: as in `MonitorCore`.
         fleet: the status of the detector of the primary version.
+        heard, expected: pods of all versions that sent counts lately, and ready pods.
         report: what was published last.
         stopped: the reason for which nothing is acted on; empty if actions are allowed.
     """
@@ -65,6 +66,8 @@ class MonitorView:
     served: frozenset[str] = frozenset()
     primary: str | None = None
     fleet: FleetStatus | None = None
+    heard: int = 0
+    expected: int = 0
     report: Report | None = None
     blind: tuple[BlindSpot, ...] = ()
     control: ControlStatus | None = None
@@ -83,7 +86,7 @@ class MonitorView:
         return tuple(item for item in self.control.intents if item.kind == RETRAIN) if self.control is not None else ()
 
 
-def findings(view: MonitorView) -> tuple[Finding, ...]:
+def findings(view: MonitorView) -> tuple[ConditionFinding, ...]:
     """Return the conditions of `view`, one of each type, in the order of the table."""
     work = _work(view)
     found = {
@@ -95,7 +98,7 @@ def findings(view: MonitorView) -> tuple[Finding, ...]:
         "Blocked": _blocked(view),
         "Degraded": _degraded(view),
     }
-    return tuple(Finding(type_, *found[type_]) for type_ in CONDITIONS)
+    return tuple(ConditionFinding(type_, *found[type_]) for type_ in CONDITIONS)
 
 
 Answer = tuple[str, str, str]  # status, reason, message

@@ -26,7 +26,7 @@ from ..outbox import Step, ignore_step
 from ..reasons import Reason
 from .accepted import document_bytes
 from .acting import Acting, ActingFacts
-from .announcing import Announcer
+from .announcing import EventAnnouncer
 from .blindness import blind_spots
 from .conditions import MonitorView
 from .core import MonitorCore
@@ -67,7 +67,7 @@ class MonitorRuntime:
         self.core = MonitorCore(self.key, self.world.clock())
         self.file = CheckpointFile(self.key, self.world.store)
         self.refresher = Refresher(self.key, self.world)
-        self.announcer = Announcer(self.key, self.world)
+        self.announcer = EventAnnouncer(self.key, self.world)
         self.writer = StatusWriter(self.key, self.world)
         self._raw = b""
         self._seen: object = None
@@ -215,6 +215,8 @@ class MonitorRuntime:
             served=core.served,
             primary=core.primary,
             fleet=core.status(core.primary),
+            heard=sum(fleet.heard for version in core.versions if (fleet := core.status(version)) is not None),
+            expected=sum(pod.since is not None for pod in core.pods.values()),
             report=self.published,
             blind=self.blind,
             control=self.control,

@@ -1,4 +1,4 @@
-"""From a request at the proxy of a pod to the Job that retrains its model: all processes and the API server are real."""
+"""From a request at the proxy of a pod to the Job that retrains its model: all processes and the cluster are real."""
 
 from __future__ import annotations
 
