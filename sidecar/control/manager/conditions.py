@@ -12,7 +12,7 @@ from ...report.control_status import ControlStatus, IntentStatus
 from ...report.schema import BlindSpot, EpisodeReport, Report
 from ...settings.document import ProfileSource
 from ..conditions import CONDITIONS
-from ..fleet.detector import FleetStatus
+from ..fleet.status import FleetStatus
 from ..ledger import DEAD, DELIVERED, PENDING
 from ..reasons import Reason, camel_case
 from ..retrain.record import RETRAIN

@@ -20,8 +20,9 @@ from ...settings.errors import SettingsError
 from ...settings.sources import source_for
 from ...sync.counts import decode_counts
 from ...sync.messages import Acknowledgement, MessageError, SyncRequest, SyncResponse
-from ..fleet.detector import FleetDetector, FleetStatus
+from ..fleet.detector import FleetDetector
 from ..fleet.rules import FleetRules
+from ..fleet.status import FleetStatus
 from ..reasons import Reason
 from . import checkpoint
 from .accepted import AcceptedDocument, accept

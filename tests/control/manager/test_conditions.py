@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pilotfish.detectors.detection.results import EpisodeStatus
 from pilotfish.sidecar.control.conditions import CONDITIONS
-from pilotfish.sidecar.control.fleet.detector import FleetDetector, FleetStatus
+from pilotfish.sidecar.control.fleet.detector import FleetDetector
+from pilotfish.sidecar.control.fleet.status import FleetStatus
 from pilotfish.sidecar.control.manager.accepted import accept
 from pilotfish.sidecar.control.manager.conditions import ConditionFinding, MonitorView, findings
 from pilotfish.sidecar.control.manager.core import VersionState
