@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import number
 from ...report.schema import Report
 from .blindness import Blindness
 from .readings import View
@@ -36,7 +37,8 @@ def not_synced(view: View) -> Blindness | None:
         text = f"The controller gets no counts of this pod, because no profile is in force: {why}"
     else:
         return None
-    return Blindness(text, total=False)
+    dropped = f"; {number(status.dropped, 'tick')} had to be dropped so far" if status.dropped else ""
+    return Blindness(f"{text}{dropped}", total=False)
 
 
 def _unprofiled(report: Report, now: float) -> bool:
