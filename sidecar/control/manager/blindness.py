@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...report.schema import BlindSpot
-from ..fleet.detector import FleetStatus
+from ..fleet.status import FleetStatus
 from .core import MonitorCore
 from .trouble import Trouble
 
