@@ -87,7 +87,7 @@ class MonitorCore:
     dirty: bool = False
 
     def restore(self, data: bytes) -> None:
-        """Continue from a stored state; raise CheckpointError, or SettingsError for its document."""
+        """Continue from a stored state; raise MonitorStateError, or SettingsError for its document."""
         state = checkpoint.decode(data)
         if state.document:
             self.document = accept(state.document, f"ModelMonitor {self.key}")

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from ....detectors.errors import DetectorError
 from ...errors import PilotfishError
@@ -24,8 +25,8 @@ from ..ledger import LedgerEntry
 from ..outbox import Step, ignore_step
 from ..reasons import Reason
 from .accepted import document_bytes
-from .acting import Acting, ActingFacts, pause
-from .announcing import Announcer
+from .acting import Acting, ActingFacts
+from .announcing import EventAnnouncer
 from .blindness import blind_spots
 from .conditions import MonitorView
 from .core import MonitorCore
@@ -36,6 +37,7 @@ from .refreshing import Refresher
 from .status_writer import StatusWriter
 from .storing import CheckpointFile
 from .switch import is_paused
+from .tasks import keep_running, pause
 from .trouble import Trouble
 from .world import Item, World
 
@@ -65,7 +67,7 @@ class MonitorRuntime:
         self.core = MonitorCore(self.key, self.world.clock())
         self.file = CheckpointFile(self.key, self.world.store)
         self.refresher = Refresher(self.key, self.world)
-        self.announcer = Announcer(self.key, self.world)
+        self.announcer = EventAnnouncer(self.key, self.world)
         self.writer = StatusWriter(self.key, self.world)
         self._raw = b""
         self._seen: object = None
@@ -97,7 +99,11 @@ class MonitorRuntime:
             publish=self._publish_control,
             step=self.step,
         )
-        tasks = [asyncio.create_task(acting.run(stop)), asyncio.create_task(self._refresh(stop))]
+        work = {"its control loop": acting.run, "reading its target and profiles": self._refresh}
+        tasks = [
+            asyncio.create_task(keep_running(f"monitor {self.key}: {what}", partial(run, stop), stop))
+            for what, run in work.items()
+        ]
         try:
             while not stop.is_set():
                 try:
@@ -209,6 +215,8 @@ class MonitorRuntime:
             served=core.served,
             primary=core.primary,
             fleet=core.status(core.primary),
+            heard=sum(fleet.heard for version in core.versions if (fleet := core.status(version)) is not None),
+            expected=sum(pod.since is not None for pod in core.pods.values()),
             report=self.published,
             blind=self.blind,
             control=self.control,
