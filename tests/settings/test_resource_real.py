@@ -117,7 +117,7 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
         blocks = [text] if page.suffix == ".yaml" else re.findall(r"(?ms)^```yaml\n(.*?)^```", text)
         for block in blocks:
             if "kind: ModelMonitor\n" in block:
-                yield str(page.relative_to(ROOT))(yaml.safe_load(block))
+                yield str(page.relative_to(ROOT)), yaml.safe_load(block)
 
 
 def for_a_cluster(document: dict[str, Any]) -> dict[str, Any]:
