@@ -43,6 +43,7 @@ from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")
 TURN = 1.0  # seconds between two turns
+SETTLING_SECONDS = 30.0  # after which a new leader writes a status although not everything was read
 
 
 @dataclass(kw_only=True)
@@ -71,6 +72,7 @@ class MonitorRuntime:
         self.writer = StatusWriter(self.key, self.world)
         self._raw = b""
         self._seen: object = None
+        self._began = self.world.monotonic()
 
     @property
     def facts(self) -> ActingFacts | None:
@@ -88,6 +90,16 @@ class MonitorRuntime:
     def blind(self) -> tuple[BlindSpot, ...]:
         """What of the fleet is not measured."""
         return tuple(blind_spots(self.core, self.refresher.trouble, self.world.clock()))
+
+    @property
+    def settled(self) -> bool:
+        """Whether target, pods, profiles and ledger were read once, so that the status of a former leader may change.
+
+        After SETTLING_SECONDS, the status shows what is missing.
+        """
+        if self.core.document is None or self.world.monotonic() - self._began >= SETTLING_SECONDS:
+            return self.loaded or bool(self.problem)
+        return self.loaded and self.refresher.done and self.control is not None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then store the last state; cancel it to leave without a write."""
@@ -134,7 +146,8 @@ class MonitorRuntime:
         elif self.loaded:
             self._publish(self.core.report(self.core.primary))
         self.announcer.blind_spots(self.blind, self.item)
-        await self.writer.write(self.item, self.view())
+        if self.settled:
+            await self.writer.write(self.item, self.view())
 
     def observe(self) -> None:
         """Take the newest document and pods from the mirrors."""
@@ -258,7 +271,7 @@ class MonitorRuntime:
     async def _refresh(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if self.loaded:
-                await self.refresher.refresh(self.core)
+                await self.refresher.refresh(self.core, self.observe)
             await self.refresher.wait(stop)
 
     def _publish(self, report: Report | None) -> None:

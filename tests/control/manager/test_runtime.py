@@ -186,3 +186,19 @@ async def test_work_that_fails_unexpectedly_begins_again(
     await keep_running("the test", work, stop)
     assert len(attempts) == 2
     assert "the test failed" in caplog.text
+
+
+async def test_a_new_leader_writes_no_status_before_it_has_read_everything() -> None:
+    small = world()
+    process = await started(small)
+    for tick in range(FIRST, FIRST + 8):
+        await process.hear(tick, drifted_from=FIRST + 4)
+    before, small.status = conditions(small), {}
+    again = Life(small)
+    seen = []
+    for _ in range(5):
+        small.now += 3
+        await again.turn()
+        seen += [conditions(small)] if small.status else []
+    assert seen
+    assert all(item["Drifted"] == before["Drifted"] and item["Ready"] == before["Ready"] for item in seen)
