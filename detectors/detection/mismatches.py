@@ -59,6 +59,6 @@ def density_warning(density: float | None) -> str:
         return ""
     return (
         f"a tick has {density:,.0f} times the rows of a tick of the reference, and the evidence of slow effects is "
-        "divided accordingly: drift is found late or never; build the profile from traffic of the same density; "
-        "if rows are replayed faster than they happened, build it without times"
+        "divided accordingly: drift is found late or never; build the profile from traffic of the same density, that "
+        "of all pods if there are several; if rows are replayed faster than they happened, build it without times"
     )

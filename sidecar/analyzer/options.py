@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .sync.options import DOCUMENT_FILE, ControlOptions
+from .sync.options import DOCUMENT_FILE, SyncOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Options:
     token_file: Path | None = None
     memory_limit: int = 0
     cluster: bool = False
-    control: ControlOptions | None = None
+    control: SyncOptions | None = None
 
     @property
     def document_path(self) -> Path | None:

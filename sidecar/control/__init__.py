@@ -4,19 +4,22 @@
     Situation --policy--> Intent(kind, key, desired, observed, why), before any check           policy.py intent.py
     Intent --guard--> Decision: pending | recommended | refused, with its reason                guard.py reasons.py
     Decision --> IntentLedger: one entry per intent, the result of all operations               ledger.py
-    operations --> Outbox: the append-only file of the ledger                                   outbox.py journal.py
+    operations --> Outbox: the ledger in a file                     outbox.py file_outbox.py outbox_file.py journal.py
+                           or, in a cluster, in a ConfigMap         store_outbox.py store.py configmaps.py
     pending Entry --> superseded | due                                                          pending.py
     due Entry --Executor.apply--> Outcome: done | retry at | failed, with its reason            executor.py
     Outcome --> next operation                                                                  pending.py
     IntentLedger --> ControlStatus, for /report and /metrics                                    status.py
 
 `loop.py` runs these steps once a second. `app.py` builds the loop from two tables, POLICIES and LANES, with one row per
-kind: `notify/` and `retrain/`. Both send events by `webhook/`. Outbox, executors, loop and app do I/O; all other
-modules are pure.
+kind: `notify/` and `retrain/`. Both send events by `webhook/`. In a cluster, `cluster.py` adds the executors that
+create objects, and `download.py` fetches profiles. Outboxes, stores, executors, loop and app do I/O; all other modules
+are pure.
 
 The loop is level-triggered: it compares the current facts with the entries of the ledger, and stores no events. A
-process that is killed at any step therefore finds the remaining work when it starts again. Each lane has an executor
-with a task of its own, so that a slow or failing executor never delays another one.
+process that is killed at any step therefore finds the remaining work when it starts again. An attempt is recorded
+before it begins. Each lane has an executor with a task of its own, so that a slow or failing executor never delays
+another one.
 
 Who decides in a cluster. With `pilotfish run`, this loop runs in the analyzer process and reads its Report. In a
 cluster, pods only report their counts. The controller adds the counts of all pods of a monitor, runs detection on the

@@ -17,7 +17,7 @@ from ..kube.errors import KubeError
 from ..kube.objects import SECRETS
 from ..kube.read import get
 from ..settings.document import ModelMonitor
-from ..settings.validation import retrain_targets
+from ..settings.places import retrain_targets
 from ..settings.webhooks import SecretRef, Webhook
 from .app import LANES, Lane, Send, form_of, sender_of
 from .executor import Executor

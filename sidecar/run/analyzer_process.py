@@ -15,7 +15,7 @@ from typing import Any
 
 from ..analyzer.app import App, build
 from ..analyzer.options import Options
-from ..analyzer.sync.options import ControlOptions
+from ..analyzer.sync.options import SyncOptions
 from ..control import app as control_app
 from ..control.loop import ControlLoop
 from ..sync.messages import Pod
@@ -52,13 +52,13 @@ def parse_options(args: argparse.Namespace) -> Options:
         token_file=args.token_file,
         memory_limit=args.memory_limit,
         cluster=args.role == "analyze",
-        control=parse_control_options(args) if args.control is not None else None,
+        control=parse_sync_options(args) if args.control is not None else None,
     )
 
 
-def parse_control_options(args: argparse.Namespace) -> ControlOptions:
+def parse_sync_options(args: argparse.Namespace) -> SyncOptions:
     """Return the options of the sync from a command line with `--control`."""
-    return ControlOptions(
+    return SyncOptions(
         url=args.control,
         ca_file=args.control_ca,
         token_file=args.control_token,

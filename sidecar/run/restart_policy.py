@@ -162,7 +162,7 @@ def _describe_exit(status: int, *, hung: bool = False) -> str:
     if hung:
         return "hung and was killed"
     if status == RECYCLE:
-        return "asked for a restart (is --memory-limit too low?)"
+        return "asked for a restart (the document changed, or --memory-limit is too low)"
     if status >= 0:
         return f"ended with status {status}"
     if status == -signal.SIGKILL:

@@ -9,6 +9,7 @@
     blocks.py     types of values, and the base class of all objects
     retraining.py, scaling.py, traffic.py, webhooks.py  blocks of the document
     decoding.py   checks spec.traffic.decode; jsonpath.py parses its paths
+    places.py     which settings work in a cluster only, and which in a file only
     status.py     the status of a resource
     effective.py  the settings in force, as text
     schema.py     the JSON schema, committed as docs/modelmonitor.schema.json

@@ -15,7 +15,8 @@ from .document import ModelMonitor
 from .environment import apply_environment
 from .errors import DocumentProblem, SettingsError
 from .parsing import DocumentReader, TooManyProblemsError
-from .validation import find_problems, resource_problems
+from .places import resource_problems
+from .validation import find_problems
 from .yamltree import MAX_DOCUMENT_BYTES, read_tree
 
 

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from msgspec.structs import fields
-
 from ..errors import hide_path, quote_value
 from .decoding import decode_problems, template_problems
 from .document import Drift, Feedback, ModelMonitor, Spec
 from .errors import DocumentProblem
-from .retraining import RETRAIN_TARGETS, Retrain
+from .places import cluster_only_problems, retrain_targets, webhooks
+from .retraining import Retrain
 from .scaling import Resources, Scaling
 from .streams import detector_problem, parse_stream
 from .traffic import Traffic
@@ -37,7 +36,7 @@ def find_problems(monitor: ModelMonitor, *, cluster: bool = True) -> Iterator[Do
     """Yield a problem for each impossible combination and, outside of a `cluster`, for each setting that needs one."""
     spec = monitor.spec
     if not cluster:
-        yield from _cluster_only(spec)
+        yield from cluster_only_problems(spec)
     yield from _traffic(spec.traffic)
     yield from _profiles(spec)
     yield from _stores(spec)
@@ -55,40 +54,6 @@ def find_problems(monitor: ModelMonitor, *, cluster: bool = True) -> Iterator[Do
     for path, webhook in webhooks(spec):
         yield from _webhook(webhook, f"$.{path}")
     yield from _receivers(spec.notify)
-
-
-def webhooks(spec: Spec) -> Iterator[tuple[str, Webhook]]:
-    """Yield each webhook of the document with its path, such as `spec.notify[0].webhook`."""
-    if spec.retrain and spec.retrain.webhook:
-        yield "spec.retrain.webhook", spec.retrain.webhook
-    for index, item in enumerate(spec.notify):
-        yield f"spec.notify[{index}].webhook", item.webhook
-
-
-def retrain_targets(retrain: Retrain) -> dict[str, object]:
-    """Return what `retrain` names to request a retraining, by key of the document; a valid document has one."""
-    found = {item.encode_name: getattr(retrain, item.name) for item in fields(Retrain) if item.name in RETRAIN_TARGETS}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def resource_problems(spec: Spec) -> Iterator[DocumentProblem]:
-    """Yield a problem for a missing target, and for each setting that names a file.
-
-    The file would be one of the controller, which the author of a resource must not reach.
-    """
-    if spec.target_ref is None:
-        yield DocumentProblem("$.spec.targetRef", "is missing", "name the workload, such as a Deployment")
-    for index, source in enumerate(spec.profiles):
-        if source.path is not None:
-            remedy = "give configMap, url or learn instead"
-            yield DocumentProblem(f"$.spec.profiles[{index}].path", "works in a local file only", remedy)
-    for path, webhook in webhooks(spec):
-        for name, value, remedy in (
-            ("urlFile", webhook.url_file, "give url or urlSecretRef instead"),
-            ("secretFile", webhook.secret_file, "give secretRef instead"),
-        ):
-            if value is not None:
-                yield DocumentProblem(f"$.{path}.{name}", "works in a local file only", remedy)
 
 
 def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[str]:
@@ -111,33 +76,6 @@ def find_warnings(monitor: ModelMonitor, *, cluster: bool = False) -> Iterator[s
 def ticks_per_false_alarm(drift: Drift) -> float:
     """Return the threshold: the minimum mean number of ticks between two false alarms."""
     return drift.false_alarms.per / drift.tick / drift.false_alarms.count
-
-
-def _cluster_only(spec: Spec) -> Iterator[DocumentProblem]:
-    """Yield a problem for each setting that `pilotfish run` cannot carry out, because it has no cluster."""
-    found: list[tuple[str, object, str]] = [
-        ("targetRef", spec.target_ref, "remove it; --upstream names the model server"),
-        ("scaling", spec.scaling, "remove it; nothing is scaled here"),
-        ("resources", spec.resources, "remove it; nothing is resized here"),
-        ("traffic.ports", spec.traffic.ports, "remove it; --listen and --upstream name the ports"),
-    ]
-    if spec.retrain:
-        found.append(("retrain.alerts", spec.retrain.alerts, "remove it; nothing receives alerts here"))
-        found += [
-            (f"retrain.{name}", value, "give webhook instead")
-            for name, value in retrain_targets(spec.retrain).items()
-            if name != "webhook"
-        ]
-    for path, webhook in webhooks(spec):
-        block = path.removeprefix("spec.")
-        found.append((f"{block}.secretRef", webhook.secret_ref, "give secretFile instead"))
-        found.append((f"{block}.urlSecretRef", webhook.url_secret_ref, "give urlFile instead"))
-    for index, source in enumerate(spec.profiles):
-        found.append((f"profiles[{index}].configMap", source.config_map, "give path, the file of the profile, instead"))
-        found.append((f"profiles[{index}].url", source.url, "give path, the file of the profile, instead"))
-    for name, value, remedy in found:
-        if value:
-            yield DocumentProblem(f"$.spec.{name}", "works in a cluster only", remedy)
 
 
 def _retrain_warnings(spec: Spec) -> Iterator[str]:
@@ -250,10 +188,10 @@ def _scaling(scaling: Scaling) -> Iterator[DocumentProblem]:
 
 
 def _retrain(retrain: Retrain) -> Iterator[DocumentProblem]:
-    if ("alert" in retrain.on) != bool(retrain.alerts):
-        what, remedy = "is empty, and on has alert", "name alerts, or remove alert from on"
+    if ("alert" in retrain.causes) != bool(retrain.alerts):
+        what, remedy = "is empty, and causes has alert", "name alerts, or remove alert from causes"
         if retrain.alerts:
-            what, remedy = "has names, and on lacks alert", "add alert to on, or remove the names"
+            what, remedy = "has names, and causes lacks alert", "add alert to causes, or remove the names"
         yield DocumentProblem("$.spec.retrain.alerts", what, remedy)
     found = retrain_targets(retrain)
     if len(found) != 1:

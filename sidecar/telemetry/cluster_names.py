@@ -54,15 +54,19 @@ PODS = Metric(
 HOLDING = Metric(
     "pilotfish_fleet_holding", "gauge", "1 while ticks wait, with the reason.", FLEET, (*_MONITOR, "reason")
 )
-HELD_TICKS = Metric(
-    "pilotfish_fleet_held_ticks_total", "counter", "Ticks that had to wait, by reason.", FLEET, (*_MONITOR, "reason")
-)
-LATE_REPORTS = Metric(
-    "pilotfish_fleet_late_reports_total",
+DROPPED_TICKS = Metric(
+    "pilotfish_fleet_dropped_ticks_total",
     "counter",
-    "Reports of pods about ticks that were closed already; they are not counted.",
+    "Ticks that were closed without their rows, because too few pods were heard.",
     FLEET,
     _MONITOR,
+)
+REFUSED_REPORTS = Metric(
+    "pilotfish_fleet_refused_reports_total",
+    "counter",
+    "Reports of pods about one tick that were not counted, by reason, such as late: its tick was closed already.",
+    FLEET,
+    (*_MONITOR, "reason"),
 )
 CHECKPOINT_BYTES = Metric(
     "pilotfish_checkpoint_bytes", "gauge", "Size of the last checkpoint of a monitor.", FLEET, _MONITOR, "bytes"

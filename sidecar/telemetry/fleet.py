@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from ..report.control_status import ControlStatus
 from ..report.schema import Report
-from . import cluster_names, control, detection, labels, process
+from . import cluster_names, control, detection, labels, names, process
 from .metric import Metric
 from .scrape import ScrapeInput
 
@@ -30,8 +30,8 @@ class MonitorReading:
         pods_expected: pods that should report.
         pods_heard: those of them that reported lately.
         holding: the reason why ticks wait now; empty if none waits.
-        held_ticks: ticks that waited longer than usual, by reason, since the start of this process.
-        late_reports: reports of ticks that were closed already, since the start of this process.
+        dropped_ticks: ticks that were closed without their rows.
+        refused_reports: reports that were not counted, by reason.
         checkpoint_bytes: size of the last checkpoint; None before the first one.
     """
 
@@ -42,8 +42,8 @@ class MonitorReading:
     pods_expected: int = 0
     pods_heard: int = 0
     holding: str = ""
-    held_ticks: Mapping[str, int] = field(default_factory=dict)
-    late_reports: int = 0
+    dropped_ticks: int = 0
+    refused_reports: Mapping[str, int] = field(default_factory=dict)
     checkpoint_bytes: int | None = None
 
 
@@ -97,7 +97,8 @@ def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Famil
             _merge(merged, family, {})
         for report in monitor.reports:
             given = ScrapeInput(report=report, page=None, control=None, now=reading.now)
-            for family in (*detection.collect(given), *labels.performance(report)):
+            warnings = _gauge(names.WARNINGS, [((), float(len(report.warnings)))])
+            for family in (*detection.collect(given), *labels.performance(report), warnings):
                 _merge(merged, family, {**identity, "version": report.version})
         if monitor.control is not None:
             for family in control.families(monitor.control):
@@ -135,10 +136,9 @@ def _fleet(monitor: MonitorReading) -> Iterator[Family]:
     pods = [((*key, "expected"), monitor.pods_expected), ((*key, "heard"), monitor.pods_heard)]
     yield _gauge(cluster_names.PODS, pods)
     yield _gauge(cluster_names.HOLDING, [((*key, monitor.holding), 1.0)] if monitor.holding else ())
-    yield _counter(
-        cluster_names.HELD_TICKS, (((*key, reason), amount) for reason, amount in monitor.held_ticks.items())
-    )
-    yield _counter(cluster_names.LATE_REPORTS, [(key, monitor.late_reports)])
+    yield _counter(cluster_names.DROPPED_TICKS, [(key, monitor.dropped_ticks)])
+    refused = (((*key, reason), amount) for reason, amount in monitor.refused_reports.items())
+    yield _counter(cluster_names.REFUSED_REPORTS, refused)
     if monitor.checkpoint_bytes is not None:
         yield _gauge(cluster_names.CHECKPOINT_BYTES, [(key, float(monitor.checkpoint_bytes))])
 

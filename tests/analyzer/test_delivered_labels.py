@@ -16,6 +16,7 @@ from pilotfish.sidecar.analyzer.feedback.store import PredictionStore
 from pilotfish.sidecar.analyzer.sync.labels import LabelCourier, count_labels
 from pilotfish.sidecar.labels.labels import JOINED, OUTCOMES, FeedbackResponse, Label, LabelBatch
 from pilotfish.sidecar.sync.messages import LabelDelivery, LabelResults, Pod, SignalsResponse, decode, encode
+from tests.support.waiting import patient
 
 BATCH = LabelBatch((Label(0, 5, 0, "late"), Label(1, 6, 0, 2.5, direct=True, prediction=2, time=1.0)))
 
@@ -89,7 +90,7 @@ async def test_results_are_sent_until_no_labels_are_left() -> None:
     running = asyncio.create_task(courier.run())
     courier.offer(b"")
     courier.offer(encode(SignalsResponse(labels=(delivery(),))))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patient(10)):
         await done.wait()
     running.cancel()
     assert [result.id for one in sent for result in one.results] == ["1", "2"]

@@ -101,7 +101,7 @@ def measure(pods: int, features: int, rows: int, ticks: int) -> None:
         decoded = clock.run(f"decode {pods} reports", _decode, sent * (pods // DISTINCT), profile)
         clock.run("fold them", _receive, fleet, uids, decoded, tick, rows, now)
         decoded = []
-        open_bytes = memory_usage()[1]
+        resident, counts = memory_usage()[1], fleet._fold.nbytes
         state = clock.run("checkpoint with an open tick", fleet.state)
         results = clock.run("close and detect", fleet.advance, now, expected)
         assert results[-1].tick == tick, fleet.status()
@@ -121,7 +121,8 @@ def measure(pods: int, features: int, rows: int, ticks: int) -> None:
     print(f"\nFold and detect: {median(folded):.0f} ms, target {TARGET_MILLISECONDS:.0f} ms: {verdict}.")
     print(f"A report has {np.mean([len(data) for data in sent]):,.0f} bytes.")
     print(f"A checkpoint has {len(state):,} bytes with the counts of an open tick, {len(closed):,} without.")
-    print(f"Resident memory for the detector and an open tick: {(open_bytes - before) / 2**20:,.1f} MiB.")
+    print(f"The counts of an open tick take {counts:,} bytes.")
+    print(f"Resident memory grew by {(resident - before) / 2**20:,.1f} MiB, decoded reports included.")
     served = control_http.measure(profile, sent, pods, rounds=max(2, ticks))
     print(f"\n| sync of {pods} pods over HTTPS | CPU, s | share of a core, once a minute |\n| --- | --- | --- |")
     for name, seconds in served.items():

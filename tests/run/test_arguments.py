@@ -15,7 +15,14 @@ from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.log import add_log_arguments
 from pilotfish.sidecar.proxy.arguments import add_pair_arguments
 from pilotfish.sidecar.run.app import analyzer_command, proxy_command
-from pilotfish.sidecar.run.arguments import add_analyzer_arguments, check_analyzer_arguments, memory_size, render_flags
+from pilotfish.sidecar.run.arguments import (
+    add_analyzer_arguments,
+    add_control_arguments,
+    check_analyzer_arguments,
+    check_control_arguments,
+    memory_size,
+    render_flags,
+)
 
 PAIR = ["--listen=:1", "--upstream=:2", "--listen=unix:/a b", "--upstream=m:3"]
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -70,3 +77,64 @@ def test_both_children_get_all_flags_that_they_have(tmp_path: Path) -> None:
 def test_values_that_cannot_be_used_are_refused_with_the_option(words: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         check_analyzer_arguments(parsed(add_analyzer_arguments, words))
+
+
+CONTROL = [
+    "--control=https://control:8443", "--control-token=TOKEN", "--monitor=fraud", "--pod-namespace=shop",
+    "--pod-name=m-0", "--pod-uid=0b1c",
+]  # fmt: skip
+
+
+def control_arguments(words: list[str]) -> argparse.Namespace:
+    def add(parser: argparse.ArgumentParser) -> None:
+        add_analyzer_arguments(parser)
+        add_control_arguments(parser)
+
+    return parsed(add, words)
+
+
+def test_the_options_of_the_controller_are_passed_on() -> None:
+    args = parsed(add_control_arguments, CONTROL)
+    assert parsed(add_control_arguments, render_flags(add_control_arguments, args)) == args
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://control", "https://", "https://control/path", "https://user@control", "https://control:x",
+     "https://control:0", "https://control?a=1", "control:8443", "https://control:99999", "https://[::1"],
+)  # fmt: skip
+def test_an_address_that_is_no_controller_is_refused(url: str) -> None:
+    with pytest.raises(SystemExit):
+        parsed(add_control_arguments, [f"--control={url}"])
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [("https://control", "https://control"), ("https://control:8443/", "https://control:8443"),
+     ("https://[::1]:8443", "https://[::1]:8443")],
+)  # fmt: skip
+def test_an_address_of_a_controller_is_kept(url: str, kept: str) -> None:
+    assert parsed(add_control_arguments, [f"--control={url}"]).control == kept
+
+
+@pytest.mark.parametrize("left_out", range(1, len(CONTROL)))
+def test_an_option_that_is_missing_is_named(tmp_path: Path, left_out: int) -> None:
+    words = [word for index, word in enumerate(CONTROL) if index != left_out]
+    with pytest.raises(UsageError, match=CONTROL[left_out].partition("=")[0]):
+        check_control_arguments(control_arguments(words))
+
+
+def test_options_that_exclude_each_other_are_refused(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-pod")
+    words = [*CONTROL[:1], f"--control-token={token}", *CONTROL[2:]]
+    check_control_arguments(control_arguments(words))
+    check_control_arguments(control_arguments([]))
+    for more, problem in (
+        ([*words, "--file=monitor.yaml"], "exclude each other"),
+        ([*words, f"--control-ca={tmp_path}"], "is not a file"),
+        ([*words, f"--control-token={tmp_path / 'none'}"], "token file"),
+        ([f"--control-token={token}"], "without --control"),
+    ):
+        with pytest.raises(UsageError, match=problem):
+            check_control_arguments(control_arguments(more))

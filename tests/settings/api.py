@@ -72,12 +72,12 @@ ONLY_PILOTFISH_REFUSES: dict[str, Callable[[str], bool]] = {
     "time zones": _says(r"\$\.spec\.drift\.timezone: .*which is not known"),
     "an entry of a map without a value, which the API server removes": _says(r"\$\.spec\.[\w.]+: is None; give"),
     "half a character (a lone surrogate)": _says("half a surrogate pair"),
-    "negative zero": _says(r"is -0\.0"),
+    "a whole number with a fraction, such as 8.0": _says(r"is -?\d+\.0; give "),
     "an integer that a float cannot represent": _says("is 9007199254740992"),
 }
 # A document that only the API server refuses has one of these problems; each has another way to write it.
 ONLY_THE_SERVER_REFUSES: dict[str, Callable[[str], bool]] = {
     "a fraction of a quantity or of a number of requests, without quotes": _says("must be of type integer,string"),
     "the duration 0 without quotes": _says('must be of type string: "(integer|number)"|with type latency, give text'),
-    "an integer beyond 64 bits": _says("cannot unmarshal number"),
+    "an integer beyond 64 bits": _says(r"cannot unmarshal number|must be of type integer \(default format\)"),
 }

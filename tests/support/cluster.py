@@ -31,7 +31,7 @@ ADMIN = "admin-token"
 ISSUER = "https://kubernetes.default.svc"
 
 
-@dataclass
+@dataclass(eq=False)  # compared by identity, so that caches can have it as a key
 class ControlPlane:
     """A running control plane. `kubeconfig` is the administrator's; `programs` contains kubectl.
 

@@ -41,8 +41,8 @@ def monitor(namespace: str, name: str = "prices") -> MonitorReading:
         pods_expected=3,
         pods_heard=2,
         holding="quorum",
-        held_ticks={"quorum": 4},
-        late_reports=1,
+        dropped_ticks=4,
+        refused_reports={"late": 1},
         checkpoint_bytes=1000,
     )
 

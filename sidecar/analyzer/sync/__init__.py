@@ -4,10 +4,12 @@
     Snapshot.sync --> requests.py: SyncRequests --> loop.py --> transport.py --> POST /v1/sync
     SyncResponse --> loop.py: acknowledged ticks --> worker command --> unacknowledged.py
                  --> follower.py: the document's file, the profile by its hash, the start of learning
-    counter page --> signals.py --> POST /v1/signals
+    counter page --> signals.py --> POST /v1/signals --> labels.py: labels to look up or to count
+    labels.py --> worker command --> POST /v1/labels --> more labels
 
 Only counts that a checkpoint contains are sent. Otherwise a restart from an older checkpoint would count rows again
-that the controller already has. `loop.py`, `follower.py` and `transport.py` do I/O; all other modules are pure.
+that the controller already has. `loop.py`, `follower.py`, `labels.py`, `signals.py` and `transport.py`
+do I/O; all other modules are pure.
 
 Glossary
 

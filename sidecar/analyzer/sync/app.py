@@ -18,7 +18,7 @@ from .document import StoredDocument
 from .follower import Follower
 from .labels import LabelCourier
 from .loop import ControlSync
-from .options import ControlOptions
+from .options import SyncOptions
 from .signals import SignalSender
 from .transport import Transport
 
@@ -52,7 +52,7 @@ class PodSync:
 
 
 def build_sync(
-    options: ControlOptions,
+    options: SyncOptions,
     document: Path,
     *,
     learn: Learn | None,

@@ -18,7 +18,7 @@ from ...labels.labels import FeedbackResponse, LabelBatch
 from ...sync.messages import LabelDelivery, LabelResult, LabelResults, SignalsResponse, decode, encode
 from ..commands import TakeLabels
 from ..errors import describe
-from .options import ControlOptions
+from .options import SyncOptions
 from .transport import Transport
 
 _LOG = logging.getLogger("pilotfish.sync")
@@ -33,7 +33,7 @@ Submit = Callable[[TakeLabels], Future[FeedbackResponse]]
 class LabelCourier:
     """Counts delivered labels, and returns their results to the controller. `submit` is that of the worker."""
 
-    def __init__(self, options: ControlOptions, transport: Transport, submit: Submit) -> None:
+    def __init__(self, options: SyncOptions, transport: Transport, submit: Submit) -> None:
         self._options = options
         self._transport = transport
         self._submit = submit

@@ -22,7 +22,7 @@ from ..commands import AcknowledgeTicks, SimpleCommand, Warn
 from ..errors import StoppingError
 from ..snapshot import Snapshot
 from .follower import Follower
-from .options import ControlOptions
+from .options import SyncOptions
 from .requests import build_last_requests, build_requests
 from .schedule import first_delay, interval_of, next_delay
 from .transport import ControlError, Transport
@@ -39,7 +39,7 @@ class ControlSync:
 
     def __init__(
         self,
-        options: ControlOptions,
+        options: SyncOptions,
         transport: Transport,
         follower: Follower,
         published: Callable[[], Snapshot],

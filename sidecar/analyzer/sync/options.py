@@ -11,7 +11,7 @@ DOCUMENT_FILE = "monitor.json"  # in the folder of the state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlOptions:
+class SyncOptions:
     """The controller, and who this pod is.
 
     url         https://HOST:PORT of the controller

@@ -15,8 +15,8 @@ import msgspec
 from ...sync.counts import encode_counts
 from ...sync.messages import MAX_TICKS, SyncRequest, TickReport
 from ..snapshot import Snapshot
-from .options import ControlOptions
-from .unacknowledged import ClosedTick, SyncSnapshot, count_rows
+from .options import SyncOptions
+from .unacknowledged import SyncSnapshot, UnacknowledgedTick, count_rows
 
 RELEASE = version("pilotfish")
 BATCH_BYTES = 2 * 1024 * 1024  # of counts in one request; a single tick may be larger
@@ -24,7 +24,7 @@ NOTHING = SyncSnapshot(epoch="", profile_hash="", complete_through=-1)  # before
 
 
 def build_requests(
-    options: ControlOptions, snapshot: Snapshot, *, generation: int, learned: str = "", problem: str = ""
+    options: SyncOptions, snapshot: Snapshot, *, generation: int, learned: str = "", problem: str = ""
 ) -> list[SyncRequest]:
     """Return the requests that report all unacknowledged ticks; the last one is of the present epoch."""
     found = snapshot.sync or NOTHING
@@ -32,7 +32,7 @@ def build_requests(
     return _filled(first, _batches(found.ticks, found), found.complete_through)
 
 
-def build_last_requests(options: ControlOptions, snapshot: Snapshot, *, generation: int) -> list[SyncRequest]:
+def build_last_requests(options: SyncOptions, snapshot: Snapshot, *, generation: int) -> list[SyncRequest]:
     """Return the requests of a pod that ends, with its open ticks as far as they go; the last one is `leaving`."""
     found = snapshot.sync or NOTHING
     ticks = [*found.ticks, *_open_ticks(snapshot, found)]
@@ -41,20 +41,20 @@ def build_last_requests(options: ControlOptions, snapshot: Snapshot, *, generati
     return [*requests, msgspec.structs.replace(last, leaving=True)]
 
 
-def _open_ticks(snapshot: Snapshot, found: SyncSnapshot) -> Iterator[ClosedTick]:
+def _open_ticks(snapshot: Snapshot, found: SyncSnapshot) -> Iterator[UnacknowledgedTick]:
     if snapshot.sync is None or snapshot.report.checkpoint.error:
         return
     for tick, counts in snapshot.open_counts.items():
         if rows := count_rows(counts):
-            yield ClosedTick(
+            yield UnacknowledgedTick(
                 epoch=found.epoch, profile_hash=counts.profile_hash, tick=tick, sequence=rows,
                 counts=encode_counts(counts),
             )  # fmt: skip
 
 
-def _batches(ticks: Sequence[ClosedTick], found: SyncSnapshot) -> Iterator[list[ClosedTick]]:
+def _batches(ticks: Sequence[UnacknowledgedTick], found: SyncSnapshot) -> Iterator[list[UnacknowledgedTick]]:
     """Yield the ticks by epoch, oldest first, and at the end those of the present epoch, even if there are none."""
-    waiting: list[ClosedTick] = []
+    waiting: list[UnacknowledgedTick] = []
     for epoch, group in groupby(ticks, lambda item: item.epoch):
         size = 0
         waiting = []
@@ -70,7 +70,7 @@ def _batches(ticks: Sequence[ClosedTick], found: SyncSnapshot) -> Iterator[list[
     yield waiting
 
 
-def _filled(empty: SyncRequest, batches: Iterable[Sequence[ClosedTick]], complete: int) -> list[SyncRequest]:
+def _filled(empty: SyncRequest, batches: Iterable[Sequence[UnacknowledgedTick]], complete: int) -> list[SyncRequest]:
     """Return a copy of `empty` for each batch; only the last one may be complete through `complete`."""
     requests: list[SyncRequest] = []
     for batch in reversed(list(batches)):
@@ -82,7 +82,7 @@ def _filled(empty: SyncRequest, batches: Iterable[Sequence[ClosedTick]], complet
 
 
 def _request(
-    options: ControlOptions, snapshot: Snapshot, *, generation: int, learned: str = "", problem: str = ""
+    options: SyncOptions, snapshot: Snapshot, *, generation: int, learned: str = "", problem: str = ""
 ) -> SyncRequest:
     """Return a request without ticks."""
     report, found = snapshot.report, snapshot.sync or NOTHING

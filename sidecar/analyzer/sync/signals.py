@@ -16,7 +16,7 @@ from ...channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from ...errors import PilotfishError
 from ...sync.messages import Signals, encode
 from .labels import LabelCourier
-from .options import ControlOptions
+from .options import SyncOptions
 from .transport import Transport
 
 _LOG = logging.getLogger("pilotfish.sync")
@@ -33,7 +33,7 @@ class SignalSender:
 
     def __init__(
         self,
-        options: ControlOptions,
+        options: SyncOptions,
         transport: Transport,
         courier: LabelCourier,
         read: Callable[[], PageSnapshot | None],
@@ -64,7 +64,7 @@ class SignalSender:
 
 
 def signals_of(
-    options: ControlOptions, before: PageSnapshot | None, page: PageSnapshot | None, seconds: float, now: float
+    options: SyncOptions, before: PageSnapshot | None, page: PageSnapshot | None, seconds: float, now: float
 ) -> Signals:
     """Return the signals of the last `seconds`: the difference of two pages of the same proxy, else no load."""
     found = Signals(pod=options.pod, monitor=options.monitor, at=now)

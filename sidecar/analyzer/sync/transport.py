@@ -18,7 +18,7 @@ from ...errors import PilotfishError, UsageError, quote_value
 from ...sync.messages import CONTENT_TYPE, LABELS_PATH, PROFILE_PATH, SIGNALS_PATH, SYNC_PATH
 from ...system.tokens import read_token
 from ..profile_store import MAX_PROFILE_BYTES, FileWatcher
-from .options import ControlOptions
+from .options import SyncOptions
 
 TIMEOUT_SECONDS = 20.0  # of one request; below the least time between two of them
 QUICK_SECONDS = 4.0  # of signals, and of all requests at the end
@@ -54,7 +54,7 @@ class _Answer(NamedTuple):
 class Transport:
     """Requests to the controller over a few connections that stay open. Use it in one event loop; `close` it."""
 
-    def __init__(self, options: ControlOptions) -> None:
+    def __init__(self, options: SyncOptions) -> None:
         self._options = options
         self._session: aiohttp.ClientSession | None = None
         self._trusted: ssl.SSLContext | None = None

@@ -25,7 +25,7 @@ KEPT_SECONDS = 3600.0  # the age of a tick, against the tick that closed last, a
 KEPT_BYTES = 4 * 1024 * 1024  # of all ticks; each checkpoint contains them
 
 
-class ClosedTick(msgspec.Struct, frozen=True, kw_only=True):
+class UnacknowledgedTick(msgspec.Struct, frozen=True, kw_only=True):
     """The counts of one closed tick, in the form of `sync.counts`; `sequence` is the number of their rows."""
 
     epoch: str
@@ -49,7 +49,7 @@ class SyncSnapshot:
     epoch: str
     profile_hash: str
     complete_through: int
-    ticks: tuple[ClosedTick, ...] = ()
+    ticks: tuple[UnacknowledgedTick, ...] = ()
     dropped: int = 0
 
 
@@ -60,7 +60,7 @@ class _Saved(msgspec.Struct, kw_only=True):
     tick_ns: int
     profile_hash: str
     dropped: int
-    ticks: list[ClosedTick]
+    ticks: list[UnacknowledgedTick]
 
 
 class UnacknowledgedTicks(Component):
@@ -75,7 +75,7 @@ class UnacknowledgedTicks(Component):
         self._base = fresh
         self._life = 0
         self._profile_hash = ""
-        self._ticks: list[ClosedTick] = []
+        self._ticks: list[UnacknowledgedTick] = []
         self._dropped = 0
         self._clock = TickClock(1)
 
@@ -94,7 +94,7 @@ class UnacknowledgedTicks(Component):
         if not rows:
             return
         self._ticks.append(
-            ClosedTick(
+            UnacknowledgedTick(
                 epoch=self.epoch, profile_hash=profile.hash, tick=tick, sequence=rows, counts=encode_counts(counts)
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import number
 from ...report.schema import Report
 from .blindness import Blindness
 from .readings import View
@@ -23,7 +24,8 @@ def not_synced(view: View) -> Blindness | None:
     silent = reading.now - (status.last_success or report.started_at)
     if silent >= AWAY_SECONDS:
         since = f"for {silent / 60:.0f} min"
-        text = f"The controller {status.control} has not had the counts of this pod {since}: {status.problem}"
+        why = status.problem or "its response takes long; look at its log and its load"
+        text = f"The controller {status.control} has not had the counts of this pod {since}: {why}"
     elif status.oldest is not None and reading.now - status.oldest >= UNACKNOWLEDGED_SECONDS:
         minutes = (reading.now - status.oldest) / 60
         text = (
@@ -35,7 +37,8 @@ def not_synced(view: View) -> Blindness | None:
         text = f"The controller gets no counts of this pod, because no profile is in force: {why}"
     else:
         return None
-    return Blindness(text.rstrip(": "), total=False)
+    dropped = f"; {number(status.dropped, 'tick')} had to be dropped so far" if status.dropped else ""
+    return Blindness(f"{text}{dropped}", total=False)
 
 
 def _unprofiled(report: Report, now: float) -> bool:

@@ -8,14 +8,13 @@ these results, and closes each later tick from the same reports.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 import numpy as np
 
 from ....detectors.batch import SIDES
 from ....detectors.detection.monitor import DriftMonitor
-from ....detectors.detection.results import EpisodeChange, MonitorStatus, TickResult
+from ....detectors.detection.results import EpisodeChange, TickResult
 from ....detectors.errors import StateError
 from ....detectors.profile.profile import Profile
 from ....detectors.settings import DriftSettings
@@ -23,8 +22,11 @@ from ....detectors.summaries.counts import Counts
 from ...sync.messages import Acknowledgement
 from ..reasons import Reason
 from . import checkpoint
+from .acknowledgements import Acknowledgements
 from .fold import Fold, FoldKey, PodCounts
+from .roster import Roster
 from .rules import FleetRules
+from .status import FleetStatus
 from .watermark import ExpectedPods, PodRecord, Verdict, attendance, verdict
 
 MAX_OTHER_PROFILES = 8  # hashes that are counted separately
@@ -33,55 +35,10 @@ OTHERS = "others"
 TickReports = Iterable[tuple[int, int, Counts | None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetStatus:
-    """The state of one detector for people and metrics.
-
-    Attributes:
-        monitor: evidence, effect sizes and episodes.
-        version, profile_hash: what is monitored.
-        expected: pods that should report.
-        heard: those of them that reported lately.
-        holding: why the next tick is held longer than the grace; empty if it is not.
-        holding_tick: this tick, None if none is held.
-        closed_through: all ticks up to this one are closed; None before the first message.
-        open_ticks: ticks that have counts and are not closed.
-        refused: reports that were not counted, by reason.
-        other_profiles: reports of other profiles by hash; the profile of this detector is `profile_hash`.
-        dropped_ticks: ticks that were closed without their rows, because too few pods were heard.
-        dropped_rows: rows of these ticks.
-    """
-
-    monitor: MonitorStatus
-    version: str
-    profile_hash: str
-    expected: int
-    heard: int
-    holding: Reason | None
-    holding_tick: int | None
-    closed_through: int | None
-    open_ticks: int
-    refused: Mapping[Reason, int]
-    other_profiles: Mapping[str, int]
-    dropped_ticks: int
-    dropped_rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What a stored state contains: closed ticks, and for open ticks the sequence of each counts."""
-
-    closed_through: int
-    open: Mapping[tuple[int, FoldKey], int] = field(default_factory=dict)
-
-    def contains(self, tick: int, key: FoldKey, sequence: int) -> bool:
-        return tick <= self.closed_through or self.open.get((tick, key), -1) >= sequence
-
-
 class FleetDetector:
     """The detector of one version of a model.
 
-    `revision` is the number of the last result of `state`. `rules` say when ticks close. `monitor` has the results.
+    `rules` say when ticks close. `monitor` has the results.
 
     Example:
         >>> from pilotfish.detectors.batch import Batch
@@ -117,21 +74,21 @@ class FleetDetector:
         self.version = version
         self.rules = rules or FleetRules()
         self.monitor = monitor or DriftMonitor(profile, self.settings)
-        self.revision = 0
         self._fold = Fold(profile)
         self._closed: dict[int, frozenset[FoldKey]] = {}  # whose counts arrived in time, for ticks that may be resent
         self._closed_through: int | None = None
         self._started_at: float | None = None
-        self._pods: dict[str, PodRecord] = {}
-        self._asked: dict[str, tuple[FoldKey, dict[int, int]]] = {}  # the last reports of each pod: sequence by tick
-        self._expected = 0
-        self._heard = 0
+        self._roster = Roster()
+        self._acknowledgements = Acknowledgements()
         self._holding: int | None = None
         self._refused: Counter[Reason] = Counter()
         self._other_profiles: Counter[str] = Counter()
         self._dropped_ticks = self._dropped_rows = 0
-        self._stored: _Stored | None = None
-        self._unstored: dict[int, _Stored] = {}
+
+    @property
+    def revision(self) -> int:
+        """The number of the last result of `state`."""
+        return self._acknowledgements.revision
 
     # --- reports
 
@@ -156,12 +113,11 @@ class FleetDetector:
             leaving: the pod ends, and this is everything that it has counted.
         """
         self._begin(now)
-        pod = self._pods.get(pod_uid)
-        if pod is None:
-            if len(self._pods) >= self.rules.pods:
-                self._refused[Reason.LIMIT] += sum(1 for _ in reports)
-                return
-            pod = self._pods[pod_uid] = PodRecord()
+        pods = self._roster.pods
+        if pod_uid not in pods and len(pods) >= self.rules.pods:
+            self._refused[Reason.LIMIT] += sum(1 for _ in reports)
+            return
+        pod = pods.setdefault(pod_uid, PodRecord())
         key = FoldKey(pod_uid, epoch)
         asked: dict[int, int] = {}
         for tick, sequence, counts in reports:
@@ -179,9 +135,9 @@ class FleetDetector:
                 asked[tick] = max(sequence, asked.get(tick, sequence))
             else:  # what may come again is still missing
                 complete_through, leaving = min(complete_through, tick - 1), False
-        self._asked[pod_uid] = key, asked
+        self._acknowledgements.ask(key, asked)
         pod.heard_at, pod.finished = now, leaving
-        if self._is_ahead(complete_through, now):
+        if self._is_ahead(complete_through + 1, now):  # it says that a tick has ended which has not
             self._refused[Reason.CLOCK] += 1
         else:
             pod.complete_through = max(pod.complete_through, complete_through)
@@ -203,22 +159,14 @@ class FleetDetector:
 
         These are the ones that a stored state contains, and those of ticks that it has closed.
         """
-        stored = self._stored
-        if stored is None or pod_uid not in self._asked:
-            return ()
-        key, asked = self._asked[pod_uid]
-        return tuple(
-            Acknowledgement(tick=tick, sequence=sequence)
-            for tick, sequence in sorted(asked.items())
-            if stored.contains(tick, key, sequence)
-        )
+        return self._acknowledgements.of(pod_uid)
 
     # --- ticks
 
     def advance(self, now: float, expected: ExpectedPods) -> list[TickResult]:
         """Close the ticks that may close at `now`, in order, and return their results."""
         through = self._begin(now)
-        self._expect(expected, now)
+        self._roster.expect(expected, now, self.rules)
         results: list[TickResult] = []
         self._holding = None
         last = int(now // self.settings.tick_seconds) - 1
@@ -248,8 +196,8 @@ class FleetDetector:
             monitor=self.monitor.status(),
             version=self.version,
             profile_hash=self.profile.hash,
-            expected=self._expected,
-            heard=self._heard,
+            expected=self._roster.expected,
+            heard=self._roster.heard,
             holding=None if self._holding is None else Reason.QUORUM_MISSING,
             holding_tick=self._holding,
             closed_through=self._closed_through,
@@ -268,17 +216,14 @@ class FleetDetector:
         Counts of open ticks beyond `rules.stored_bytes` are left out, and are not acknowledged; after a restart their
         ticks wait until the pod has sent them again. The counts of pods that no longer exist are stored first.
         """
-        self.revision += 1
         stored = self._storable()
-        self._unstored = {**dict(list(self._unstored.items())[-1:]), self.revision: _Stored(
-            -1 if self._closed_through is None else self._closed_through,
-            {(tick, key): self._counts(tick, key).sequence for tick, key in stored},
-        )}  # fmt: skip
+        sequences = {(tick, key): self._counts(tick, key).sequence for tick, key in stored}
+        self._acknowledgements.add_state(self._closed_through, sequences)
         return checkpoint.render(self._state(stored))
 
     def checkpointed(self, revision: int) -> None:
         """Record that the state with this number is stored: what it contains may be acknowledged."""
-        self._stored = self._unstored.get(revision, self._stored)
+        self._acknowledgements.checkpointed(revision)
 
     @classmethod
     def from_state(
@@ -323,7 +268,7 @@ class FleetDetector:
             tick_seconds=self.settings.tick_seconds,
             closed_through=self._closed_through,
             monitor=self.monitor.state(),
-            pods=tuple(_stored_pod(uid, pod, left_out.get(uid)) for uid, pod in sorted(self._pods.items())),
+            pods=self._roster.state(left_out),
             keys=tuple(keys),
             open={tick: tuple(found.values()) for tick, found in packed.items()},
             closed={
@@ -338,10 +283,7 @@ class FleetDetector:
 
     def _restore(self, state: checkpoint.FleetState) -> None:
         keys = [FoldKey(*key) for key in state.keys]
-        self._pods = {
-            pod.uid: PodRecord(pod.since, pod.left, pod.heard_at, pod.complete_through, pod.finished)
-            for pod in state.pods
-        }
+        self._roster.restore(state.pods)
         for tick, found in state.open.items():
             for one in found:
                 self._fold.restore(tick, keys[one.key], one.sequence, one.small, one.large)
@@ -353,10 +295,11 @@ class FleetDetector:
         self._refused = Counter({reason: state.refused[reason] for reason in Reason if reason in state.refused})
         self._other_profiles = Counter(state.other_profiles)
         self._dropped_ticks, self._dropped_rows = state.dropped_ticks, state.dropped_rows
-        stored = {
+        sequences = {
             (tick, key): self._counts(tick, key).sequence for tick in self._fold.ticks for key in self._fold.keys(tick)
         }
-        self._stored = _Stored(-1 if state.closed_through is None else state.closed_through, stored)
+        self._acknowledgements.add_state(self._closed_through, sequences)
+        self._acknowledgements.checkpointed(self.revision)
 
     # --- helpers
 
@@ -374,8 +317,8 @@ class FleetDetector:
         return int((now - self.rules.resend) // self.settings.tick_seconds) - 1
 
     def _is_ahead(self, tick: int, now: float) -> bool:
-        """Return whether a tick has not ended yet, beyond what a clock may be ahead."""
-        return (tick + 1) * self.settings.tick_seconds > now + self.rules.skew
+        """Return whether a tick lies in the future, beyond what a clock may be ahead."""
+        return tick * self.settings.tick_seconds > now + self.rules.skew
 
     def _refusal(self, tick: int, key: FoldKey, counts: Counts, now: float) -> Reason | None:
         """Return why a report is not counted; a repetition of one that was counted has no reason."""
@@ -396,7 +339,7 @@ class FleetDetector:
         seconds = self.settings.tick_seconds
         end = (tick + 1) * seconds
         began = max(end, now if self._started_at is None else self._started_at)
-        found = attendance(tick, seconds, self._pods.items(), self._fold.pods(tick), now, self.rules)
+        found = attendance(tick, seconds, self._roster.pods.items(), self._fold.pods(tick), now, self.rules)
         return verdict(
             found,
             in_grace=now < began + self.rules.grace,
@@ -413,38 +356,19 @@ class FleetDetector:
             counts = Counts.empty(self.profile)
         return self.monitor.close_tick(tick, counts)
 
-    def _expect(self, expected: ExpectedPods, now: float) -> None:
-        """Record which pods are expected at `now`, and which no longer are."""
-        for uid, since in expected.pods.items():
-            pod = self._pods.setdefault(uid, PodRecord())
-            pod.since, pod.left = since if pod.since is None else min(since, pod.since), None
-        for uid, pod in self._pods.items():
-            if uid not in expected.pods and pod.since is not None and pod.left is None:
-                pod.left = now
-        self._expected = len(expected.pods)
-        self._heard = sum(_was_heard(self._pods[uid], now - self.rules.heard) for uid in expected.pods)
-
     def _forget(self, now: float) -> None:
         """Forget what no message can concern any more."""
         through = self._closed_through if self._closed_through is not None else -1
         start = min((through + 1) * self.settings.tick_seconds, now - self.rules.resend)
-        gone = [
-            uid
-            for uid, pod in self._pods.items()
-            if (pod.since is None or pod.left is not None)
-            and (pod.left or start) <= start
-            and not _was_heard(pod, start)
-        ]
-        for uid in gone:
-            del self._pods[uid]
-            self._asked.pop(uid, None)
+        for uid in self._roster.forget_before(start):
+            self._acknowledgements.forget(uid)
         for tick in [tick for tick in self._closed if tick <= self._expired_through(now)]:
             del self._closed[tick]
 
     def _storable(self) -> list[tuple[int, FoldKey]]:
         """Return the counts that a checkpoint contains: of pods that are gone first, then the oldest ticks first."""
         found = [(tick, key) for tick in self._fold.ticks for key in self._fold.keys(tick)]
-        found.sort(key=lambda one: (one[1].pod in self._pods and self._pods[one[1].pod].left is None, one[0]))
+        found.sort(key=lambda one: (not self._roster.has_left(one[1].pod), one[0]))
         size, kept = 0, []
         for tick, key in found:
             size += self._counts(tick, key).nbytes
@@ -452,15 +376,3 @@ class FleetDetector:
                 break
             kept.append((tick, key))
         return sorted(kept)
-
-
-def _was_heard(pod: PodRecord, since: float) -> bool:
-    return pod.heard_at is not None and pod.heard_at >= since
-
-
-def _stored_pod(uid: str, pod: PodRecord, left_out: int | None) -> checkpoint.StoredPod:
-    """Return the record of a pod; `left_out` is the first tick of which its counts are not stored, None without one."""
-    through, finished = pod.complete_through, pod.finished
-    if left_out is not None:
-        through, finished = min(through, left_out - 1), False
-    return checkpoint.StoredPod(uid, pod.since, pod.left, pod.heard_at, through, finished)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from ...report.control_status import ControlStatus
@@ -24,6 +25,7 @@ from .audit import ObservedOutbox
 from .facts import OLDEST_CONTACT, situation_of, stop_reason
 from .key import MonitorKey
 from .storing import LEDGER, name_of
+from .tasks import keep_running, pause
 from .world import RetrainingWatcher, World
 
 
@@ -110,9 +112,10 @@ class Acting:
                 continue
             ended, watcher = asyncio.Event(), self.world.watch(self.key)
             running = asyncio.create_task(self.build(facts.document, watcher).run(ended))
-            watching = asyncio.create_task(watcher.run(ended))
+            what = f"monitor {self.key}: reading the objects of retrainings"
+            watching = asyncio.create_task(keep_running(what, partial(watcher.run, ended), ended))
             try:
-                while not stop.is_set() and same_receivers(self.facts(), facts):
+                while not stop.is_set() and not running.done() and same_receivers(self.facts(), facts):
                     await pause(stop, interval)
                 ended.set()
                 await running
@@ -120,14 +123,6 @@ class Acting:
                 for task in (running, watching):
                     task.cancel()
                 await asyncio.gather(running, watching, return_exceptions=True)
-
-
-async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait until `stop` is set, at most `seconds`."""
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 def same_receivers(now: ActingFacts | None, before: ActingFacts) -> bool:

@@ -6,7 +6,7 @@ report of a process is the base: another leader does not repeat the Events of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ....detectors.detection.results import TickResult
 from ...report.schema import BlindSpot, EpisodeReport, Report
@@ -17,6 +17,7 @@ from .key import MonitorKey
 from .world import Item, World
 
 NORMAL, WARNING = "Normal", "Warning"
+BLIND_SECONDS = 60.0  # a shorter one is no news, such as the start of a leader
 ACTIONS = {  # by state of a retraining: what happened to it, and the type of the Event
     DEAD: ("GaveUp", WARNING),
     DELIVERED: ("Requested", NORMAL),
@@ -27,13 +28,13 @@ ACTIONS = {  # by state of a retraining: what happened to it, and the type of th
 
 
 @dataclass
-class Announcer:
+class EventAnnouncer:
     """Announces the events of the monitor `key`."""
 
     key: MonitorKey
     world: World
     _open: frozenset[str] | None = None
-    _blind: frozenset[str] | None = None
+    _blind: dict[str, tuple[float, bool]] = field(default_factory=dict)  # by reason: since when, and whether announced
 
     def closed_tick(self, version: str, result: TickResult) -> None:
         """Record the alarms of a tick in the audit log."""
@@ -58,20 +59,23 @@ class Announcer:
                 self._event(item, Reason.ALARM_CLOSED.camel, "Detect", note, NORMAL)
 
     def blind_spots(self, spots: tuple[BlindSpot, ...], item: Item) -> None:
-        """Announce blind spots that began or ended."""
-        present, known = frozenset(spot.reason for spot in spots), self._blind
-        self._blind = present
-        if known is None or present == known:
-            return
-        for spot in spots:
-            if spot.reason not in known:
-                self.world.audit.record("blind", self.key, reason=spot.reason, text=spot.text)
-                self._event(
-                    item, (Reason.BLIND if spot.total else Reason.PARTLY_BLIND).camel, "Observe", spot.text, WARNING
-                )
-        for reason in sorted(known - present):
-            self.world.audit.record("blind_ended", self.key, reason=reason)
-            self._event(item, Reason.BLIND_ENDED.camel, "Observe", f"{reason}: {Reason.BLIND_ENDED.meaning}", NORMAL)
+        """Announce blind spots that have lasted BLIND_SECONDS, and the ends of those that were announced."""
+        now, present = self.world.monotonic(), {spot.reason: spot for spot in spots}
+        self._blind = {reason: self._blind.get(reason, (now, False)) for reason in present} | {
+            reason: found for reason, found in self._blind.items() if found[1]
+        }
+        for reason, (since, announced) in list(self._blind.items()):
+            spot = present.get(reason)
+            if spot is None:
+                del self._blind[reason]
+                self.world.audit.record("blind_ended", self.key, reason=reason)
+                note = f"{reason}: {Reason.BLIND_ENDED.meaning}"
+                self._event(item, Reason.BLIND_ENDED.camel, "Observe", note, NORMAL)
+            elif not announced and now - since >= BLIND_SECONDS:
+                self._blind[reason] = since, True
+                self.world.audit.record("blind", self.key, reason=reason, text=spot.text)
+                kind = Reason.BLIND if spot.total else Reason.PARTLY_BLIND
+                self._event(item, kind.camel, "Observe", spot.text, WARNING)
 
     def intent(self, entry: LedgerEntry, item: Item) -> None:
         """Announce the decision or the outcome of a retraining."""

@@ -41,7 +41,7 @@ from .cleanup import StateCleaner, state_labels
 from .key import MonitorKey
 from .leadership import LeaderLabel
 from .monitors import Mirrors, Monitors
-from .options import ControlOptions, add_control_arguments, parse_options
+from .options import ControllerOptions, add_control_arguments, parse_options
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
 from .selectors import Selector
 from .server.app import ControlServer, ServerOptions, reviewer
@@ -62,7 +62,7 @@ class Controller:
     """
 
     kube: Kube
-    options: ControlOptions
+    options: ControllerOptions
     write_audit: Callable[[str], None]
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
@@ -195,7 +195,7 @@ def run(args: argparse.Namespace) -> int:
     return asyncio.run(_serve(parse_options(args)))
 
 
-async def _serve(options: ControlOptions) -> int:
+async def _serve(options: ControllerOptions) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

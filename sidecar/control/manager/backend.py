@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading
-from ..reasons import Reason
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
 from .runtime import MonitorRuntime
@@ -152,7 +152,9 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
     fleets = {version: fleet for version in core.versions if (fleet := core.status(version)) is not None}
     primary = core.status(core.primary)
     reports = (core.report(version) for version in fleets)
-    refused: Mapping[Reason, int] = primary.refused if primary is not None else {}
+    refused: Counter[str] = Counter()
+    for fleet in fleets.values():
+        refused.update({str(reason): amount for reason, amount in fleet.refused.items()})
     return MonitorReading(
         namespace=runtime.key.namespace,
         monitor=runtime.key.name,
@@ -161,6 +163,7 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
         pods_expected=sum(fleet.expected for fleet in fleets.values()),
         pods_heard=sum(fleet.heard for fleet in fleets.values()),
         holding=primary.holding or "" if primary is not None else "",
-        late_reports=refused.get(Reason.LATE, 0),
+        dropped_ticks=sum(fleet.dropped_ticks for fleet in fleets.values()),
+        refused_reports=refused,
         checkpoint_bytes=runtime.file.size or None,
     )

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...report.schema import BlindSpot
+from ..fleet.status import FleetStatus
 from .core import MonitorCore
 from .trouble import Trouble
+
+
+def held(status: FleetStatus) -> str:
+    """Return which tick stays open, and what it lacks."""
+    return (
+        f"tick {status.holding_tick} stays open: less than the quorum of the pods that served it have sent counts "
+        f"of it; {status.heard} of {status.expected} pods were heard lately"
+    )
 
 
 def blind_spots(core: MonitorCore, target: Trouble | None, now: float) -> Iterator[BlindSpot]:
@@ -18,8 +27,7 @@ def blind_spots(core: MonitorCore, target: Trouble | None, now: float) -> Iterat
         yield BlindSpot(reason="fleet_silent", text=target.text, since=now, total=True)
     state, status = core.versions.get(core.primary or ""), core.status(core.primary)
     if status is not None and status.holding:
-        text = f"ticks of the fleet stay open: {status.heard} of {status.expected} expected pods sent their counts"
-        yield BlindSpot(reason="fleet_silent", text=text, since=now, total=not status.heard)
+        yield BlindSpot(reason="fleet_silent", text=held(status), since=now, total=not status.heard)
     elif status is None and core.document.monitor.spec.profiles and core.pods:
         text = state.trouble.text if state is not None and state.trouble is not None else "no profile is in force yet"
         yield BlindSpot(reason="no_profile", text=text, since=now, total=False)

@@ -13,7 +13,7 @@ from ...errors import PilotfishError
 FORMAT = 1
 
 
-class CheckpointError(PilotfishError):
+class MonitorStateError(PilotfishError):
     """A stored state that cannot be read."""
 
 
@@ -44,13 +44,13 @@ def encode(state: MonitorCheckpoint) -> bytes:
 
 
 def decode(data: bytes) -> MonitorCheckpoint:
-    """Return the state in `data`; raise CheckpointError."""
+    """Return the state in `data`; raise MonitorStateError."""
     try:
         found = msgspec.msgpack.decode(data, type=MonitorCheckpoint)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise CheckpointError(f"the stored state is damaged: {error}; the monitor starts without it") from error
+        raise MonitorStateError(f"the stored state is damaged: {error}; the monitor starts without it") from error
     if found.format != FORMAT:
-        raise CheckpointError(
+        raise MonitorStateError(
             f"the stored state has format {found.format}, not {FORMAT}; the monitor starts without it"
         )
     return found

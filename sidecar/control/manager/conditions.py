@@ -12,11 +12,12 @@ from ...report.control_status import ControlStatus, IntentStatus
 from ...report.schema import BlindSpot, EpisodeReport, Report
 from ...settings.document import ProfileSource
 from ..conditions import CONDITIONS
-from ..fleet.detector import FleetStatus
+from ..fleet.status import FleetStatus
 from ..ledger import DEAD, DELIVERED, PENDING
 from ..reasons import Reason, camel_case
 from ..retrain.record import RETRAIN
 from .accepted import AcceptedDocument
+from .blindness import held
 from .core import VersionState
 from .trouble import Trouble
 
@@ -33,7 +34,7 @@ _NOT_LEARNING = {  # why no profile is being learned, by what the monitor does
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ConditionFinding:
     """One condition without its times: `type`, `status`, the CamelCase `reason` and the `message`."""
 
     type: str
@@ -52,6 +53,7 @@ class MonitorView:
         troubles: what prevents the monitor from working, the most important first.
         versions, wanted, served, primary: as in `MonitorCore`.
         fleet: the status of the detector of the primary version.
+        heard, expected: pods of all versions that sent counts lately, and ready pods.
         report: what was published last.
         stopped: the reason for which nothing is acted on; empty if actions are allowed.
     """
@@ -64,6 +66,8 @@ class MonitorView:
     served: frozenset[str] = frozenset()
     primary: str | None = None
     fleet: FleetStatus | None = None
+    heard: int = 0
+    expected: int = 0
     report: Report | None = None
     blind: tuple[BlindSpot, ...] = ()
     control: ControlStatus | None = None
@@ -82,7 +86,7 @@ class MonitorView:
         return tuple(item for item in self.control.intents if item.kind == RETRAIN) if self.control is not None else ()
 
 
-def findings(view: MonitorView) -> tuple[Finding, ...]:
+def findings(view: MonitorView) -> tuple[ConditionFinding, ...]:
     """Return the conditions of `view`, one of each type, in the order of the table."""
     work = _work(view)
     found = {
@@ -94,7 +98,7 @@ def findings(view: MonitorView) -> tuple[Finding, ...]:
         "Blocked": _blocked(view),
         "Degraded": _degraded(view),
     }
-    return tuple(Finding(type_, *found[type_]) for type_ in CONDITIONS)
+    return tuple(ConditionFinding(type_, *found[type_]) for type_ in CONDITIONS)
 
 
 Answer = tuple[str, str, str]  # status, reason, message
@@ -121,8 +125,7 @@ def _work(view: MonitorView) -> Trouble:
             return state.trouble
         return _trouble(Reason.LEARNING if source.learn is not None else Reason.WAITING)
     if view.fleet is not None and view.fleet.holding:
-        heard = f"{view.fleet.heard} of {view.fleet.expected} expected pods sent counts lately"
-        return Trouble(Reason.QUORUM_MISSING, f"{heard}; {Reason.QUORUM_MISSING.remedy}")
+        return Trouble(Reason.QUORUM_MISSING, f"{held(view.fleet)}; {Reason.QUORUM_MISSING.remedy}")
     return _trouble(Reason.MONITORING)
 
 
@@ -211,7 +214,7 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
         for version in sorted(view.served - view.wanted.keys()):
             yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
     if view.fleet is not None and view.fleet.holding:
-        yield _trouble(Reason.QUORUM_MISSING)
+        yield Trouble(Reason.QUORUM_MISSING, f"{held(view.fleet)}; {Reason.QUORUM_MISSING.remedy}")
     if view.fleet is not None and view.fleet.heard < view.fleet.expected:
         missing = f"{view.fleet.expected - view.fleet.heard} of {view.fleet.expected} pods"
         yield Trouble(Reason.PODS_SILENT, f"{missing}: {Reason.PODS_SILENT.meaning}; {Reason.PODS_SILENT.remedy}")

@@ -20,8 +20,9 @@ from ...settings.errors import SettingsError
 from ...settings.sources import source_for
 from ...sync.counts import decode_counts
 from ...sync.messages import Acknowledgement, MessageError, SyncRequest, SyncResponse
-from ..fleet.detector import FleetDetector, FleetStatus
+from ..fleet.detector import FleetDetector
 from ..fleet.rules import FleetRules
+from ..fleet.status import FleetStatus
 from ..reasons import Reason
 from . import checkpoint
 from .accepted import AcceptedDocument, accept
@@ -86,7 +87,7 @@ class MonitorCore:
     dirty: bool = False
 
     def restore(self, data: bytes) -> None:
-        """Continue from a stored state; raise CheckpointError, or SettingsError for its document."""
+        """Continue from a stored state; raise MonitorStateError, or SettingsError for its document."""
         state = checkpoint.decode(data)
         if state.document:
             self.document = accept(state.document, f"ModelMonitor {self.key}")

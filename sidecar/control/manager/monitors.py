@@ -14,13 +14,13 @@ from ...kube.client import Kube
 from ...kube.mirror import Store, mirror
 from ...kube.objects import MODEL_MONITORS, PODS
 from ..outbox import Step, ignore_step
-from .acting import pause
 from .cleanup import StateCleaner
 from .key import MonitorKey
 from .leadership import LeaderLabel
 from .pod_index import PodIndex
-from .pods import INJECTED_SELECTOR
+from .pods import INJECTED_SELECTOR, trim_pod
 from .runtime import MonitorRuntime
+from .tasks import pause
 from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")
@@ -60,6 +60,7 @@ class Mirrors:
                     self.watched,
                     label_selector=INJECTED_SELECTOR,
                     on_change=self.index.change,
+                    trim=trim_pod,
                 )
             )
 

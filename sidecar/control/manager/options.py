@@ -18,7 +18,7 @@ METRICS_LISTEN = "0.0.0.0:8080"  # kubelet and Prometheus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ControlOptions:
+class ControllerOptions:
     """The options; the help texts of the command describe them."""
 
     namespace: str
@@ -78,7 +78,7 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
     add_log_arguments(parser)
 
 
-def parse_options(args: argparse.Namespace) -> ControlOptions:
+def parse_options(args: argparse.Namespace) -> ControllerOptions:
     """Return the options of the parsed command line; raise UsageError."""
     if (args.tls_cert is None) != (args.tls_key is None):
         raise UsageError("--tls-cert and --tls-key belong together: give both")
@@ -88,7 +88,7 @@ def parse_options(args: argparse.Namespace) -> ControlOptions:
         )
     if not 3.0 <= args.lease_seconds <= 600.0:
         raise UsageError(f"--lease-seconds is {args.lease_seconds:g}; give 3 to 600")
-    return ControlOptions(
+    return ControllerOptions(
         namespace=args.namespace or own_namespace(ACCOUNT_NAMESPACE),
         kubeconfig=args.kubeconfig,
         context=args.context,

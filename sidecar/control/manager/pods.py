@@ -17,6 +17,18 @@ INJECTED_SELECTOR = f"{INJECTED}=true"
 _ENDED = frozenset(("Failed", "Succeeded"))
 
 
+_METADATA = ("deletionTimestamp", "labels", "name", "namespace", "resourceVersion", "uid")
+
+
+def trim_pod(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a pod that this module reads: 2 kB of memory instead of 60."""
+    metadata, status = item["metadata"], item.get("status") or {}
+    return {
+        "metadata": {name: metadata[name] for name in _METADATA if name in metadata},
+        "status": {name: status[name] for name in ("conditions", "phase") if name in status},
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class MonitoredPod:
     """A pod of a target. `since` is since when it has been ready, in epoch seconds.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...settings.document import ProfileSource
@@ -27,12 +28,16 @@ NO_TARGET = Trouble(Reason.TARGET_NOT_FOUND, "spec.targetRef is missing; name th
 
 @dataclass
 class Refresher:
-    """The selector and the profiles of the monitor `key`. `trouble` is why the target cannot be used, or None."""
+    """The selector and the profiles of the monitor `key`. `trouble` is why the target cannot be used, or None.
+
+    `done` is whether everything was read once.
+    """
 
     key: MonitorKey
     world: World
     selector: Selector | None = None
     trouble: Trouble | None = None
+    done: bool = False
     _read: dict[str, tuple[ProfileSource, str, float]] = field(default_factory=dict)  # source, digest, time
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -55,8 +60,11 @@ class Refresher:
                 task.cancel()
         self._wake.clear()
 
-    async def refresh(self, core: MonitorCore) -> None:
-        """Read target and profiles of the document in force, and pass new profiles to `core`."""
+    async def refresh(self, core: MonitorCore, observe_pods: Callable[[], None] = lambda: None) -> None:
+        """Read target and profiles of the document in force, and pass new profiles to `core`.
+
+        `observe_pods` is called once the selector is known, since the pods say which versions need a profile.
+        """
         document = core.document
         if document is None:
             return
@@ -69,6 +77,7 @@ class Refresher:
                 self.trouble = None
         except TroubleError as error:  # a selector that was found stays
             self.trouble = error.trouble
+        observe_pods()
         for version, source in core.wanted.items():
             try:
                 await self._profile(core, version, source)
@@ -76,6 +85,7 @@ class Refresher:
                 core.lacks_profile(version, error.trouble)
             except StoreError as error:
                 core.lacks_profile(version, Trouble(Reason.PROFILE_NOT_FOUND, f"{place_of(source)}: {error}"))
+        self.done = True
 
     async def freeze(self, core: MonitorCore, version: str, raw: bytes) -> bool:
         """Store the learned profile `raw` for `version`, unless another one is stored; return whether it was stored."""

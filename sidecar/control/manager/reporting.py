@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....detectors.detection.mismatches import reference_warnings
 from ....detectors.detection.results import MonitorStatus
 from ....detectors.profile.profile import Profile
 from ...report import convert
@@ -41,4 +42,5 @@ def build_report(
         features=features,
         episodes=convert.episodes(status.episodes) if status is not None else (),
         budget=convert.budget(drift, ticks, sum(family.alarms_total for family in families)),
+        warnings=reference_warnings(profile, drift, status.density if status is not None else None) if profile else (),
     )

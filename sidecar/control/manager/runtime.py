@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from ....detectors.errors import DetectorError
 from ...errors import PilotfishError
@@ -24,8 +25,8 @@ from ..ledger import LedgerEntry
 from ..outbox import Step, ignore_step
 from ..reasons import Reason
 from .accepted import document_bytes
-from .acting import Acting, ActingFacts, pause
-from .announcing import Announcer
+from .acting import Acting, ActingFacts
+from .announcing import EventAnnouncer
 from .blindness import blind_spots
 from .conditions import MonitorView
 from .core import MonitorCore
@@ -36,11 +37,13 @@ from .refreshing import Refresher
 from .status_writer import StatusWriter
 from .storing import CheckpointFile
 from .switch import is_paused
+from .tasks import keep_running, pause
 from .trouble import Trouble
 from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")
 TURN = 1.0  # seconds between two turns
+SETTLING_SECONDS = 30.0  # after which a new leader writes a status although not everything was read
 
 
 @dataclass(kw_only=True)
@@ -65,10 +68,11 @@ class MonitorRuntime:
         self.core = MonitorCore(self.key, self.world.clock())
         self.file = CheckpointFile(self.key, self.world.store)
         self.refresher = Refresher(self.key, self.world)
-        self.announcer = Announcer(self.key, self.world)
+        self.announcer = EventAnnouncer(self.key, self.world)
         self.writer = StatusWriter(self.key, self.world)
         self._raw = b""
         self._seen: object = None
+        self._began = self.world.monotonic()
 
     @property
     def facts(self) -> ActingFacts | None:
@@ -87,6 +91,16 @@ class MonitorRuntime:
         """What of the fleet is not measured."""
         return tuple(blind_spots(self.core, self.refresher.trouble, self.world.clock()))
 
+    @property
+    def settled(self) -> bool:
+        """Whether target, pods, profiles and ledger were read once, so that the status of a former leader may change.
+
+        After SETTLING_SECONDS, the status shows what is missing.
+        """
+        if self.core.document is None or self.world.monotonic() - self._began >= SETTLING_SECONDS:
+            return self.loaded or bool(self.problem)
+        return self.loaded and self.refresher.done and self.control is not None
+
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then store the last state; cancel it to leave without a write."""
         acting = Acting(
@@ -97,7 +111,11 @@ class MonitorRuntime:
             publish=self._publish_control,
             step=self.step,
         )
-        tasks = [asyncio.create_task(acting.run(stop)), asyncio.create_task(self._refresh(stop))]
+        work = {"its control loop": acting.run, "reading its target and profiles": self._refresh}
+        tasks = [
+            asyncio.create_task(keep_running(f"monitor {self.key}: {what}", partial(run, stop), stop))
+            for what, run in work.items()
+        ]
         try:
             while not stop.is_set():
                 try:
@@ -128,7 +146,8 @@ class MonitorRuntime:
         elif self.loaded:
             self._publish(self.core.report(self.core.primary))
         self.announcer.blind_spots(self.blind, self.item)
-        await self.writer.write(self.item, self.view())
+        if self.settled:
+            await self.writer.write(self.item, self.view())
 
     def observe(self) -> None:
         """Take the newest document and pods from the mirrors."""
@@ -209,6 +228,8 @@ class MonitorRuntime:
             served=core.served,
             primary=core.primary,
             fleet=core.status(core.primary),
+            heard=sum(fleet.heard for version in core.versions if (fleet := core.status(version)) is not None),
+            expected=sum(pod.since is not None for pod in core.pods.values()),
             report=self.published,
             blind=self.blind,
             control=self.control,
@@ -250,7 +271,7 @@ class MonitorRuntime:
     async def _refresh(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if self.loaded:
-                await self.refresher.refresh(self.core)
+                await self.refresher.refresh(self.core, self.observe)
             await self.refresher.wait(stop)
 
     def _publish(self, report: Report | None) -> None:

@@ -23,7 +23,7 @@ from ...settings.status import (
 )
 from ..observe import PERFORMANCE
 from ..reasons import Reason
-from .conditions import Finding, MonitorView, findings
+from .conditions import ConditionFinding, MonitorView, findings
 
 MAX_SUMMARY = 1000  # characters
 KINDS = {"webhook": "webhook", "job": "Job", "argo_workflow": "Workflow", "tekton_pipeline_run": "PipelineRun"}
@@ -32,12 +32,12 @@ KINDS = {"webhook": "webhook", "job": "Job", "argo_workflow": "Workflow", "tekto
 def build_status(view: MonitorView, before: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
     """Return the status as JSON values; a condition keeps the time of `before` while its status is the same."""
     old = {item.get("type"): item for item in (before or {}).get("conditions") or ()}
-    fleet, state = view.fleet, next((one for one in view.versions if one.version == view.primary), None)
+    state = next((one for one in view.versions if one.version == view.primary), None)
     status = ModelMonitorStatus(
         observed_generation=view.generation,
         conditions=tuple(_condition(item, old.get(item.type), view.generation, now) for item in findings(view)),
         episodes=_episodes(view),
-        pods=PodsStatus(heard=fleet.heard, expected=fleet.expected) if fleet is not None else PodsStatus(),
+        pods=PodsStatus(heard=view.heard, expected=view.expected),
         profile=ProfileStatus(hash=state.profile.hash, version=state.version)
         if state is not None and state.profile is not None
         else None,
@@ -46,7 +46,7 @@ def build_status(view: MonitorView, before: Mapping[str, Any] | None, now: float
     return built
 
 
-def _condition(found: Finding, old: Mapping[str, Any] | None, generation: int, now: float) -> Condition:
+def _condition(found: ConditionFinding, old: Mapping[str, Any] | None, generation: int, now: float) -> Condition:
     kept = old.get("lastTransitionTime") if old is not None and old.get("status") == found.status else None
     return Condition(
         type=found.type,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import PilotfishError, quote_value
 from ...settings.document import Spec
-from ...settings.validation import webhooks
+from ...settings.places import webhooks
 from ...settings.webhooks import Webhook, url_problem
 from ...system.tokens import read_secret_file
 

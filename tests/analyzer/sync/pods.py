@@ -11,13 +11,13 @@ from pilotfish.sidecar.analyzer.engine import effect_sizes_only
 from pilotfish.sidecar.analyzer.exchange_ledger import ExchangeLedger
 from pilotfish.sidecar.analyzer.pipeline import Pipeline
 from pilotfish.sidecar.analyzer.snapshot import Publisher, Snapshot
-from pilotfish.sidecar.analyzer.sync.options import ControlOptions
+from pilotfish.sidecar.analyzer.sync.options import SyncOptions
 from pilotfish.sidecar.analyzer.sync.unacknowledged import UnacknowledgedTicks
 from pilotfish.sidecar.report.schema import CheckpointStatus
 from pilotfish.sidecar.sync.messages import Pod
 from tests.analyzer.made import SECOND, T0, TICK, record, setup
 
-OPTIONS = ControlOptions(
+OPTIONS = SyncOptions(
     url="https://127.0.0.1:1",
     ca_file=Path("ca.pem"),
     token_file=Path("token"),
@@ -59,7 +59,7 @@ class CountingPod:
         at_ns = self.now_ns - round(ago * TICK * SECOND)
         self.pipeline.handle_record(record(self.sequence, at_ns=at_ns, amounts=[0.5] * rows), self.now_ns)
 
-    def wait(self, ticks: float) -> None:
+    def pass_time(self, ticks: float) -> None:
         self.now += ticks
         self.pipeline.advance(self.now_ns)
 

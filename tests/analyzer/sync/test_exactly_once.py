@@ -43,7 +43,7 @@ class Exactly(RuleBasedStateMachine):
 
     @rule(ticks=st.sampled_from([0.3, 1.0, 2.5, 40.0]))
     def wait(self, ticks: float) -> None:
-        self.pod.wait(ticks)
+        self.pod.pass_time(ticks)
 
     @rule()
     def save(self) -> None:
@@ -107,7 +107,7 @@ class Exactly(RuleBasedStateMachine):
             assert self.controller.total(made).input_rows <= self.counted[which]
 
     def teardown(self) -> None:
-        self.pod.wait(2)
+        self.pod.pass_time(2)
         self.save()
         self.sync(stored=True, answered=True, leaving=False)
         for which, made in enumerate(PROFILES):

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from pilotfish.detectors.detection.results import EpisodeStatus
 from pilotfish.sidecar.control.conditions import CONDITIONS
-from pilotfish.sidecar.control.fleet.detector import FleetDetector, FleetStatus
+from pilotfish.sidecar.control.fleet.detector import FleetDetector
+from pilotfish.sidecar.control.fleet.status import FleetStatus
 from pilotfish.sidecar.control.manager.accepted import accept
-from pilotfish.sidecar.control.manager.conditions import Finding, MonitorView, findings
+from pilotfish.sidecar.control.manager.conditions import ConditionFinding, MonitorView, findings
 from pilotfish.sidecar.control.manager.core import VersionState
 from pilotfish.sidecar.control.manager.reporting import build_report
 from pilotfish.sidecar.control.manager.status import build_status
@@ -76,7 +77,7 @@ def intent(state: str, **changes: object) -> IntentStatus:
     return IntentStatus(**{**given, **changes})  # type: ignore[arg-type]
 
 
-def of(found: tuple[Finding, ...], kind: str) -> str:
+def of(found: tuple[ConditionFinding, ...], kind: str) -> str:
     item = next(item for item in found if item.type == kind)
     return f"{item.status}/{item.reason}"
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from pilotfish.sidecar.control.manager.app import Controller
-from pilotfish.sidecar.control.manager.options import ControlOptions
+from pilotfish.sidecar.control.manager.options import ControllerOptions
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions, reviewer
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
@@ -51,8 +51,8 @@ class Clock:
         return self.now
 
 
-def options(index: int) -> ControlOptions:
-    return ControlOptions(
+def options(index: int) -> ControllerOptions:
+    return ControllerOptions(
         namespace="system",
         kubeconfig=None,
         context="",
@@ -128,14 +128,14 @@ class Pods:
             pod = Pod(namespace="team", name=name, uid=self.uids[name])
             body = encode(msgspec.structs.replace(request, pod=pod))
             for replica in self.replicas:
-                answer = await self._post(replica.url, name, body)
+                answer = await self.post(replica.url, name, body)
                 if answer is not None:
                     answered += 1
                     ticks -= {item.tick for item in answer.acknowledged}
                     break
         return answered
 
-    async def _post(self, url: str, name: str, body: bytes) -> SyncResponse | None:
+    async def post(self, url: str, name: str, body: bytes) -> SyncResponse | None:
         headers = {"Content-Type": CONTENT_TYPE, "Authorization": f"Bearer token-{name}"}
         async with self.session.post(url + SYNC_PATH, data=body, headers=headers) as response:
             raw = await response.read()
@@ -218,7 +218,7 @@ async def test_a_leader_that_is_killed_is_followed_by_one_that_creates_no_second
         await until(created, "a Job")
         leader = next(one for one in replicas if one.controller.backend.leading)
         standby = next(one for one in replicas if one is not leader)
-        assert await pods._post(standby.url, "a", b"") is None
+        assert await pods.post(standby.url, "a", b"") is None
         await leader.kill()
         pods.replicas = [standby]
         await pass_ticks(pods, clock, FIRST + 8, FIRST + 12)

@@ -8,6 +8,7 @@ from pilotfish.sidecar.control.manager.pods import (
     expected_pods,
     monitored_pods,
     primary_version,
+    trim_pod,
 )
 from pilotfish.sidecar.control.manager.selectors import from_text
 from tests.control.manager.worlds import pod_item
@@ -34,6 +35,12 @@ def test_a_pod_without_the_label_has_the_version_of_the_document() -> None:
     pod = pod_item("a")
     del pod["metadata"]["labels"]["pilotfish.dev/model-version"]
     assert monitored_pods([pod], SELECTOR, "9")["uid-a"].version == "9"
+
+
+def test_the_mirror_keeps_all_that_is_read_of_a_pod() -> None:
+    whole = {**pod_item("a"), "spec": {"containers": []}}
+    assert monitored_pods([trim_pod(whole)], SELECTOR, "") == monitored_pods([whole], SELECTOR, "")
+    assert "spec" not in trim_pod(whole)
 
 
 def pods(*versions: str) -> list[MonitoredPod]:

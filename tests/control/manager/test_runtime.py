@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pilotfish.sidecar.control.manager import tasks
 from pilotfish.sidecar.control.manager.switch import PAUSED, KillSwitch
+from pilotfish.sidecar.control.manager.tasks import keep_running
 from tests.control.manager.lives import PODS, Life
 from tests.control.manager.worlds import NOON, TICK, SmallWorld, monitor_item, report_of
 
@@ -146,6 +148,8 @@ async def test_a_silent_fleet_is_shown_and_decides_nothing_on_old_facts() -> Non
         await process.hear(tick)
     small.now += 20 * TICK
     await process.turn()
+    assert not any(reason in {"Blind", "PartlyBlind"} for reason, _ in small.events)
+    small.now += 70
     await process.turn()
     assert conditions(small)["Ready"] == "False/QuorumMissing"
     assert any(reason in {"Blind", "PartlyBlind"} for reason, _ in small.events)
@@ -165,3 +169,36 @@ async def test_the_first_learned_profile_is_frozen_for_all_pods() -> None:
     assert (answer.profile_hash, answer.learn) == (one.hash, False)
     again = await started(small, monitor_item(profiles=[{"version": "7", "learn": {"rows": 1000}}]))
     assert again.runtime.sync(report_of("c", [], profile_hash="")).profile_hash == one.hash
+
+
+async def test_work_that_fails_unexpectedly_begins_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "AGAIN", 0.0)
+    attempts = []
+
+    async def work() -> None:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise LookupError("an odd object")
+
+    stop = asyncio.Event()
+    await keep_running("the test", work, stop)
+    assert len(attempts) == 2
+    assert "the test failed" in caplog.text
+
+
+async def test_a_new_leader_writes_no_status_before_it_has_read_everything() -> None:
+    small = world()
+    process = await started(small)
+    for tick in range(FIRST, FIRST + 8):
+        await process.hear(tick, drifted_from=FIRST + 4)
+    before, small.status = conditions(small), {}
+    again = Life(small)
+    seen = []
+    for _ in range(5):
+        small.now += 3
+        await again.turn()
+        seen += [conditions(small)] if small.status else []
+    assert seen
+    assert all(item["Drifted"] == before["Drifted"] and item["Ready"] == before["Ready"] for item in seen)

@@ -17,7 +17,7 @@ from pilotfish.sidecar.analyzer.feedback.frames import SegmentHeader
 from pilotfish.sidecar.analyzer.feedback.joiner import LabelJoiner
 from pilotfish.sidecar.analyzer.feedback.store import PredictionStore
 from pilotfish.sidecar.analyzer.sync.labels import LabelCourier
-from pilotfish.sidecar.analyzer.sync.options import ControlOptions
+from pilotfish.sidecar.analyzer.sync.options import SyncOptions
 from pilotfish.sidecar.analyzer.sync.transport import ControlError, Transport
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions
 from pilotfish.sidecar.labels.labels import FeedbackResponse, request_key
@@ -48,7 +48,7 @@ class RealPod:
         token_file.write_text(token(number))
         token_file.chmod(0o400)
         url = f"https://127.0.0.1:{port}"
-        options = ControlOptions(url=url, ca_file=ONE[0], token_file=token_file, monitor=MONITOR, pod=pod(number))
+        options = SyncOptions(url=url, ca_file=ONE[0], token_file=token_file, monitor=MONITOR, pod=pod(number))
         self.number = number
         self.transport = Transport(options)
         self.joiner = LabelJoiner(PredictionStore(3600.0, 1000, SegmentHeader()))

@@ -99,6 +99,16 @@ async def test_a_failing_api_server_behind_the_backend_is_503() -> None:
         assert (status, headers["Retry-After"]) == (503, "5")
 
 
+async def test_reviews_that_fail_are_shown_as_a_problem_until_one_succeeds() -> None:
+    async with serving(reviews=Reviews(down=True)) as served:
+        assert await served.sync() == 503
+        problems = json.loads((await served.send("GET", "/readyz"))[1])["problems"]
+        assert problems == ["tokens of callers cannot be reviewed: no answer"]
+        served.reviews.down = False
+        assert await served.sync() == 200
+        assert json.loads((await served.send("GET", "/readyz"))[1])["problems"] == []
+
+
 async def test_a_pod_that_sends_too_much_is_slowed_down() -> None:
     async with serving() as served:
         statuses = [await served.sync() for _ in range(80)]
@@ -133,6 +143,14 @@ async def test_a_profile_with_another_hash_and_a_body_that_is_no_profile_are_ref
         assert (await served.send("PUT", path, made_profile().to_bytes(), token()))[0] == 400
         assert (await served.send("PUT", path, b"[[[[", token()))[0] == 400
         assert served.backend.profiles == {}
+
+
+async def test_a_pod_cannot_keep_the_controller_busy_with_profiles() -> None:
+    path = f"/v1/profiles/{'0' * 64}"
+    async with serving() as served:
+        statuses = [(await served.send("PUT", path, b"{}", token()))[0] for _ in range(8)]
+        assert statuses == [400] * 5 + [429] * 3
+        assert (await served.send("PUT", path, b"{}", token(2)))[0] == 400
 
 
 async def test_a_profile_of_another_monitor_is_unknown() -> None:

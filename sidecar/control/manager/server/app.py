@@ -31,6 +31,7 @@ from .views import ControlViews, ViewParts
 
 BOUNDS = ConnectionBounds(connections=8192, per_address=6144, idle_seconds=90.0)  # pods sync once a minute
 REQUESTS_PER_SECOND, REQUESTS_AT_ONCE = 5.0, 60.0  # of one pod, or of one other caller
+OFFERS_PER_SECOND, OFFERS_AT_ONCE = 0.1, 5.0  # of profiles, by one pod; to check one takes up to a second
 MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_CALLER = 2048, 16  # pods that wait for labels are among them
 REVIEW_SECONDS = 5.0
 SWEEP_SECONDS = 60.0
@@ -83,6 +84,7 @@ class ControlServer:
             desk=self._desk,
             tallies=self._tallies,
             rates=RateLimiter(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE, clock),
+            offers=RateLimiter(OFFERS_PER_SECOND, OFFERS_AT_ONCE, clock),
             in_flight=InFlight(MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_CALLER),
             exposition=Exposition(FleetCollector(backend.reading, self._reading)),
             problems=self.problems,
@@ -118,8 +120,9 @@ class ControlServer:
         return self._metrics.port
 
     def problems(self) -> tuple[str, ...]:
-        """Return what is wrong with the server now, such as a certificate that cannot be used."""
-        return (self._tls.problem,) if self._tls is not None and self._tls.problem else ()
+        """Return what is wrong with the server now, such as a certificate that cannot be used, or a missing right."""
+        tls = self._tls.problem if self._tls is not None else ""
+        return tuple(filter(None, (tls, self._authenticator.cache.problem, self._authorizer.cache.problem)))
 
     def _reading(self) -> ServerReading:
         tokens, access = self._authenticator.cache, self._authorizer.cache

@@ -77,7 +77,7 @@ class Authenticator:
     """
 
     def __init__(self, review: Review, *, clock: Callable[[], float], now: Callable[[], float]) -> None:
-        self.cache: ReviewCache[Caller | str] = ReviewCache(clock)
+        self.cache: ReviewCache[Caller | str] = ReviewCache("tokens of callers", clock)
         self._review = review
         self._now = now
         self._failures = RateLimiter(FAILURES_PER_SECOND, FAILURES_AT_ONCE, clock)

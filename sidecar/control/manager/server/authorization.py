@@ -58,7 +58,7 @@ class Authorizer:
     """
 
     def __init__(self, review: Review, clock: Callable[[], float]) -> None:
-        self.cache: ReviewCache[bool] = ReviewCache(clock)
+        self.cache: ReviewCache[bool] = ReviewCache("rights of callers", clock)
         self._review = review
 
     async def may_create(self, caller: Caller, subresource: str, namespace: str, monitor: str) -> bool:

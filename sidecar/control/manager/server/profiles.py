@@ -14,6 +14,7 @@ from ....sync.messages import Pod
 from ....system import accept
 from .backend import Backend, RefusedRequestError
 from .bodies import BodyIntake
+from .limits import RateLimiter
 
 MAX_PROFILE_BYTES = 16 * 1024 * 1024  # as sent, and decompressed
 COMPRESSED = 4  # profiles that are kept compressed, because all pods of a rollout fetch the same one
@@ -22,8 +23,9 @@ COMPRESSED = 4  # profiles that are kept compressed, because all pods of a rollo
 class ProfileExchange:
     """Serves and takes profiles. `backend` decides which pod may have which one."""
 
-    def __init__(self, backend: Backend, bodies: BodyIntake) -> None:
+    def __init__(self, backend: Backend, bodies: BodyIntake, offers: RateLimiter) -> None:
         self._backend = backend
+        self._offers = offers
         self._bodies = bodies
         self._one_at_a_time = asyncio.Lock()  # to compress or check a profile takes up to a second of the processor
         self._compressed: OrderedDict[str, bytes] = OrderedDict()
@@ -48,6 +50,11 @@ class ProfileExchange:
 
     async def take(self, request: web.BaseRequest, pod: Pod, profile_hash: str) -> web.Response:
         """Verify an offered profile, and pass it on."""
+        wait = self._offers.take(pod.uid)
+        if wait:
+            raise RefusedRequestError(
+                "this pod offers too many profiles; offer each one once", status=429, reason="rate", retry_after=wait
+            )
         async with self._bodies.read(request, MAX_PROFILE_BYTES) as raw:
             async with self._one_at_a_time:
                 actual = await asyncio.to_thread(_hash_of, raw)

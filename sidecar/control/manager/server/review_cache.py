@@ -10,6 +10,7 @@ A refusal is kept for seconds only, because a monitor or a role may have just be
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from math import inf
 from typing import Generic, TypeVar
 
 from ....errors import PilotfishError
+
+_LOG = logging.getLogger("pilotfish.control")
 
 ALLOWED_SECONDS = 60.0
 DENIED_SECONDS = 3.0
@@ -57,14 +60,17 @@ class _Entry(Generic[Result]):
 
 
 class ReviewCache(Generic[Result]):
-    """The reviews of one kind. `clock` returns monotonic seconds.
+    """The reviews of one kind, which `what` names. `clock` returns monotonic seconds.
 
     Attributes:
         counts: calls of `get` by outcome: cached, allowed, denied, failed, stale.
+        problem: why the last review failed, such as a missing right of the controller; empty after a success.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, what: str, clock: Callable[[], float]) -> None:
         self.counts: Counter[str] = Counter()
+        self.problem = ""
+        self._what = what
         self._clock = clock
         self._entries: OrderedDict[Hashable, _Entry[Result]] = OrderedDict()
         self._asking: dict[Hashable, asyncio.Task[Result]] = {}
@@ -107,16 +113,24 @@ class ReviewCache(Generic[Result]):
         try:
             async with self._slots:
                 found = await ask()
-        except PilotfishError:
+        except PilotfishError as error:
+            self._report(f"{self._what} cannot be reviewed: {error}")
             entry = self._entries.get(key)
             if entry is None or not entry.allowed or self._clock() >= entry.usable_until:
                 self.counts["failed"] += 1
                 raise
             self.counts["stale"] += 1
             return entry.result
+        self._report("")
         self._keep(key, found)
         self.counts["allowed" if found.allowed else "denied"] += 1
         return found.result
+
+    def _report(self, problem: str) -> None:
+        """Log the problem when it begins."""
+        if problem and not self.problem:
+            _LOG.warning("%s", problem)
+        self.problem = problem
 
     def _keep(self, key: Hashable, found: Reviewed[Result]) -> None:
         now = self._clock()

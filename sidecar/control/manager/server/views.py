@@ -79,6 +79,7 @@ class ViewParts:
     desk: LabelDesk
     tallies: Tallies
     rates: RateLimiter
+    offers: RateLimiter
     in_flight: InFlight
     exposition: Exposition
     problems: Callable[[], tuple[str, ...]]
@@ -94,7 +95,7 @@ class ControlViews:
         self._parts = parts
         self._backend = parts.backend
         self._bodies = BodyIntake()
-        self._profiles = ProfileExchange(parts.backend, self._bodies)
+        self._profiles = ProfileExchange(parts.backend, self._bodies, parts.offers)
         self._feedback = FleetFeedback(parts.backend, self._bodies, parts.desk, parts.tallies)
         self._open: Mapping[str, Callable[[web.BaseRequest], web.Response]] = {
             "/healthz": self.health,

@@ -1,0 +1,68 @@
+"""Signals are the difference of two counter pages of one proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.analyzer.sync.signals import signals_of
+from pilotfish.sidecar.channel import layout
+from pilotfish.sidecar.channel.page import LatencyHistogram, PageSnapshot, RouteCounters
+from pilotfish.sidecar.sync.messages import MAX_SIGNALS_BYTES, encode
+from tests.analyzer.sync.pods import OPTIONS
+from tests.support.examples import examples
+from tests.telemetry.made import page
+
+CODES = st.dictionaries(st.sampled_from(layout.CODES), st.integers(0, 10**6))
+ROUTES = st.dictionaries(st.sampled_from(["a", "b", "c"]), CODES, max_size=3)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> PageSnapshot:
+    return replace(page(Path(tmp_path_factory.mktemp("page")) / "page"), routes=())
+
+
+def with_routes(found: PageSnapshot, routes: Mapping[str, Mapping[str, int]], bucket: int = 3) -> PageSnapshot:
+    def route(name: str, codes: Mapping[str, int]) -> RouteCounters:
+        every = {code: codes.get(code, 0) for code in layout.CODES}
+        counts = [0] * (len(layout.BOUNDS) + 1)
+        counts[bucket] = sum(every.values())
+        histograms = {"duration": LatencyHistogram(tuple(counts), 0)}
+        return RouteCounters(name, every, (0,) * layout.GRPC_CODES, 0, 0, 2, histograms)
+
+    return replace(found, routes=tuple(route(name, codes) for name, codes in routes.items()))
+
+
+def test_rates_errors_and_latency_are_those_of_the_interval(empty: PageSnapshot) -> None:
+    before = with_routes(empty, {"a": {"2xx": 100, "5xx": 7}})
+    now = with_routes(empty, {"a": {"2xx": 140, "5xx": 12, "none": 5}, "b": {"2xx": 10}})
+    found = signals_of(OPTIONS, before, now, 5.0, 1.7e9)
+    assert found.requests_per_second == pytest.approx((40 + 5 + 5 + 10) / 5)
+    assert found.errors_per_second == pytest.approx(10 / 5)
+    assert found.in_flight == 4
+    assert found.latency_p50 == found.latency_p99 == layout.BOUNDS[3] / 1e9
+
+
+def test_without_a_proxy_or_after_its_restart_there_is_no_rate(empty: PageSnapshot) -> None:
+    now = with_routes(empty, {"a": {"2xx": 140}})
+    other = replace(now, epoch=now.epoch + 1)
+    for before, after in ((None, None), (now, None), (None, now), (other, now)):
+        found = signals_of(OPTIONS, before, after, 5.0, 1.7e9)
+        assert (found.requests_per_second, found.latency_p99) == (0.0, 0.0)
+        assert found.in_flight == (2 if after else 0)
+
+
+@given(ROUTES, ROUTES, st.floats(-1, 1e6))
+@settings(max_examples=examples(100), deadline=None)
+def test_any_two_pages_give_numbers_that_are_not_negative(
+    empty: PageSnapshot, one: dict[str, dict[str, int]], other: dict[str, dict[str, int]], seconds: float
+) -> None:
+    found = signals_of(OPTIONS, with_routes(empty, one), with_routes(empty, other), seconds, 1.7e9)
+    assert min(found.requests_per_second, found.errors_per_second, found.latency_p50, found.latency_p99) >= 0
+    assert found.errors_per_second <= found.requests_per_second
+    assert len(encode(found)) <= MAX_SIGNALS_BYTES
