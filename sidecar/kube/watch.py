@@ -172,7 +172,7 @@ def parse_event(path: str, line: bytes) -> WatchEvent:
         if kind in CHANGES | {BOOKMARK} and _version(event) and (kind == BOOKMARK or _name(event)):
             return event
     raise _MalformedError(
-        f"watch {path} failed: a line of {len(line):,} bytes is not an event of a known type: type {quote_value(kind)}; "
+        f"watch {path} failed: a line of {len(line):,} bytes is not a known event: type {quote_value(kind)}; "
         "the objects are listed again"
     )
 
