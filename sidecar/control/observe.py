@@ -87,7 +87,7 @@ def _retrain_rules(retrain: Retrain, mode: str, *, cluster: bool) -> RetrainRule
     webhook = retrain.webhook
     return RetrainRules(
         mode=retrain.mode or mode,
-        on=tuple(retrain.on),
+        causes=tuple(retrain.causes),
         cooldown=retrain.cooldown,
         target=address_hash(webhook) if webhook is not None else _target_hash(retrain),
         blocked_reason=_blocked_reason(webhook, cluster=cluster) if webhook is not None else "",
@@ -103,7 +103,7 @@ def _notify_rules(notify: Notify, *, cluster: bool) -> NotifyRules:
     return NotifyRules(
         mode=ACT,
         receiver=receiver_id(notify),
-        events=frozenset().union(*(SUBSCRIPTIONS[event] for event in notify.on)),
+        events=frozenset().union(*(SUBSCRIPTIONS[event] for event in notify.events)),
         blind_for=notify.blind_for,
         target=address_hash(notify.webhook),
         blocked_reason=_blocked_reason(notify.webhook, cluster=cluster),

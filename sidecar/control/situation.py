@@ -118,12 +118,12 @@ class NotifyRules(Rules):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainRules(Rules):
-    """The rules of the block `retrain`; `on` lists the causes that request a retraining.
+    """The rules of the block `retrain`; `causes` lists those that request a retraining.
 
     `max_age` stays infinite, because an episode remains open until the report closes it.
     """
 
-    on: tuple[str, ...]
+    causes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,7 +117,7 @@ def monitor(webhook: str) -> dict[str, object]:
             "model": {"name": MODEL_NAME, "version": MODEL_VERSION},
             "profiles": [{"version": MODEL_VERSION, "path": "profile.json"}],
             "drift": {"tick": f"{reference.TICK:.0f}s", "falseAlarms": FALSE_ALARMS},
-            "retrain": {"on": ["drift"], "webhook": {"url": webhook, "secretFile": "secret"}},
+            "retrain": {"causes": ["drift"], "webhook": {"url": webhook, "secretFile": "secret"}},
         },
     }
 

@@ -65,11 +65,11 @@ def decompress_gzip(raw: bytes, coding: str, limit: int) -> bytes:
     try:
         return gunzip(raw, limit)
     except OutputTooLargeError:
-        raise BodyTooLargeError(f"{too_large(limit)}, also when decompressed") from None
+        raise BodyTooLargeError(too_large(limit, "decompressed body")) from None
     except DecompressionError:
         raise CodingError("cannot decode the body with its Content-Encoding; send it without, or as gzip") from None
 
 
-def too_large(limit: int) -> str:
+def too_large(limit: int, what: str = "body") -> str:
     """Return the text of the error for a body above `limit` bytes."""
-    return f"the body is larger than {show_size(limit)}; send less in one request"
+    return f"the {what} is larger than {show_size(limit)}; send less in one request"

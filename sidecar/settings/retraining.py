@@ -63,7 +63,7 @@ class Retrain(DocumentBlock, frozen=True, kw_only=True):
     tekton_pipeline_run: Annotated[
         TektonPipelineRunTarget | None, Meta(description="Tekton PipelineRun to create, in a cluster.")
     ] = None
-    on: Annotated[
+    causes: Annotated[
         tuple[Literal["alert", "drift", "performance"], ...],
         Meta(
             description="What requests a retraining: alarms of `drift` (inputs, predictions and their relations) and "

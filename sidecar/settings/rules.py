@@ -146,8 +146,8 @@ TABLES = StructuralTables(
         Resources: [CelRule("has(self.cpu) || has(self.memory)", "bounds neither cpu nor memory; give at least one")],
         Retrain: [
             CelRule(
-                f"('alert' in self.on) == ({_given('alerts')})",
-                "name alerts if on has alert, and only then",
+                f"('alert' in self.causes) == ({_given('alerts')})",
+                "name alerts if causes has alert, and only then",
                 "alerts",
             ),
             _exactly_one(

@@ -188,10 +188,10 @@ def _scaling(scaling: Scaling) -> Iterator[DocumentProblem]:
 
 
 def _retrain(retrain: Retrain) -> Iterator[DocumentProblem]:
-    if ("alert" in retrain.on) != bool(retrain.alerts):
-        what, remedy = "is empty, and on has alert", "name alerts, or remove alert from on"
+    if ("alert" in retrain.causes) != bool(retrain.alerts):
+        what, remedy = "is empty, and causes has alert", "name alerts, or remove alert from causes"
         if retrain.alerts:
-            what, remedy = "has names, and on lacks alert", "add alert to on, or remove the names"
+            what, remedy = "has names, and causes lacks alert", "add alert to causes, or remove the names"
         yield DocumentProblem("$.spec.retrain.alerts", what, remedy)
     found = retrain_targets(retrain)
     if len(found) != 1:

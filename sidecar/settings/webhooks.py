@@ -77,7 +77,7 @@ class Notify(DocumentBlock, frozen=True, kw_only=True):
             "is sent again."
         ),
     ] = None
-    on: Annotated[
+    events: Annotated[
         tuple[NotifyEvent, ...],
         Meta(
             description="Events to send: the start and the end of an alarm, and of a part of the traffic that cannot "

@@ -61,7 +61,7 @@ SPECS: dict[str, dict[str, Any]] = {
         },
         "feedback": {"keep": "24h", "maxRows": 1000},
         "retrain": {
-            "on": ["drift", "performance"],
+            "causes": ["drift", "performance"],
             "cooldown": "24h",
             "mode": "act",
             "webhook": {"url": "https://trainer.example/hooks", "secretFile": "key", "timeout": "10s"},
@@ -91,7 +91,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "delays"},
         "retrain": {
             "argoWorkflow": {"workflowTemplate": "train", "parameters": {"model": "${event.data.model}"}},
-            "on": ["drift", "alert"],
+            "causes": ["drift", "alert"],
             "alerts": ["Slow"],
         },
     },

@@ -24,7 +24,7 @@ HOUR = 3600.0
 OLD_OUTBOX = Path(__file__).with_name("data") / "outbox.jsonl"  # written by a version without the nature LEVEL
 SUBJECT = Subject("delays", "7", "aa" * 32)
 UNPROFILED = replace(SUBJECT, profile_hash="")
-RULES = RetrainRules(mode=ACT, on=("drift",), cooldown=24 * HOUR)
+RULES = RetrainRules(mode=ACT, causes=("drift",), cooldown=24 * HOUR)
 
 
 def episode(

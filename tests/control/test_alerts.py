@@ -72,7 +72,7 @@ def facts(made: AlertBook, now: float = NOON) -> tuple[AlertFacts, ...]:
 
 
 def situation_of(alerts: tuple[AlertFacts, ...], on: str = "[alert]", names: str = "[AccuracyLow]") -> Situation:
-    document = (DOCUMENT % ("act", "}\n    on: " + on + "\n    alerts: " + names + "\n    # {")).encode()
+    document = (DOCUMENT % ("act", "}\n    causes: " + on + "\n    alerts: " + names + "\n    # {")).encode()
     quiet = msgspec.structs.replace(REPORT, episodes=())
     return build_situation(quiet, parse(document, "test", cluster=True), IntentLedger(), NOON, alerts=alerts)
 

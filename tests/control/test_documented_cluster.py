@@ -32,7 +32,7 @@ RULE = RULES["groups"][0]["rules"][0]
 def test_the_documents_are_valid_in_a_cluster() -> None:
     assert len(MONITORS) == 2
     for document in MONITORS:
-        parse_resource(document, "docs")
+        parse_resource(msgspec.json.encode(document), "docs")
     assert all(f"`{key}: {{" in PAGE for key in OBJECTS)
 
 
@@ -55,7 +55,7 @@ def test_the_route_sends_the_alert_of_the_rule_to_the_controller_and_it_requests
         assert (labels[name] == value) == (operator == "=")
     book = AlertBook()
     book.take(parse_alerts(payload(alert(labels=labels))), NOON)
-    monitor = parse_resource(MONITORS[1], "docs")
+    monitor = parse_resource(msgspec.json.encode(MONITORS[1]), "docs")
     found = build_situation(
         msgspec.structs.replace(REPORT, episodes=()),
         monitor,

@@ -66,7 +66,7 @@ class ControlMachine(RuleBasedStateMachine):
 
     def observe(self, ledger: IntentLedger, now: float) -> Situation:
         subject = Subject("m", "1", str(self.profile))
-        rules = RetrainRules(mode=self.mode, on=("drift",), cooldown=COOLDOWN)
+        rules = RetrainRules(mode=self.mode, causes=("drift",), cooldown=COOLDOWN)
         return replace(situation(*self.episodes.values(), now=now, subject=subject, rules=rules), ledger=ledger)
 
     async def apply(self, intent: Intent, now: float) -> Outcome:

@@ -82,7 +82,7 @@ class LeaderMachine(RuleBasedStateMachine):
         )
 
     def observe(self, ledger: IntentLedger, now: float) -> Situation:
-        rules = RetrainRules(mode="act", on=("drift",), cooldown=COOLDOWN)
+        rules = RetrainRules(mode="act", causes=("drift",), cooldown=COOLDOWN)
         found = situation(*self.episodes.values(), now=now, subject=MEMBER, rules=rules)
         return replace(found, ledger=ledger, retrainings=())
 

@@ -171,7 +171,7 @@ def test_blind_spots_come_from_the_analyzer(tmp_path: Path) -> None:
         apiVersion: pilotfish.dev/v1alpha1
         kind: ModelMonitor
         metadata: {name: m}
-        spec: {notify: [{webhook: {url: "%s", format: slack}, on: [blindStarted, blindEnded], blindFor: 0s}]}
+        spec: {notify: [{webhook: {url: "%s", format: slack}, events: [blindStarted, blindEnded], blindFor: 0s}]}
     """
     with receiving() as receiver:
         loop = app.build(

@@ -102,7 +102,7 @@ def test_the_subject_is_from_the_report_else_the_profile_else_the_document() -> 
 )
 def test_rules_come_from_the_document(webhook: str, expected: str) -> None:
     assert situation_of(webhook=webhook).retrain == RetrainRules(
-        mode="act", on=("drift",), cooldown=7200.0, target=TARGET, blocked_reason=expected
+        mode="act", causes=("drift",), cooldown=7200.0, target=TARGET, blocked_reason=expected
     )
 
 
@@ -129,17 +129,17 @@ def test_an_episode_of_performance_needs_its_cause_in_the_document_and_includes_
     )
     report = msgspec.structs.replace(REPORT, episodes=(loss,), performance=losses)
     assert wanted_intents(situation_of(report)) == ()
-    (intent,) = wanted_intents(situation_of(report, webhook="}\n    on: [drift, performance] # {"))
+    (intent,) = wanted_intents(situation_of(report, webhook="}\n    causes: [drift, performance] # {"))
     data = json.loads(str(intent.desired))["data"]
     assert (data["cause"], data["family"]) == ("performance", "performance")
     losses = data["detail"]["performance"]
     assert (losses["reference"], losses["realized"]["value"], losses["realized"]["rows"]) == (0.1, 0.4, 200)
-    (intent,) = wanted_intents(situation_of(webhook="}\n    on: [performance, drift] # {"))
+    (intent,) = wanted_intents(situation_of(webhook="}\n    causes: [performance, drift] # {"))
     assert intent.why == "drift"
 
 
 def test_an_episode_of_drift_gives_no_intent_if_only_performance_is_listed() -> None:
-    assert wanted_intents(situation_of(webhook="}\n    on: [performance] # {")) == ()
+    assert wanted_intents(situation_of(webhook="}\n    causes: [performance] # {")) == ()
 
 
 def test_a_closed_episode_gives_no_intent_and_has_its_end() -> None:

@@ -14,7 +14,7 @@ import pytest_asyncio
 from pilotfish.sidecar.control.cluster import OBJECTS
 from pilotfish.sidecar.control.executor import Done, Executor, Failed, RetryAt
 from pilotfish.sidecar.control.intent import Intent
-from pilotfish.sidecar.control.ledger import DELIVERED, IntentLedger, PutEntry
+from pilotfish.sidecar.control.ledger import DELIVERED, IntentLedger, PutEntry, RetrainingRecord
 from pilotfish.sidecar.control.retrain.objects import Owner
 from pilotfish.sidecar.control.retrain.watcher import KINDS, ObjectWatcher
 from pilotfish.sidecar.kube.client import Kube
@@ -174,6 +174,29 @@ async def test_an_object_is_followed_to_its_failure_and_to_its_removal(place: Pl
     await running
     watcher.follow(IntentLedger())
     assert watcher.facts == ()
+
+
+@pytest.mark.asyncio
+async def test_the_watcher_survives_what_it_cannot_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise TypeError("an odd answer")
+
+    record = RetrainingRecord(kind="Job", name="j", state="running")
+    row = msgspec.structs.replace(entry(state=DELIVERED), retraining=record)
+    async with ApiServer() as api:
+        kube = await api.connect()
+        watcher = ObjectWatcher(kube, "flights")
+        watcher.follow(IntentLedger().apply([PutEntry(row)]))
+        with monkeypatch.context() as patch:
+            patch.setattr("pilotfish.sidecar.control.retrain.watcher.get", fail)
+            await watcher.read()
+        assert not list(watcher.facts)
+        assert "the state of Job j is unknown" in caplog.text
+        await watcher.read()
+        assert [fact.reason for fact in watcher.facts] == ["retraining_gone"]
+        await kube.close()
 
 
 def fault(method: str, **how: Any) -> Fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_job_is_what_kubectl_makes_of_the_template_with_the_event_in_each_cont
     assert CRON_JOB["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] == "old"
 
 
+@pytest.mark.parametrize(("given", "expected"), [(0, 3600), (3600, 3600), (9000, 9000)])
+def test_an_object_that_has_ended_is_kept_for_an_hour_at_least(given: int, expected: int) -> None:
+    short = deepcopy(CRON_JOB)
+    short["spec"]["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] = given
+    assert job_of(short, OWNER, INTENT)["spec"]["ttlSecondsAfterFinished"] == expected
+    assert "ttlSecondsAfterFinished" not in job_of(CRON_JOB, OWNER, INTENT)["spec"]
+    target = ArgoWorkflowTarget(workflow_template="t")
+    found = workflow_of(target, OWNER, INTENT, {"spec": {"ttlStrategy": {"secondsAfterSuccess": given}}})
+    assert found["spec"]["ttlStrategy"] == {"secondsAfterSuccess": expected}
+    assert "ttlStrategy" not in workflow_of(target, OWNER, INTENT, {"spec": {}})["spec"]
+
+
 def test_a_variable_of_the_event_refers_to_no_other_variable() -> None:
     job = job_of(CRON_JOB, Owner("flights", "a$(DATA)", "u"), INTENT)
     values = {
@@ -69,7 +82,7 @@ def test_a_name_fits_a_label_whatever_the_monitor_is_called(name: str) -> None:
 
 def test_a_workflow_and_a_pipeline_run_refer_to_their_template_and_get_parameters() -> None:
     target = ArgoWorkflowTarget(workflow_template="t", parameters={"model": "${event.data.model}", "rows": "10"})
-    spec = workflow_of(target, OWNER, INTENT)["spec"]
+    spec = workflow_of(target, OWNER, INTENT, {"spec": {}})["spec"]
     values = {item["name"]: item["value"] for item in spec["arguments"]["parameters"]}
     assert spec["workflowTemplateRef"] == {"name": "t"}
     assert values.items() >= {"model": "delays", "rows": "10", "pilotfish-cause": "drift"}.items()

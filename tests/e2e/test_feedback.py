@@ -35,7 +35,9 @@ def profile() -> bytes:
 @pytest.fixture
 def labelled(tmp_path: Path, spawn: Children, receiver: Receiver) -> Stack:
     made = stacks.create_stack(tmp_path, spawn, profile(), receiver.url)
-    made.write("monitor.yaml", (DOCUMENT % receiver.url).replace("    cooldown", "    on: [performance]\n    cooldown"))
+    made.write(
+        "monitor.yaml", (DOCUMENT % receiver.url).replace("    cooldown", "    causes: [performance]\n    cooldown")
+    )
     return made
 
 

@@ -146,6 +146,7 @@ async def test_a_lease_whose_holder_died_is_taken_when_it_expires(cluster: Clust
 async def test_a_deleted_lease_is_created_again_by_its_holder(cluster: Cluster) -> None:
     async with competing(cluster.kube, cluster.namespace, "a", "b") as processes:
         first = await leader_of(processes)
+        await eventually(lambda: all(process.elector.holder for process in processes))  # each one saw the Lease
         before = await get(cluster.kube, LEASES, NAME, cluster.namespace)
         await delete(cluster.kube, LEASES, NAME, cluster.namespace)
 

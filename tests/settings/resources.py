@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -45,13 +44,13 @@ SPECS: dict[str, str] = {
     performance: {tolerance: 0.01}
   feedback: {keep: 7d, maxRows: 1000}
   retrain:
-    on: [drift, performance, alert]
+    causes: [drift, performance, alert]
     alerts: [ModelSlow]
     cooldown: 0s
     mode: recommend
     webhook: {url: "https://[fd00::1]/hooks", secretRef: {name: hmac, key: k}, timeout: 2.5s, contentMode: binary}
   notify:
-  - {webhook: {url: "http://chat.example/x", format: slack}, name: chat, on: [alarmOpened], blindFor: 1m30s}
+  - {webhook: {url: "http://chat.example/x", format: slack}, name: chat, events: [alarmOpened], blindFor: 1m30s}
   - {webhook: {url: "HTTPS://other.example"}}
   - {webhook: {urlSecretRef: {name: slack, key: url}, format: slack}}
 """,
@@ -132,8 +131,8 @@ REFUSED: list[tuple[str, str]] = [
     ("{resources: {container: a, memory: {min: 1, max: 1500m}}}", "a whole number of bytes"),
     ("{retrain: {}}", "exactly one of webhook, job"),
     (f"{{retrain: {{job: {{cronJob: a}}, webhook: {{{WEBHOOK}}}}}}}", "exactly one of webhook, job"),
-    ("{retrain: {on: [alert], job: {cronJob: a}}}", "name alerts if on has alert"),
-    ("{retrain: {alerts: [a], job: {cronJob: a}}}", "name alerts if on has alert"),
+    ("{retrain: {causes: [alert], job: {cronJob: a}}}", "name alerts if causes has alert"),
+    ("{retrain: {alerts: [a], job: {cronJob: a}}}", "name alerts if causes has alert"),
     ("{retrain: {webhook: {}}}", "give exactly one of url and urlSecretRef"),
     ("{retrain: {webhook: {urlFile: a}}}", "works in a local file only; give url or urlSecretRef"),
     (f"{{retrain: {{webhook: {{{WEBHOOK}, secretFile: a}}}}}}", "works in a local file only; give secretRef"),
@@ -159,17 +158,10 @@ REFUSED: list[tuple[str, str]] = [
 
 def resource(spec: str) -> dict[str, Any]:
     """Return a resource with `spec`, a text of SPECS or REFUSED."""
-    return {**HEAD, "spec": {**TARGET, **with_text_keys(yaml.safe_load(spec))}}
+    return {**HEAD, "spec": {**TARGET, **yaml.safe_load(spec)}}
 
 
 def parsed(body: Mapping[str, Any]) -> ModelMonitor:
     """Return `body`, an object of the API server, as the controller reads it; raise SettingsError."""
     document = {key: value for key, value in body.items() if key != "status"}
     return parse_resource(json.dumps(document).encode(), "default/delays")
-
-
-def with_text_keys(tree: Any) -> Any:
-    """Return a copy of a tree of PyYAML, which reads the key `on` as true."""
-    if isinstance(tree, dict):
-        return {"on" if key is True else key: with_text_keys(value) for key, value in tree.items()}
-    return [with_text_keys(value) for value in tree] if isinstance(tree, list) else copy.copy(tree)

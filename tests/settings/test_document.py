@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +15,7 @@ from pilotfish.sidecar.settings.document import ModelMonitor
 from pilotfish.sidecar.settings.errors import DocumentProblem, SettingsError
 from pilotfish.sidecar.settings.load import load, parse, parse_resource
 from pilotfish.sidecar.settings.scaling import ConcurrencySignal, LatencySignal
+from pilotfish.sidecar.settings.schema import json_schema
 from pilotfish.sidecar.settings.validation import find_warnings, ticks_per_false_alarm
 
 HEAD = "apiVersion: pilotfish.dev/v1alpha1\nkind: ModelMonitor\nmetadata: {name: delays}\n"
@@ -37,7 +40,7 @@ spec:
     behavior: {scaleDown: {stabilizationWindowSeconds: 300}}
   resources: {container: model, method: inPlace, cpu: {min: 250m, max: "4"}, memory: {min: 256Mi, max: 4Gi}}
   retrain:
-    on: [drift, performance]
+    causes: [drift, performance]
     cooldown: 24h
     webhook: {url: https://trainer.example/hooks/delays, secretRef: {name: retrain-hmac, key: key}}
 status: {conditions: []}
@@ -74,7 +77,7 @@ def test_a_complete_document_is_parsed_into_seconds_bytes_and_cores() -> None:
     assert found.resources.memory is not None
     assert (found.resources.cpu.min, found.resources.memory.max) == (0.25, 4 * 1024**3)
     assert found.retrain is not None
-    assert found.retrain.on == ("drift", "performance")
+    assert found.retrain.causes == ("drift", "performance")
     assert found.drift.features["a.b"].tolerance == 0.01
     assert ticks_per_false_alarm(found.drift) == 43_200
 
@@ -85,7 +88,7 @@ def test_only_the_name_is_required() -> None:
 
 
 def test_yaml_and_json_give_the_same_document() -> None:
-    tree = yaml.safe_load(WHOLE.replace("    on:", '    "on":'))
+    tree = yaml.safe_load(WHOLE)
     assert parse(json.dumps(tree).encode(), "x.json", {}) == parse(WHOLE.encode(), "x.yaml", {})
 
 
@@ -184,7 +187,7 @@ def test_yaml_and_json_give_the_same_document() -> None:
             "has webhook, job",
             "exactly one of",
         ),
-        ("{retrain: {on: [alert], job: {cronJob: a}}}", "$.spec.retrain.alerts", "is empty", "name alerts"),
+        ("{retrain: {causes: [alert], job: {cronJob: a}}}", "$.spec.retrain.alerts", "is empty", "name alerts"),
         ("{retrain: {alerts: [Slow], job: {cronJob: a}}}", "$.spec.retrain.alerts", "lacks alert", "add alert"),
         (
             "{notify: [{webhook: {url: 'https://a.example', format: slack, contentMode: binary}}]}",
@@ -309,7 +312,7 @@ def test_any_values_give_a_document_or_problems(tree: dict[str, object]) -> None
 
 def test_words_with_another_meaning_in_yaml_1_1_stay_words() -> None:
     found = spec(
-        "{model: {name: no, version: 2024-01-01}, retrain: {on: [drift], webhook: {url: 'https://a.example'}}}"
+        "{model: {name: no, version: 2024-01-01}, retrain: {causes: [drift], webhook: {url: 'https://a.example'}}}"
     )
     assert (found.spec.model.name, found.spec.model.version) == ("no", "2024-01-01")
 
@@ -345,7 +348,7 @@ CLUSTER_ONLY = {
     "profiles[0].configMap": "profiles: [{configMap: m-profile}]",
     "profiles[0].url": "profiles: [{url: 'https://profiles.example/m.json'}]",
     "profiles[1].configMap": "profiles: [{version: '1', path: p.json}, {version: '2', configMap: m}]",
-    "retrain.alerts": "retrain: {on: [alert], alerts: [Slow], webhook: {url: 'https://t.example/'}}",
+    "retrain.alerts": "retrain: {causes: [alert], alerts: [Slow], webhook: {url: 'https://t.example/'}}",
     "retrain.job": "retrain: {job: {cronJob: train}}",
     "retrain.argoWorkflow": "retrain: {argoWorkflow: {workflowTemplate: train}}",
     "retrain.tektonPipelineRun": "retrain: {tektonPipelineRun: {pipeline: train}}",
@@ -420,3 +423,19 @@ def test_control_characters_in_a_key_do_not_reach_the_terminal() -> None:
 def test_a_variable_that_is_not_utf_8_is_refused() -> None:
     with pytest.raises(SettingsError, match="PILOTFISH_MODEL_NAME; give text in UTF-8"):
         parse(WHOLE.encode(), "x", {"PILOTFISH_MODEL_NAME": "m\udcff"})
+
+
+def test_no_key_is_read_as_a_truth_value_by_yaml_1_1() -> None:
+    # kubectl and Helm read YAML 1.1, where the keys on, off, yes, no, y and n are True or False
+    def keys(tree: Any) -> Iterator[str]:
+        if isinstance(tree, dict):
+            yield from tree.get("properties", {})
+            for value in tree.values():
+                yield from keys(value)
+        elif isinstance(tree, list):
+            for value in tree:
+                yield from keys(value)
+
+    found = set(keys(json_schema()))
+    assert "retrain" in found
+    assert all(isinstance(next(iter(yaml.safe_load(f"{key}: 1"))), str) for key in found)

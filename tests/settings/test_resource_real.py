@@ -27,7 +27,7 @@ from pilotfish.sidecar.settings.status import (
 from tests.analyzer.profile_mutants import mutants, transplants
 from tests.generate import ROOT
 from tests.settings.api import ONLY_PILOTFISH_REFUSES, ONLY_THE_SERVER_REFUSES, Connection, refusal
-from tests.settings.resources import HEAD, REFUSED, SPECS, TARGET, parsed, resource, with_text_keys
+from tests.settings.resources import HEAD, REFUSED, SPECS, TARGET, parsed, resource
 from tests.support.cluster import ControlPlane
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -117,7 +117,7 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
         blocks = [text] if page.suffix == ".yaml" else re.findall(r"(?ms)^```yaml\n(.*?)^```", text)
         for block in blocks:
             if "kind: ModelMonitor\n" in block:
-                yield str(page.relative_to(ROOT)), with_text_keys(yaml.safe_load(block))
+                yield str(page.relative_to(ROOT)), yaml.safe_load(block)
 
 
 def for_a_cluster(document: dict[str, Any]) -> dict[str, Any]:

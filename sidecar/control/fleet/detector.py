@@ -137,7 +137,7 @@ class FleetDetector:
                 complete_through, leaving = min(complete_through, tick - 1), False
         self._acknowledgements.ask(key, asked)
         pod.heard_at, pod.finished = now, leaving
-        if self._is_ahead(complete_through, now):
+        if self._is_ahead(complete_through + 1, now):  # it says that a tick has ended which has not
             self._refused[Reason.CLOCK] += 1
         else:
             pod.complete_through = max(pod.complete_through, complete_through)
@@ -317,8 +317,8 @@ class FleetDetector:
         return int((now - self.rules.resend) // self.settings.tick_seconds) - 1
 
     def _is_ahead(self, tick: int, now: float) -> bool:
-        """Return whether a tick has not ended yet, beyond what a clock may be ahead."""
-        return (tick + 1) * self.settings.tick_seconds > now + self.rules.skew
+        """Return whether a tick lies in the future, beyond what a clock may be ahead."""
+        return tick * self.settings.tick_seconds > now + self.rules.skew
 
     def _refusal(self, tick: int, key: FoldKey, counts: Counts, now: float) -> Reason | None:
         """Return why a report is not counted; a repetition of one that was counted has no reason."""

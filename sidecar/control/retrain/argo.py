@@ -12,7 +12,7 @@ from ...settings.retraining import ArgoWorkflowTarget
 from ..executor import Done, Failed, Outcome, RetryAt
 from ..intent import Intent
 from ..reasons import Reason
-from .objects import Owner, create_once, own_metadata, read_template
+from .objects import KEPT_SECONDS, Owner, create_once, own_metadata, read_template
 from .parameters import ParameterError, parameters_of
 from .record import FAILED, RUNNING, SUCCEEDED, ObjectState, mapping
 
@@ -35,15 +35,22 @@ class ArgoExecutor:
         if isinstance(found, Done | RetryAt | Failed):
             return found
         try:
-            body = workflow_of(self.target, self.owner, intent)
+            body = workflow_of(self.target, self.owner, intent, found)
         except ParameterError as error:
             return Failed(Reason.PARAMETERS, str(error))
         return await create_once(self.kube, WORKFLOWS, body, intent, now)
 
 
-def workflow_of(target: ArgoWorkflowTarget, owner: Owner, intent: Intent) -> dict[str, Any]:
-    """Return the Workflow for `intent`; raise ParameterError. Argo expands `{{` in a value, so none has it."""
+def workflow_of(
+    target: ArgoWorkflowTarget, owner: Owner, intent: Intent, template: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the Workflow for `intent`; raise ParameterError. Argo expands `{{` in a value, so none has it.
+
+    If the WorkflowTemplate `template` limits the life of a finished Workflow, it is kept for KEPT_SECONDS at least.
+    """
     parameters = parameters_of(target.parameters, owner, intent, "{{")
+    lives = mapping(mapping(template.get("spec")).get("ttlStrategy"))
+    kept = {name: max(seconds, KEPT_SECONDS) for name, seconds in lives.items() if isinstance(seconds, int)}
     return {
         "apiVersion": WORKFLOWS.api_version,
         "kind": KIND,
@@ -51,6 +58,7 @@ def workflow_of(target: ArgoWorkflowTarget, owner: Owner, intent: Intent) -> dic
         "spec": {
             "workflowTemplateRef": {"name": target.workflow_template},
             "arguments": {"parameters": [{"name": name, "value": value} for name, value in parameters.items()]},
+            **({"ttlStrategy": kept} if kept else {}),
         },
     }
 

@@ -16,7 +16,7 @@ from ...kube.objects import CRON_JOBS, JOBS
 from ...settings.retraining import JobTarget
 from ..executor import Done, Failed, Outcome, RetryAt
 from ..intent import Intent
-from .objects import EVENT_ANNOTATION, Owner, create_once, event_of, own_metadata, read_template
+from .objects import EVENT_ANNOTATION, KEPT_SECONDS, Owner, create_once, event_of, own_metadata, read_template
 from .record import FAILED, RUNNING, SUCCEEDED, ObjectState, condition, message_of
 
 KIND = "Job"
@@ -42,7 +42,7 @@ def job_of(cron_job: Mapping[str, Any], owner: Owner, intent: Intent) -> dict[st
     """Return the Job for `intent` from the template in `cron_job`.
 
     Each container gets the event as environment variables `PILOTFISH_*`, instead of those with the same name in the
-    template.
+    template. A finished Job is kept for KEPT_SECONDS at least.
     """
     template = cron_job["spec"]["jobTemplate"]
     given = template.get("metadata") or {}
@@ -57,6 +57,8 @@ def job_of(cron_job: Mapping[str, Any], owner: Owner, intent: Intent) -> dict[st
         }
     ]
     spec = deepcopy(template["spec"])
+    if spec.get("ttlSecondsAfterFinished") is not None:
+        spec["ttlSecondsAfterFinished"] = max(spec["ttlSecondsAfterFinished"], KEPT_SECONDS)
     pod = spec["template"]
     pod_metadata = pod.get("metadata") or {}
     pod_annotations = {**(pod_metadata.get("annotations") or {}), EVENT_ANNOTATION: str(intent.desired)}

@@ -33,6 +33,7 @@ from .record import RUNNING
 INTENT_LABEL = "pilotfish.dev/intent"
 EVENT_ANNOTATION = "pilotfish.dev/event"
 MAX_NAME = 63  # of a label value: Job, Argo and Tekton label pods with the name
+KEPT_SECONDS = 3600  # of an object that has ended: if it was deleted at once, an attempt after a crash would repeat it
 MEND_SECONDS = 60.0  # between two attempts, while a person has to create or permit something
 Event = Mapping[str, Any]
 

@@ -22,13 +22,13 @@ KIND = RETRAIN
 
 
 def wanted_intents(situation: Situation) -> tuple[Intent, ...]:
-    """Return a retraining intent for each open episode or alert with a cause in `retrain.on`, the oldest first.
+    """Return a retraining intent for each open episode or alert with a cause in `retrain.causes`, the oldest first.
 
     Without a profile there is no evidence of drift, and no intent.
     """
     if situation.retrain is None or not situation.subject.profile_hash:
         return ()
-    causes = situation.retrain.on
+    causes = situation.retrain.causes
     found = [episode for episode in situation.causes if not episode.closed_by and episode.cause in causes]
     found.sort(key=lambda episode: (episode.opened_at, episode.id))
     return tuple(_intent(situation.subject, episode, situation) for episode in found)

@@ -77,19 +77,22 @@ class ObjectWatcher:
                 continue
 
     async def read(self) -> None:
-        """Read each object once. One that cannot be read keeps its facts."""
+        """Read each object once. One that cannot be read keeps its facts, whatever the error is."""
         for id_, (kind, name) in tuple(self._followed.items()):
             try:
-                found = await get(self._kube, KINDS[kind].resource, name, self._namespace)
-            except NotFoundError:
-                found = {}
+                self._facts[id_] = await self._read(id_, kind, name)
             except KubeError as error:
                 _LOG.warning("the state of %s %s is unknown: %s", kind, name, error)
-                continue
-            if not is_of(found, id_):
-                self._facts[id_] = RetrainingFacts(
-                    id_, FAILED, f"{kind} {name} was deleted before its end was seen", Reason.RETRAINING_GONE
-                )
-            else:
-                state = KINDS[kind].state(found)
-                self._facts[id_] = RetrainingFacts(id_, state.state, state.detail)
+            except Exception:
+                _LOG.exception("the state of %s %s is unknown", kind, name)
+
+    async def _read(self, id_: str, kind: str, name: str) -> RetrainingFacts:
+        try:
+            found = await get(self._kube, KINDS[kind].resource, name, self._namespace)
+        except NotFoundError:
+            found = {}
+        if not is_of(found, id_):
+            text = f"{kind} {name} was deleted before its end was seen"
+            return RetrainingFacts(id_, FAILED, text, Reason.RETRAINING_GONE)
+        state = KINDS[kind].state(found)
+        return RetrainingFacts(id_, state.state, state.detail)

@@ -135,6 +135,15 @@ def test_the_last_counts_of_a_pod_that_left_are_part_of_the_tick() -> None:
     assert watched.rows == 10
 
 
+def test_a_leaving_pod_sends_the_tick_that_is_still_open() -> None:
+    watched = Watched(1, FleetRules(skew=0.0))
+    watched.fleet.receive("0", "1", [(START, 5, COUNTS)], START - 1, END - 50, leaving=True)
+    assert watched.fleet.status().refused == {}
+    assert watched.closed(END - 49) == []
+    assert watched.closed(END) == [START]
+    assert watched.rows == 5
+
+
 def test_a_pod_that_left_earlier_is_not_waited_for() -> None:
     watched = Watched(2)
     del watched.expected["1"]
