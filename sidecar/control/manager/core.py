@@ -286,6 +286,9 @@ class MonitorCore:
 
 
 def rules_of(tick_seconds: float) -> FleetRules:
-    """Return the rules by which ticks close; pods send about once a tick, and at least twice a minute."""
-    interval = min(30.0, max(1.0, tick_seconds))
+    """Return the rules by which ticks close; pods send about once a tick, and at least twice a minute.
+
+    A pod without traffic claims a tick as complete some seconds after its end, whatever the tick's length.
+    """
+    interval = min(30.0, max(5.0, tick_seconds))
     return FleetRules(grace=3 * interval, start_up=6 * interval, heard=6 * interval)
