@@ -15,7 +15,7 @@ from ..conditions import CONDITIONS
 from ..fleet.status import FleetStatus
 from ..ledger import DEAD, DELIVERED, PENDING
 from ..reasons import Reason, camel_case
-from ..retrain.record import RETRAIN
+from ..retrain.record import RETRAIN, RUNNING
 from .accepted import AcceptedDocument
 from .blindness import held
 from .core import VersionState
@@ -170,7 +170,8 @@ def _retraining(view: MonitorView) -> Answer:
     """Return the state of the newest retraining that was decided."""
     for item in view.retrainings:
         record = item.retraining
-        if item.state == PENDING or (record is not None and record.reason == Reason.RETRAINING_REQUESTED):
+        going_on = record is not None and (record.state == RUNNING or record.reason == Reason.RETRAINING_REQUESTED)
+        if item.state == PENDING or going_on:
             return TRUE, Reason.RETRAINING_REQUESTED.camel, f"{Reason.RETRAINING_REQUESTED.meaning}: {item.id}"
         if record is not None and record.reason in CONDITIONS["Retraining"].false:
             return FALSE, camel_case(record.reason), record.detail or _explained(record.reason)

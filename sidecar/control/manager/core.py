@@ -178,7 +178,7 @@ class MonitorCore:
         return SyncResponse(
             acknowledged=acknowledged,
             generation=self.document.generation,
-            document=b"" if known else self.document.for_pods,
+            document=b"" if known else self.document.for_pods(pod.version),
             profile_hash=state.profile.hash if state is not None and state.profile is not None else "",
             learn=source is not None and source.learn is not None and (state is None or state.profile is None),
             problem=problem[:1000],
@@ -286,6 +286,9 @@ class MonitorCore:
 
 
 def rules_of(tick_seconds: float) -> FleetRules:
-    """Return the rules by which ticks close; pods send about once a tick, and at least twice a minute."""
-    interval = min(30.0, max(1.0, tick_seconds))
+    """Return the rules by which ticks close; pods send about once a tick, and at least twice a minute.
+
+    The grace is never below 15 s: a pod without traffic closes its empty ticks after EMPTY_GRACE_SECONDS only.
+    """
+    interval = min(30.0, max(5.0, tick_seconds))
     return FleetRules(grace=3 * interval, start_up=6 * interval, heard=6 * interval)

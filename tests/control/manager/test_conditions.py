@@ -94,7 +94,14 @@ intents = st.builds(
         name=st.just("j"),
         state=st.sampled_from(["requested", "running", "succeeded", "failed"]),
         reason=st.sampled_from(
-            ["retraining_requested", "retraining_failed", "retraining_gone", "retraining_succeeded", "no_improvement"]
+            [
+                "",
+                "retraining_requested",
+                "retraining_failed",
+                "retraining_gone",
+                "retraining_succeeded",
+                "no_improvement",
+            ]
         ),
     ),
 )
@@ -123,6 +130,12 @@ def test_every_condition_has_a_reason_that_the_table_allows(given_view: MonitorV
         allowed = CONDITIONS[item.type]
         reasons = {"True": allowed.true, "False": allowed.false, "Unknown": allowed.unknown}[item.status]
         assert item.reason in {reason.camel for reason in reasons}, item
+
+
+def test_a_retraining_is_in_progress_as_long_as_its_object_runs() -> None:
+    running = RetrainingState(kind="Job", name="j", state="running", reason="")
+    found = findings(replace(drifted(), control=ControlStatus(intents=(intent("delivered", retraining=running),))))
+    assert of(found, "Retraining") == "True/RetrainingRequested"
 
 
 @given(views)
