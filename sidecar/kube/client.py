@@ -178,7 +178,7 @@ class Kube:
             return json.loads(content) if content else None
         except (ValueError, RecursionError) as error:
             raise UnavailableError(
-                f"{what} failed: {response.status}: the response is no JSON ({len(content):,} bytes); "
+                f"{what} failed: {response.status}: the response is not JSON ({len(content):,} bytes); "
                 "check what answers at the address of the API server",
                 status=response.status,
             ) from error

@@ -160,7 +160,7 @@ def _spec(lease: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _identity_of(lease: Mapping[str, Any] | None) -> object:
-    """Return what changes with each renewal. A label that someone adds is none."""
+    """Return what changes with each renewal. A label that someone adds is not a renewal."""
     return None if lease is None else (lease["metadata"].get("uid"), _spec(lease))
 
 

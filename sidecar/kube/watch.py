@@ -1,4 +1,4 @@
-"""Watches that go on for ever: they resume after every end, list again when the history is lost, and notice silence.
+"""Watches without end: they resume after each response, list again when the history is lost, and detect silence.
 
     list --> LISTED --> watch from its resourceVersion --> ADDED | MODIFIED | DELETED | BOOKMARK
      ^                    |           ^        |
@@ -59,7 +59,7 @@ class WatchTiming:
 
 
 class _MalformedError(KubeError):
-    """A line of a watch that is no event."""
+    """A line of a watch that is not an event."""
 
 
 class _Problems:
@@ -172,7 +172,7 @@ def parse_event(path: str, line: bytes) -> WatchEvent:
         if kind in CHANGES | {BOOKMARK} and _version(event) and (kind == BOOKMARK or _name(event)):
             return event
     raise _MalformedError(
-        f"watch {path} failed: a line of {len(line):,} bytes is no event of a known type: type {quote_value(kind)}; "
+        f"watch {path} failed: a line of {len(line):,} bytes is not a known event: type {quote_value(kind)}; "
         "the objects are listed again"
     )
 

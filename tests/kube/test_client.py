@@ -113,9 +113,9 @@ async def test_a_server_that_is_gone_is_unavailable(api: ApiServer, kube: Kube) 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("raw", [b"<html>", b"\xff", b"[" * 100_000])
-async def test_a_response_that_is_no_json_is_an_error(api: ApiServer, kube: Kube, raw: bytes) -> None:
+async def test_a_response_that_is_not_json_is_an_error(api: ApiServer, kube: Kube, raw: bytes) -> None:
     api.faults.add(Fault(raw=raw))
-    with pytest.raises(errors.UnavailableError, match="no JSON"):
+    with pytest.raises(errors.UnavailableError, match="not JSON"):
         await create(kube, CONFIG_MAPS, BODY, "default")
 
 

@@ -15,7 +15,7 @@ from ..conditions import CONDITIONS
 from ..fleet.status import FleetStatus
 from ..ledger import DEAD, DELIVERED, PENDING
 from ..reasons import Reason, camel_case
-from ..retrain.record import RETRAIN, RUNNING
+from ..retrain.record import REQUESTED, RETRAIN, RUNNING
 from .accepted import AcceptedDocument
 from .blindness import held
 from .core import VersionState
@@ -25,6 +25,7 @@ TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 ATTEMPTS = 3  # failed ones, after which a pending retraining is shown as blocked
 _WORKING = frozenset((Reason.LEARNING, Reason.MONITORING))
 _UNSURE = frozenset((Reason.API_SERVER_UNREACHABLE, Reason.WAITING))
+_UNDER_WAY = frozenset((REQUESTED, RUNNING))
 _FUTILE = frozenset((Reason.NO_IMPROVEMENT, Reason.RETRAINING_FAILED, Reason.RETRAINING_GONE))
 _NOT_LEARNING = {  # why no profile is being learned, by what the monitor does
     Reason.MONITORING: Reason.PROFILE_IN_FORCE,
@@ -170,8 +171,8 @@ def _retraining(view: MonitorView) -> Answer:
     """Return the state of the newest retraining that was decided."""
     for item in view.retrainings:
         record = item.retraining
-        going_on = record is not None and (record.state == RUNNING or record.reason == Reason.RETRAINING_REQUESTED)
-        if item.state == PENDING or going_on:
+        ended = record is not None and record.reason in CONDITIONS["Retraining"].false
+        if item.state == PENDING or (record is not None and record.state in _UNDER_WAY and not ended):
             return TRUE, Reason.RETRAINING_REQUESTED.camel, f"{Reason.RETRAINING_REQUESTED.meaning}: {item.id}"
         if record is not None and record.reason in CONDITIONS["Retraining"].false:
             return FALSE, camel_case(record.reason), record.detail or _explained(record.reason)

@@ -288,7 +288,7 @@ class MonitorCore:
 def rules_of(tick_seconds: float) -> FleetRules:
     """Return the rules by which ticks close; pods send about once a tick, and at least twice a minute.
 
-    The grace is never below 15 s: a pod without traffic closes its empty ticks after EMPTY_GRACE_SECONDS only.
+    A pod without traffic claims a tick as complete some seconds after its end, whatever the tick's length.
     """
     interval = min(30.0, max(5.0, tick_seconds))
     return FleetRules(grace=3 * interval, start_up=6 * interval, heard=6 * interval)

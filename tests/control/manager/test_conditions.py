@@ -155,6 +155,21 @@ def test_the_message_of_a_block_says_what_a_person_has_to_do() -> None:
     assert "create it" in item.message
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "shown"),
+    [
+        ("running", "", "True/RetrainingRequested"),
+        ("requested", "retraining_requested", "True/RetrainingRequested"),
+        ("succeeded", "retraining_succeeded", "False/RetrainingSucceeded"),
+        ("failed", "retraining_failed", "False/RetrainingFailed"),
+    ],
+)
+def test_a_retraining_is_shown_until_its_object_ends(state: str, reason: str, shown: str) -> None:
+    record = RetrainingState(kind="Job", name="j", state=state, reason=reason)
+    control = ControlStatus(intents=(intent("delivered", retraining=record),))
+    assert of(findings(replace(drifted(), control=control)), "Retraining") == shown
+
+
 @pytest.mark.parametrize(("heard", "ready"), [(3, "True/Monitoring"), (1, "False/QuorumMissing")])
 def test_a_missing_quorum_makes_a_monitor_unready(heard: int, ready: str) -> None:
     assert of(findings(view(fleet=fleet(heard, 3, holding=heard < 3))), "Ready") == ready
