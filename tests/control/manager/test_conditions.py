@@ -132,12 +132,6 @@ def test_every_condition_has_a_reason_that_the_table_allows(given_view: MonitorV
         assert item.reason in {reason.camel for reason in reasons}, item
 
 
-def test_a_retraining_is_in_progress_as_long_as_its_object_runs() -> None:
-    running = RetrainingState(kind="Job", name="j", state="running", reason="")
-    found = findings(replace(drifted(), control=ControlStatus(intents=(intent("delivered", retraining=running),))))
-    assert of(found, "Retraining") == "True/RetrainingRequested"
-
-
 @given(views)
 def test_drift_never_makes_a_monitor_unready(given_view: MonitorView) -> None:
     calm = replace(given_view, report=None)
