@@ -19,24 +19,29 @@ _CONTROLLER = frozenset(("notify", "resources", "retrain", "scaling"))  # blocks
 
 @dataclass(frozen=True, slots=True)
 class AcceptedDocument:
-    """A valid document, its `generation`, and its JSON: `raw` as a whole, `for_pods` without receivers and secrets."""
+    """A valid document, its `generation`, and its JSON: `raw`."""
 
     monitor: ModelMonitor
     drift: DriftSettings
     generation: int
     raw: bytes
-    for_pods: bytes
+
+    def for_pods(self, version: str) -> bytes:
+        """Return the JSON for the pods of `version`, without receivers and secrets.
+
+        It names the version, since a pod does not know its own, and profile sources are chosen by it.
+        """
+        whole = msgspec.json.decode(self.raw)
+        spec = {name: block for name, block in (whole.get("spec") or {}).items() if name not in _CONTROLLER}
+        if version:
+            spec["model"] = {**(spec.get("model") or {}), "version": version}
+        return msgspec.json.encode({**whole, "spec": spec}, order="sorted")
 
 
 def accept(raw: bytes, where: str) -> AcceptedDocument:
     """Return the document in the JSON `raw`; raise SettingsError or DetectorError, whose message names `where`."""
     monitor = parse_resource(raw, where)
-    whole = msgspec.json.decode(raw)
-    spec = {name: block for name, block in (whole.get("spec") or {}).items() if name not in _CONTROLLER}
-    for_pods = msgspec.json.encode({**whole, "spec": spec}, order="sorted")
-    return AcceptedDocument(
-        monitor, drift_settings(monitor.spec.drift), monitor.metadata.generation or 0, raw, for_pods
-    )
+    return AcceptedDocument(monitor, drift_settings(monitor.spec.drift), monitor.metadata.generation or 0, raw)
 
 
 def document_bytes(item: Mapping[str, Any]) -> bytes:

@@ -178,7 +178,7 @@ class MonitorCore:
         return SyncResponse(
             acknowledged=acknowledged,
             generation=self.document.generation,
-            document=b"" if known else self.document.for_pods,
+            document=b"" if known else self.document.for_pods(pod.version),
             profile_hash=state.profile.hash if state is not None and state.profile is not None else "",
             learn=source is not None and source.learn is not None and (state is None or state.profile is None),
             problem=problem[:1000],

@@ -53,7 +53,7 @@ def outcome_of(answer: DeliveryResult, why: str, now: float) -> Outcome:
         return Done(why)
     if answer.status == GONE:
         return Failed(answer.reason)
-    return RetryAt(answer.reason, now + (answer.retry_after or 0.0))
+    return RetryAt(answer.reason, now + (answer.retry_after or 0.0), answer.problem)
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:

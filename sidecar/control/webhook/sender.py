@@ -123,6 +123,8 @@ class WebhookSender:
             return DeliveryResult(None, Reason.TIMEOUT)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             return DeliveryResult(None, Reason.TLS, problem=certificate_problem(error))
+        except (aiohttp.InvalidURL, UnicodeError):
+            return DeliveryResult(None, Reason.URL, problem="no request can be sent to this url; correct it")
         except aiohttp.ClientConnectorError:
             return DeliveryResult(None, Reason.CONNECT)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -203,7 +205,5 @@ class WebhookSender:
 
 def _problem_of(error: Exception) -> str:
     """Return what a person must correct, or an empty string. Other messages may hold bytes of the response."""
-    if isinstance(error, aiohttp.InvalidURL | UnicodeError):
-        return "no request can be sent to this url; correct it"
     cause = error if isinstance(error, TooMuchReceivedError) else error.__cause__
     return str(cause) if isinstance(cause, TooMuchReceivedError) else ""

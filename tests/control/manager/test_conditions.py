@@ -94,7 +94,14 @@ intents = st.builds(
         name=st.just("j"),
         state=st.sampled_from(["requested", "running", "succeeded", "failed"]),
         reason=st.sampled_from(
-            ["retraining_requested", "retraining_failed", "retraining_gone", "retraining_succeeded", "no_improvement"]
+            [
+                "",
+                "retraining_requested",
+                "retraining_failed",
+                "retraining_gone",
+                "retraining_succeeded",
+                "no_improvement",
+            ]
         ),
     ),
 )

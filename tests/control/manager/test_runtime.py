@@ -11,6 +11,8 @@ import pytest
 from pilotfish.sidecar.control.manager import tasks
 from pilotfish.sidecar.control.manager.switch import PAUSED, KillSwitch
 from pilotfish.sidecar.control.manager.tasks import keep_running
+from pilotfish.sidecar.settings.load import parse_resource
+from pilotfish.sidecar.settings.sources import source_for
 from tests.control.manager.lives import PODS, Life
 from tests.control.manager.worlds import NOON, TICK, SmallWorld, monitor_item, report_of
 
@@ -90,6 +92,18 @@ async def test_pods_get_document_and_profile_without_receivers() -> None:
     assert answer.profile_hash == process.small.profile.hash
     assert b"targetRef" in answer.document
     assert b"hooks.example" not in answer.document
+
+
+async def test_a_pod_learns_by_the_profile_source_of_its_own_version() -> None:
+    sources = [{"version": "6", "configMap": "delays-profile"}, {"version": "7", "learn": {"rows": 1000}}]
+    process = await started(world(), monitor_item(profiles=sources))
+    answer = process.runtime.sync(report_of("a", [], generation=0, profile_hash=""))
+    here = parse_resource(answer.document, "document")
+    source = source_for(here.spec.profiles, here.spec.model.version)
+    assert answer.learn
+    assert source is not None
+    assert source.learn is not None
+    assert source.learn.rows == 1000
 
 
 async def test_an_invalid_document_leaves_the_one_before_in_force_also_for_the_next_leader() -> None:
