@@ -21,6 +21,8 @@ MODULES := $(shell find detectors sidecar -name __pycache__ -prune -o \( -type d
 WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 HOURS ?= 1
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+# The tests of a real API server: each worker starts a control plane of its own, and mostly waits for it.
+CLUSTER := tests/kube tests/settings tests/control tests/e2e/control
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
@@ -68,7 +70,8 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 	.ci/environment extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
 	.ci/kubernetes > build/kubernetes || echo "WARNING: no Kubernetes control plane; its tests will be skipped" >&2
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
-	$(BIN)/python -m pytest -m real
+	$(PYTEST) -m real $(CLUSTER)
+	$(BIN)/python -m pytest -m real $(addprefix --ignore=,$(CLUSTER))
 
 bench: venv ## the benchmark table
 	.ci/programs

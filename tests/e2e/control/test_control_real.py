@@ -29,7 +29,7 @@ from tests.support.processes import Children
 from tests.support.waiting import patient, wait_until
 
 TICK = 1.0
-KILLS = int(os.environ.get("PILOTFISH_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("PILOTFISH_TEST_KILLS", "6"))
 pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(300 + 15 * KILLS))]
 
 
