@@ -107,6 +107,7 @@ CONDITIONS: dict[str, ConditionType] = {
         (
             Reason.BLIND,
             Reason.CHECKPOINT_FAILED,
+            Reason.CLOCK,
             Reason.DOCUMENT_INVALID,
             Reason.PARTLY_BLIND,
             Reason.PODS_SILENT,

@@ -61,7 +61,11 @@ class Reason(StrEnum):
         "the state of the monitor cannot be stored, so no new alarm is published",
         "let the controller create and update ConfigMaps in its own namespace, and check its quota",
     )
-    CLOCK = "clock", "the clock of a pod is ahead of the controller's"
+    CLOCK = (
+        "clock",
+        "the clock of a pod differs from the controller's, so its counts do not fit into the open ticks",
+        "synchronise the clocks of the nodes",
+    )
     CONNECT = "connect", "no connection to the receiver could be made"
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"

@@ -120,11 +120,13 @@ class FleetDetector:
         pod = pods.setdefault(pod_uid, PodRecord())
         key = FoldKey(pod_uid, epoch)
         asked: dict[int, int] = {}
+        in_time = other_time = False
         for tick, sequence, counts in reports:
             if counts is None:
-                asked[tick] = sequence
+                asked[tick], in_time = sequence, True
                 continue
             reason = self._refusal(tick, key, counts, now)
+            in_time, other_time = in_time or reason is None, other_time or reason in (Reason.CLOCK, Reason.LATE)
             if reason is not None:
                 self._refused[reason] += 1
             elif not self._is_closed(tick):  # else a repetition
@@ -139,8 +141,11 @@ class FleetDetector:
         pod.heard_at, pod.finished = now, leaving
         if self._is_ahead(complete_through + 1, now):  # it says that a tick has ended which has not
             self._refused[Reason.CLOCK] += 1
+            other_time = True
         else:
             pod.complete_through = max(pod.complete_through, complete_through)
+            other_time = other_time or (not asked and self._is_behind(complete_through + 1, now))
+        pod.clock_off = other_time and not in_time
 
     def has(self, pod_uid: str, epoch: str, tick: int, sequence: int) -> bool:
         """Return whether a report is a repetition, whose counts need not be decoded."""
@@ -198,6 +203,7 @@ class FleetDetector:
             profile_hash=self.profile.hash,
             expected=self._roster.expected,
             heard=self._roster.heard,
+            clock_off=self._roster.clock_off,
             holding=None if self._holding is None else Reason.QUORUM_MISSING,
             holding_tick=self._holding,
             closed_through=self._closed_through,
@@ -319,6 +325,10 @@ class FleetDetector:
     def _is_ahead(self, tick: int, now: float) -> bool:
         """Return whether a tick lies in the future, beyond what a clock may be ahead."""
         return tick * self.settings.tick_seconds > now + self.rules.skew
+
+    def _is_behind(self, tick: int, now: float) -> bool:
+        """Return whether a pod without counts to send, of which this is the open tick, has a clock that is behind."""
+        return tick > 0 and (tick + 1) * self.settings.tick_seconds < now - self.rules.heard
 
     def _refusal(self, tick: int, key: FoldKey, counts: Counts, now: float) -> Reason | None:
         """Return why a report is not counted; a repetition of one that was counted has no reason."""

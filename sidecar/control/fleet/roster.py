@@ -13,12 +13,14 @@ class Roster:
     """The records of all pods that a message or a tick may still concern.
 
     `expected` and `heard` are numbers of pods: those that should report, and those of them that did so lately.
+    `clock_off` has the uids of those of them whose clock differs from the controller's.
     """
 
     def __init__(self) -> None:
         self.pods: dict[str, PodRecord] = {}
         self.expected = 0
         self.heard = 0
+        self.clock_off: tuple[str, ...] = ()
 
     def expect(self, expected: ExpectedPods, now: float, rules: FleetRules) -> None:
         """Record which pods are expected at `now`, and which no longer are."""
@@ -30,6 +32,7 @@ class Roster:
                 pod.left = now
         self.expected = len(expected.pods)
         self.heard = sum(_was_heard(self.pods[uid], now - rules.heard) for uid in expected.pods)
+        self.clock_off = tuple(uid for uid in expected.pods if self.pods[uid].clock_off)
 
     def forget_before(self, start: float) -> list[str]:
         """Forget and return the pods that have left and were silent since `start`; all ticks before it are closed."""

@@ -18,6 +18,7 @@ class FleetStatus:
         version, profile_hash: what is monitored.
         expected: pods that should report.
         heard: those of them that reported lately.
+        clock_off: uids of those of them whose clock differs from the controller's, so that their counts do not fit.
         holding: why the next tick is held longer than the grace; empty if it is not.
         holding_tick: this tick, None if none is held.
         closed_through: all ticks up to this one are closed; None before the first message.
@@ -33,6 +34,7 @@ class FleetStatus:
     profile_hash: str
     expected: int
     heard: int
+    clock_off: tuple[str, ...]
     holding: Reason | None
     holding_tick: int | None
     closed_through: int | None

@@ -41,6 +41,7 @@ class PodRecord:
         heard_at: time of its last message, None before the first.
         complete_through: it has closed all ticks up to this one, -1 before the first.
         finished: its last message was the last one of its life.
+        clock_off: its last message had counts of other times only, so its clock differs from the controller's.
     """
 
     since: float | None = None
@@ -48,6 +49,7 @@ class PodRecord:
     heard_at: float | None = None
     complete_through: int = -1
     finished: bool = False
+    clock_off: bool = False
 
     def served(self, start: float, end: float) -> bool:
         """Return whether the pod was expected at a time between `start` and `end`."""
@@ -88,20 +90,27 @@ def attendance(
     now: float,
     rules: FleetRules,
 ) -> Attendance:
-    """Return the attendance at a tick; `counted` are the pods with counts in it, which served it in any case."""
+    """Return the attendance at a tick; `counted` are the pods with counts in it, which served it in any case.
+
+    Pods with a wrong clock are left out as long as they are not more than the others: their counts never fit.
+    """
     start, end = tick * tick_seconds, (tick + 1) * tick_seconds
-    complete = missing = gone = starting = 0
+    complete = missing = gone = starting = off = 0
     for uid, pod in pods:
         if not pod.served(start, end) and uid not in counted:
             continue
         if pod.finished or pod.complete_through >= tick:
             complete += 1
+        elif pod.clock_off:
+            off += 1
         elif pod.is_starting(now, rules.start_up):
             starting += 1
         elif pod.since is not None and pod.left is None:
             missing += 1
         else:
             gone += 1
+    if off > complete + missing + gone + starting:
+        missing += off
     return Attendance(complete, missing, gone, starting)
 
 

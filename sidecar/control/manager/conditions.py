@@ -23,6 +23,7 @@ from .trouble import Trouble
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 ATTEMPTS = 3  # failed ones, after which a pending retraining is shown as blocked
+SHOWN_PODS = 5  # names in a message
 _WORKING = frozenset((Reason.LEARNING, Reason.MONITORING))
 _UNSURE = frozenset((Reason.API_SERVER_UNREACHABLE, Reason.WAITING))
 _UNDER_WAY = frozenset((REQUESTED, RUNNING))
@@ -55,6 +56,7 @@ class MonitorView:
         versions, wanted, served, primary: as in `MonitorCore`.
         fleet: the status of the detector of the primary version.
         heard, expected: pods of all versions that sent counts lately, and ready pods.
+        clock_off: names of pods whose clock differs from the controller's.
         report: what was published last.
         stopped: the reason for which nothing is acted on; empty if actions are allowed.
     """
@@ -69,6 +71,7 @@ class MonitorView:
     fleet: FleetStatus | None = None
     heard: int = 0
     expected: int = 0
+    clock_off: tuple[str, ...] = ()
     report: Report | None = None
     blind: tuple[BlindSpot, ...] = ()
     control: ControlStatus | None = None
@@ -215,6 +218,9 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
     if view.document is not None and view.document.monitor.spec.profiles:
         for version in sorted(view.served - view.wanted.keys()):
             yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
+    if view.clock_off:
+        pods = ", ".join(view.clock_off[:SHOWN_PODS]) + (" and others" if len(view.clock_off) > SHOWN_PODS else "")
+        yield Trouble(Reason.CLOCK, f"{pods}: {Reason.CLOCK.meaning}; {Reason.CLOCK.remedy}")
     if view.fleet is not None and view.fleet.holding:
         yield Trouble(Reason.QUORUM_MISSING, f"{held(view.fleet)}; {Reason.QUORUM_MISSING.remedy}")
     if view.fleet is not None and view.fleet.heard < view.fleet.expected:

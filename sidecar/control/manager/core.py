@@ -214,6 +214,13 @@ class MonitorCore:
         state = self.versions.get(version) if version is not None else None
         return state.detector.status() if state is not None and state.detector is not None else None
 
+    @property
+    def clock_off(self) -> tuple[str, ...]:
+        """The names of the pods whose clock differs from the controller's."""
+        detectors = (state.detector for state in self.versions.values() if state.detector is not None)
+        found = (uid for detector in detectors for uid in detector.status().clock_off)
+        return tuple(sorted(self.pods[uid].name for uid in found if uid in self.pods))
+
     def report(self, version: str | None) -> Report | None:
         """Return the report of `version`; None without a document.
 

@@ -230,6 +230,7 @@ class MonitorRuntime:
             fleet=core.status(core.primary),
             heard=sum(fleet.heard for version in core.versions if (fleet := core.status(version)) is not None),
             expected=sum(pod.since is not None for pod in core.pods.values()),
+            clock_off=core.clock_off,
             report=self.published,
             blind=self.blind,
             control=self.control,

@@ -220,6 +220,31 @@ def test_a_clock_that_is_behind_does_not_hold_a_quorum() -> None:
     assert watched.fleet.status().refused == {Reason.LATE: 1}
 
 
+@pytest.mark.parametrize(
+    ("through", "tick"), [(START + 100, START + 100), (START - 100, START - 100), (START - 100, None)]
+)
+def test_one_wrong_clock_does_not_stop_the_others(through: int, tick: int | None) -> None:
+    watched = Watched(3)
+    for uid in "01":
+        watched.hear(uid, START, END + 3)
+    watched.hear("2", through, END + 3, tick=tick)
+    assert watched.closed(END + RULES.grace) == [START]
+    assert watched.fleet.status().clock_off == ("2",)
+    watched.hear("2", START + 1, END + SETTINGS.tick_seconds + 3, tick=START + 1)
+    assert watched.fleet.status().clock_off == ("2",)  # as of the last `advance`
+    watched.closed(END + SETTINGS.tick_seconds + 4)
+    assert watched.fleet.status().clock_off == ()
+
+
+def test_more_wrong_clocks_than_right_ones_hold_the_ticks() -> None:
+    watched = Watched(3)
+    watched.hear("0", START, END + 3)
+    for uid in "12":
+        watched.hear(uid, START + 100, END + 3, tick=START + 100)
+    assert watched.closed(END + RULES.grace + 1) == []
+    assert watched.fleet.status().holding is Reason.QUORUM_MISSING
+
+
 @pytest.mark.parametrize("tick", [-(2**63), -1, 0, START - 1])
 def test_counts_of_a_closed_tick_are_late_and_change_nothing(tick: int) -> None:
     watched = Watched(1)
