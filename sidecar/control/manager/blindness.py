@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...errors import quote_value
 from ...report.schema import BlindSpot
 from ..fleet.status import FleetStatus
 from .core import MonitorCore
@@ -29,5 +30,9 @@ def blind_spots(core: MonitorCore, target: Trouble | None, now: float) -> Iterat
     if status is not None and status.holding:
         yield BlindSpot(reason="fleet_silent", text=held(status), since=now, total=not status.heard)
     elif status is None and core.document.monitor.spec.profiles and core.pods:
-        text = state.trouble.text if state is not None and state.trouble is not None else "no profile is in force yet"
-        yield BlindSpot(reason="no_profile", text=text, since=now, total=False)
+        # a profile that is being learned or fetched is on its way: not blind
+        if state is not None and state.trouble is not None:
+            yield BlindSpot(reason="no_profile", text=state.trouble.text, since=now, total=False)
+        elif core.primary not in core.wanted:
+            text = f"spec.profiles names no profile for the version {quote_value(core.primary)} of the pods"
+            yield BlindSpot(reason="no_profile", text=text, since=now, total=False)

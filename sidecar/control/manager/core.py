@@ -215,6 +215,13 @@ class MonitorCore:
         return state.detector.status() if state is not None and state.detector is not None else None
 
     @property
+    def heard(self) -> int:
+        """The number of pods that sent something lately; before a version has a detector, those that sent anything."""
+        found = {version: status for version in self.versions if (status := self.status(version)) is not None}
+        others = (pod for pod in self.pods.values() if pod.version not in found and pod.since is not None)
+        return sum(status.heard for status in found.values()) + sum(pod.uid in self.synced for pod in others)
+
+    @property
     def clock_off(self) -> tuple[str, ...]:
         """The names of the pods whose clock differs from the controller's."""
         detectors = (state.detector for state in self.versions.values() if state.detector is not None)

@@ -228,7 +228,7 @@ class MonitorRuntime:
             served=core.served,
             primary=core.primary,
             fleet=core.status(core.primary),
-            heard=sum(fleet.heard for version in core.versions if (fleet := core.status(version)) is not None),
+            heard=core.heard,
             expected=sum(pod.since is not None for pod in core.pods.values()),
             clock_off=core.clock_off,
             report=self.published,

@@ -175,6 +175,9 @@ async def test_the_first_learned_profile_is_frozen_for_all_pods() -> None:
     asked = process.runtime.sync(report_of("a", [], profile_hash=""))
     assert asked.learn
     assert conditions(small)["Learning"] == "True/Learning"
+    assert conditions(small)["Degraded"] == "False/NoProblem"  # learning is no blind spot
+    assert process.runtime.blind == ()
+    assert process.runtime.view().heard == 1
     one, other = small.profile, small.profile
     await asyncio.gather(
         process.runtime.offer("uid-a", one.hash, one.to_bytes()), process.runtime.offer("uid-b", other.hash, b"{}")
@@ -183,6 +186,12 @@ async def test_the_first_learned_profile_is_frozen_for_all_pods() -> None:
     assert (answer.profile_hash, answer.learn) == (one.hash, False)
     again = await started(small, monitor_item(profiles=[{"version": "7", "learn": {"rows": 1000}}]))
     assert again.runtime.sync(report_of("c", [], profile_hash="")).profile_hash == one.hash
+
+
+async def test_a_version_that_no_profile_is_for_is_a_blind_spot() -> None:
+    process = await started(world(), monitor_item(profiles=[{"version": "6", "configMap": "delays-profile"}]))
+    (spot,) = process.runtime.blind
+    assert (spot.reason, spot.text) == ("no_profile", "spec.profiles names no profile for the version '7' of the pods")
 
 
 async def test_work_that_fails_unexpectedly_begins_again(
