@@ -3,6 +3,9 @@
 The ConfigMap `pilotfish-KEY` is the head. It holds a small state itself, and else the names of its parts. The parts of
 one write have names of their own, and are complete before the head refers to them. So a reader never sees a mixture,
 and a writer that loses never damages the winner's state. A crash may leave parts that nothing refers to.
+
+The head names the write that it is from. The HTTP client sends a request again if its connection was closed meanwhile,
+so a writer may be refused because of its own write.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from .store import Stored
 PART_BYTES = 768 * 1024  # compressed; the API server accepts 1 MiB per ConfigMap
 MAX_STATE_BYTES = 256 * 1024 * 1024  # after decompression
 LOADS = 3  # of a head whose parts another process replaces meanwhile
+WRITE = "pilotfish.dev/write"  # annotation of the head
 COMPRESSION = 1  # of gzip; the ledger is written at each decision
 
 
@@ -75,19 +79,22 @@ class ConfigMapStore:
         packed = gzip.compress(data, COMPRESSION, mtime=0)
         pieces = [packed[at : at + PART_BYTES] for at in range(0, len(packed), PART_BYTES)]
         parts: list[str] = []
+        write = uuid.uuid4().hex[:12]
         try:
             if len(pieces) > 1:
-                write = uuid.uuid4().hex[:12]
                 for index, piece in enumerate(pieces):
                     body = self._config_map(f"{_name(key)}-{write}-{index}", {"binaryData": _binary(piece)})
                     await create(self._kube, CONFIG_MAPS, body | {"immutable": True}, self._namespace)
                     parts.append(body["metadata"]["name"])
             content = {"data": {"parts": json.dumps(parts)}} if parts else {"binaryData": _binary(packed)}
-            head = self._config_map(_name(key), content, sha256=hashlib.sha256(data).hexdigest())
+            head = self._config_map(_name(key), content, sha256=hashlib.sha256(data).hexdigest(), write=write)
             found = await self._write(head, revision)
         except (AlreadyExistsError, ConflictError, NotFoundError) as error:
-            await self._delete_all(parts)
-            raise StoreConflictError(f"state {_name(key)}: another process has written it: {error}") from error
+            own = await self._revision_of(key, write)
+            if own is None:
+                await self._delete_all(parts)
+                raise StoreConflictError(f"state {_name(key)}: another process has written it: {error}") from error
+            found = own
         except KubeError as error:
             raise StoreError(f"state {_name(key)}: {error}", retry_after=error.retry_after) from error
         before, old = self._parts.get(key, ("", ()))
@@ -108,6 +115,18 @@ class ConfigMapStore:
         self._parts.pop(key, None)
         with suppress(LookupError, TypeError, ValueError):
             await self._delete_all(_parts_of(head))
+
+    async def _revision_of(self, key: str, write: str) -> str | None:
+        """Return the revision of the head if it is from `write`, else None; raise StoreError if it cannot be read."""
+        try:
+            head = await get(self._kube, CONFIG_MAPS, _name(key), self._namespace)
+        except NotFoundError:
+            return None
+        except KubeError as error:
+            raise StoreError(f"state {_name(key)}: {error}", retry_after=error.retry_after) from error
+        metadata = head["metadata"]
+        own = (metadata.get("annotations") or {}).get(WRITE) == write
+        return str(metadata["resourceVersion"]) if own else None
 
     async def _part(self, name: str) -> bytes:
         return _bytes_of(await get(self._kube, CONFIG_MAPS, name, self._namespace))

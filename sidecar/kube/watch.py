@@ -169,7 +169,7 @@ def parse_event(path: str, line: bytes) -> WatchEvent:
         if kind == "ERROR":
             raise error_of_status(f"watch {path}", body)
         event = WatchEvent(str(kind), body)
-        if kind in CHANGES | {BOOKMARK} and _version(event) and (kind == BOOKMARK or _name(event)):
+        if event.type in CHANGES | {BOOKMARK} and _version(event) and (event.type == BOOKMARK or _name(event)):
             return event
     raise _MalformedError(
         f"watch {path} failed: a line of {len(line):,} bytes is not a known event: type {quote_value(kind)}; "

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control import configmaps
@@ -107,6 +107,7 @@ def test_a_deleted_state_is_a_conflict_for_its_writer() -> None:
 
 @settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 12), st.sampled_from(("before", "after", "status")), st.sampled_from((SMALL, LARGE)))
+@example(6, "after", LARGE)  # the client sends the head again, and its own first request is in the way
 def test_after_a_failure_at_any_request_the_old_or_the_new_state_is_loaded(at: int, how: str, data: bytes) -> None:
     async def test(api: ApiServer, one: ConfigMapStore, other: ConfigMapStore) -> None:
         revision = await one.save("u-k", OTHER, "")
@@ -159,5 +160,18 @@ def test_an_expanding_state_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(configmaps, "MAX_STATE_BYTES", 99_999)
         with pytest.raises(StoreError, match="too large"):
             await other.load("u-k")
+
+    run(test)
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "in parts"])
+def test_a_write_that_is_sent_twice_is_one_write(data: bytes) -> None:
+    async def test(api: ApiServer, one: ConfigMapStore, other: ConfigMapStore) -> None:
+        revision = await one.save("u-k", OTHER, "")
+        api.faults.add(Fault(when=lambda call: call.method == "PUT", drop="after", times=1))
+        found = await one.save("u-k", data, revision)
+        loaded = await other.load("u-k")
+        assert loaded is not None
+        assert (loaded.data, loaded.revision) == (data, found)
 
     run(test)

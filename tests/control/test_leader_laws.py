@@ -113,7 +113,8 @@ class LeaderMachine(RuleBasedStateMachine):
         try:
             await run_cycle(self.loops[number])
         except Crash:
-            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            running = {task for _, task in self.loops[number]._running.values()}
+            rest = running - {asyncio.current_task()}
             for task in rest:
                 task.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
@@ -129,6 +130,7 @@ class LeaderMachine(RuleBasedStateMachine):
         self.store.interrupt = lambda: self.turn(1 - number)
         self.now += 60.0
         self.runner.run(self.turn(number))
+        self.store.interrupt = None  # else it may run within a cycle of the same leader, and wait for its lock
 
     @rule(answer=st.sampled_from(("accepted", "accepted", "refused", "accepted late")))
     def receiver_changes(self, answer: str) -> None:

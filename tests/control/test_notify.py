@@ -193,10 +193,9 @@ def test_blind_spots_come_from_the_analyzer(tmp_path: Path) -> None:
         asyncio.run(run())
         loop.outbox.close()
     texts = [json.loads(arrival.body)["text"] for arrival in receiver.arrivals]
-    assert texts == [
-        "Pilotfish measures nothing of the traffic of model delays version 7 (no_proxy): no counter page",
-        "Pilotfish is no longer blind for model delays version 7 (no_proxy)",
-    ]
+    began, ended = texts
+    assert began == "Pilotfish measures nothing of the traffic of model delays version 7 (no_proxy): no counter page"
+    assert ended.startswith("Pilotfish is no longer blind for model delays version 7 (no_proxy)")  # "after 1s" if slow
 
 
 @settings(max_examples=examples(200))

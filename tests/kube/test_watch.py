@@ -11,7 +11,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.kube.client import Kube
@@ -374,6 +374,7 @@ async def test_a_mirror_survives_a_server_that_hangs_and_one_that_is_killed(cont
     await kube.close()
 
 
+@example(line=b'{"object":{},"type":[]}')
 @given(line=st.binary() | JSON.map(lambda found: json.dumps(found).encode()))
 def test_any_line_is_an_event_or_an_error(line: bytes) -> None:
     with suppress(KubeError):
