@@ -87,12 +87,12 @@ class ControlLoop:
         async with self._lock:
             try:
                 await self.outbox.open()
+                if self.outbox.unsaved:
+                    await self._commit()  # try again to write what waits for the disk
                 situation = self.observe(self.outbox.ledger, self.clock())
                 if situation is not None:
                     in_flight = frozenset(id_ for id_, _ in self._running.values())
                     self._start(await self._decide(replace(situation, in_flight=in_flight)))
-                elif self.outbox.unsaved:
-                    await self._commit()
             except OutboxError as error:
                 self._refused(error)
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from pilotfish.sidecar.control.retrain.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import RECOMMEND, Situation
 from pilotfish.sidecar.control.webhook.delivery import DeliveryResult, outcome_of
 from pilotfish.sidecar.report.control_status import ControlStatus
+from pilotfish.sidecar.system.logfile import LogFile
 from tests.control.cycles import run_cycle
 from tests.control.situations import HOUR, NOON, OLD_OUTBOX, RULES, episode, situation
 from tests.support.waiting import eventually, patient
@@ -79,6 +81,22 @@ def test_an_alarm_is_sent_once_and_shown(world: World) -> None:
     assert [(intent.state, intent.episode, intent.attempts) for intent in status.intents] == [("delivered", "e1", 1)]
     assert status.totals == (("retrain", "executed", "drift", 1),)
     assert (status.pending, status.dead, status.problem) == (0, 0, None)
+
+
+def test_what_waits_for_a_full_disk_is_written_as_soon_as_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    world.cycle()  # opens the outbox
+    world.situation = situation(episode())
+    world.answers = [DeliveryResult(200)]
+    with monkeypatch.context() as patch:
+        patch.setattr(LogFile, "extend", fail)
+        assert world.cycle().unsaved > 0
+    assert world.cycle().unsaved == 0
+    assert (world.folder / "outbox.jsonl").read_text().count("delivered") == 1
 
 
 def test_failures_are_tried_again_later_and_shown_meanwhile(world: World) -> None:
