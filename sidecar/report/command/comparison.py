@@ -57,6 +57,9 @@ class ComparisonJob(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int = 0
 
 
+UNMAPPED = ("failed to map segment", "allocate memory")  # the loader's errors for a library that does not fit
+
+
 class ComparisonResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result. `problem` is empty if the report was written; `left_out` maps excluded columns to the reason."""
 
@@ -75,16 +78,17 @@ def main(argv: Sequence[str]) -> int:
     limit_data(job.memory)
     limit_processor(job.seconds)
     output, sys.stdout = sys.stdout, sys.stderr  # keeps what Evidently prints out of the result
+    too_little = f"Evidently needs more than {job.memory >> 20} MiB of memory; give a larger --memory"
     try:
         result = compare(job)
     except MemoryError:
-        result = ComparisonResult(
-            problem=f"Evidently needs more than {job.memory >> 20} MiB of memory; give a larger --memory"
-        )
+        result = ComparisonResult(problem=too_little)
     except PilotfishError as error:
         result = ComparisonResult(problem=str(error))
     except ImportError as error:
-        result = ComparisonResult(problem=f"Evidently is not installed ({error}); pip install 'pilotfish[evidently]'")
+        absent = f"Evidently is not installed ({error}); pip install 'pilotfish[evidently]'"
+        unmapped = any(text in str(error) for text in UNMAPPED)
+        result = ComparisonResult(problem=too_little if unmapped else absent)
     except Exception as error:  # foreign code: the message may contain a value of a row
         problem = f"Evidently failed: {type(error).__name__} at {error_location(error)}; try a larger --memory"
         result = ComparisonResult(problem=problem)
