@@ -173,6 +173,9 @@ class LeaderMachine(RuleBasedStateMachine):
     def everything_works_again(self) -> None:
         """In the end nothing is pending, and the requests that were decided respect the cooldown."""
         self.store.fault, self.crash_at, self.answer, self.store.interrupt = "", "", "accepted", None
+        self.loops[0] = (
+            self.new_loop()
+        )  # whoever begins to lead loads the ledger; without a decision, nothing else does
         for _ in range(3 + len(self.episodes)):
             self.cycle(0, 2 * HOUR)
         entries = self.runner.run(self.stored()).values()
