@@ -173,6 +173,7 @@ class MonitorRuntime:
             return
         self._seen = seen
         self.core.use_pods(monitored_pods(self.world.pods.pods_in(namespace), selector, version))
+        self.signals = {uid: found for uid, found in self.signals.items() if uid in self.core.pods}
         if self.core.unprofiled:
             self.refresher.wake()
 
@@ -203,7 +204,6 @@ class MonitorRuntime:
         """Take the load of a pod; the newest one of each pod is kept."""
         if signals.pod.uid in self.core.pods:
             self.signals[signals.pod.uid] = signals
-        self.signals = {uid: found for uid, found in self.signals.items() if uid in self.core.pods}
 
     async def offer(self, pod_uid: str, profile_hash: str, body: bytes) -> None:
         """Freeze the learned profile `body`, if the version of the pod has none yet; raise StoreError."""
