@@ -78,6 +78,7 @@ class ServerReading:
         reviews: TokenReviews and SubjectAccessReviews by kind and outcome.
         cached: entries of the cache of both, by kind.
         connections: open connections.
+        certificates: when each certificate expires, in epoch seconds, by name.
     """
 
     requests: Mapping[tuple[str, str, str, str, str], int] = field(default_factory=dict)
@@ -85,6 +86,7 @@ class ServerReading:
     reviews: Mapping[tuple[str, str], int] = field(default_factory=dict)
     cached: Mapping[str, int] = field(default_factory=dict)
     connections: int = 0
+    certificates: Mapping[str, float] = field(default_factory=dict)
 
 
 def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Family]:
@@ -130,6 +132,7 @@ def _server(server: ServerReading) -> Iterator[Family]:
     yield _counter(cluster_names.REVIEWS, server.reviews.items())
     yield _gauge(cluster_names.REVIEWS_CACHED, (((kind,), float(amount)) for kind, amount in server.cached.items()))
     yield _gauge(cluster_names.CONTROL_CONNECTIONS, [((), float(server.connections))])
+    yield _gauge(cluster_names.CERTIFICATE_EXPIRY, (((name,), at) for name, at in server.certificates.items()))
 
 
 def _fleet(monitor: MonitorReading) -> Iterator[Family]:
