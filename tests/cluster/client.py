@@ -1,8 +1,8 @@
 """A client of a model that counts every failure: `python client.py HOST:PORT [YEARS]`; SIGTERM ends it.
 
-It is a program of its own, in the network of the node's machine, beside the pods. Half of its workers keep their connection, half open one for each
-request. YEARS are added to the age of each applicant. After each response it prints a dot; on its end it prints a line of
-JSON: the counts, and the first failures with their times.
+It is a program of its own, in the network of the node's machine, beside the pods. Half of its workers keep their
+connection, half open one for each request. YEARS are added to the age of each applicant. After each response it prints
+a dot. On its end it prints a line of JSON: the counts, and the first failures with their times.
 """
 
 from __future__ import annotations

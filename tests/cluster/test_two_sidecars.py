@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ from tests.support.node.images import PILOTFISH
 from tests.support.node.node import Node
 from tests.support.node.pods import children_of, first_process, memory_limit, pods, statuses, watch
 from tests.support.processes import is_running, stop
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 pytestmark = pytest.mark.node
 
@@ -104,15 +106,21 @@ def test_analyzers_that_run_out_of_memory(cluster: Node, loans: str) -> None:
             old = analyzer(parent)
             limit, used = memory_limit(parent)
             before = limit.read_text()
-            limit.write_text(str(used + 2 * MIB))
-            hog = f"x = bytearray({8 * MIB})"  # smaller than the analyzer process, which the kernel therefore ends
-            name = pod["metadata"]["name"]
-            exec_in = ("exec", "--namespace", loans, name, "--container", "analyzer", "--", "python3", "-S", "-c", hog)
-            cluster.plane.kubectl(*exec_in)
+            limit.write_text(str(used + MIB))
+            ended = lambda old=old, pod=pod: not is_running(old) or send_many_rows(pod)  # noqa: E731
+            wait_until(ended, timeout=30, what="the kernel to end a process")
             limit.write_text(before)
-            wait_until(lambda old=old: not is_running(old), timeout=30, what="the kernel to end a process")  # type: ignore[misc]
             analyzer(parent)
     assert restarts(cluster, loans, "analyzer") == 0
+
+
+def send_many_rows(pod: dict[str, Any]) -> None:
+    """Send one request that the analyzer needs some megabytes for."""
+    rows = [{"age": 40, "income": 5000 + number, "city": "Zug"} for number in range(15_000)]
+    body = json.dumps({"rows": rows}).encode()
+    url, headers = f"http://{pod['status']['podIP']}:8080/score", {"Content-Type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=patient(30)) as response:
+        assert response.status == 200
 
 
 def test_a_profile_that_cannot_be_read(cluster: Node, loans: str) -> None:

@@ -102,13 +102,13 @@ def machine(folder: Path) -> Iterator[Machine]:
     assert threading.current_thread() is threading.main_thread(), "the machine ends with the thread that starts it"
     _remove_cgroups()
     children = Children(folder)
-    started = None
+    started: Machine | None = None
     try:
         started = _start(folder, children)
         yield started
     finally:
         children.end()
-        wait_until(lambda: not started or not is_running(started.pid), what="the processes of the machine to end")
+        wait_until(lambda: started is None or not is_running(started.pid), what="the processes of the machine to end")
         _remove_cgroups()
 
 
