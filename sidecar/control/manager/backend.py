@@ -60,7 +60,7 @@ class ControllerBackend:
             leading=self.leading,
             contact_age=monitors.mirrors.age(),
             api_errors=self.failures(),
-            monitors=tuple(_reading(runtime) for runtime in monitors.runtimes.values()),
+            monitors=tuple(_reading(runtime) for runtime in monitors.runtimes.values() if runtime.loaded),
         )
 
     def knows(self, namespace: str, monitor: str) -> bool:

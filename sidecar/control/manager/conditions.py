@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ...errors import number
+from ...reason import camel_case
 from ...report.control_status import ControlStatus, IntentStatus
 from ...report.schema import BlindSpot, EpisodeReport, Report
 from ...settings.document import ProfileSource
 from ..conditions import CONDITIONS
 from ..fleet.status import FleetStatus
 from ..ledger import DEAD, DELIVERED, PENDING
-from ..reasons import Reason, camel_case
+from ..reasons import Reason
 from ..retrain.record import REQUESTED, RETRAIN, RUNNING
 from .accepted import AcceptedDocument
 from .blindness import held

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ...kube.client import Kube
 from ...kube.mirror import Store, mirror
 from ...kube.objects import MODEL_MONITORS, PODS
+from ...serving.tasks import pause
 from ..outbox import Step, ignore_step
 from .cleanup import StateCleaner
 from .key import MonitorKey
@@ -20,7 +21,6 @@ from .leadership import LeaderLabel
 from .pod_index import PodIndex
 from .pods import INJECTED_SELECTOR, trim_pod
 from .runtime import MonitorRuntime
-from .tasks import pause
 from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")

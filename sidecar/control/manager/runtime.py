@@ -19,6 +19,7 @@ from ....detectors.errors import DetectorError
 from ...errors import PilotfishError
 from ...report.control_status import ControlStatus
 from ...report.schema import BlindSpot, Report
+from ...serving.tasks import keep_running, pause
 from ...sync.messages import Signals, SyncRequest, SyncResponse
 from ..errors import StoreConflictError, StoreError
 from ..ledger import LedgerEntry
@@ -37,7 +38,6 @@ from .refreshing import Refresher
 from .status_writer import StatusWriter
 from .storing import CheckpointFile
 from .switch import is_paused
-from .tasks import keep_running, pause
 from .trouble import Trouble
 from .world import Item, World
 
