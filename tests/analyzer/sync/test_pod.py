@@ -206,7 +206,7 @@ async def test_another_profile_replaces_the_one_in_force(tmp_path: Path, certifi
 async def test_a_profile_with_another_hash_is_refused_and_not_fetched_again_at_once(
     tmp_path: Path, certificates: Path, raw: bytes, words: tuple[str, ...]
 ) -> None:
-    given = {"profiles": {GOOD.hash: raw}, "profile_hash": GOOD.hash}
+    given: dict[str, Any] = {"profiles": {GOOD.hash: raw}, "profile_hash": GOOD.hash}
     async with following(tmp_path, certificates, document=document(), generation=1, **given) as here:
         await eventually(problem_has(here, *words), what="the problem")
         fetched = len(here.controller.fetched)
@@ -251,7 +251,7 @@ async def test_a_pod_learns_when_asked_and_offers_its_profile(tmp_path: Path, ce
 
 @pytest.mark.asyncio
 async def test_a_profile_of_the_controller_ends_the_learning(tmp_path: Path, certificates: Path) -> None:
-    given = {"document": document(), "generation": 1, "learn": True}
+    given: dict[str, Any] = {"document": document(), "generation": 1, "learn": True}
     async with following(tmp_path, certificates, **given) as here:
         await eventually(lambda: here.report.learning is not None, what="the learning")
         for name, value in profiles(GOOD).items():

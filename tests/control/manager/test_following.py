@@ -142,7 +142,7 @@ async def test_counts_of_a_deleted_monitor_never_reach_the_next_one(monkeypatch:
         profile = (await here.until(lambda answer: bool(answer.profile_hash))).profile_hash
         here.put(item(NEW))
         here.small.now = (FIRST + 1) * TICK + 5
-        fields = {"profile_hash": profile, "generation": 1, "monitor_uid": OLD.uid}
+        fields: dict[str, Any] = {"profile_hash": profile, "generation": 1, "monitor_uid": OLD.uid}
         found = await here.until(lambda answer: answer.monitor == NEW.name and bool(answer.profile_hash), **fields)
         assert found.profile_hash == profile  # both use the same profile
         assert found.document  # although both have generation 1
@@ -159,7 +159,7 @@ async def test_a_monitor_that_lost_a_pod_gets_the_counts_that_were_made_for_it(m
         profile = (await here.until(lambda answer: bool(answer.profile_hash))).profile_hash
         here.put(item(OLD, target="other", generation=2), item(NEW))
         here.small.now = (FIRST + 1) * TICK + 5
-        fields = {"ticks": (FIRST,), "profile_hash": profile, "generation": 1, "monitor_uid": OLD.uid}
+        fields: dict[str, Any] = {"ticks": (FIRST,), "profile_hash": profile, "generation": 1, "monitor_uid": OLD.uid}
         await here.until(lambda answer: answer.monitor == NEW.name, **fields)
         await here.until(lambda answer: [one.tick for one in answer.acknowledged] == [FIRST], **fields)
 
