@@ -17,9 +17,10 @@ from pilotfish.sidecar.control.manager.backend import ControllerBackend
 from pilotfish.sidecar.control.manager.conditions import findings
 from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.monitors import Mirrors, Monitors
-from pilotfish.sidecar.control.manager.selectors import Selector, from_object
+from pilotfish.sidecar.control.manager.selectors import from_object
 from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
 from pilotfish.sidecar.control.manager.trouble import TroubleError
+from pilotfish.sidecar.control.manager.world import Target
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.retrain.alerts import AlertBook
 from pilotfish.sidecar.settings.document import TargetRef
@@ -76,13 +77,13 @@ async def namespace(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Namespace]
     small, stop = SmallWorld(), asyncio.Event()
     small.add_pods("a", "b")
 
-    async def select(_namespace: str, target: TargetRef) -> Selector:
+    async def find(_namespace: str, target: TargetRef) -> Target:
         if target.name in made.unknown:
             raise TroubleError(Reason.API_SERVER_UNREACHABLE, "not now")
-        return from_object({"matchLabels": {"app": target.name}})
+        return Target(from_object({"matchLabels": {"app": target.name}}))
 
     mirrors = Mirrors(cast("Any", None), index=small.pods)
-    world = replace(small.world(), find_selector=select)
+    world = replace(small.world(), find_target=find)
     monitors = Monitors(world, mirrors, cast("Any", None), cast("Any", None))
     backend = ControllerBackend(
         leads=lambda: True,
