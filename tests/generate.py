@@ -107,8 +107,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/modelmonitor.md": model_monitor,
     "docs/modelmonitor.schema.json": schema_text,
     "docs/reasons.md": reasons,
-    "helm/crds/modelmonitors.yaml": crd_text,
-    "helm/policies/modelmonitor-author.yaml": policy_text,
+    "helm/files/modelmonitors.yaml": crd_text,
+    "helm/files/modelmonitor-author.yaml": policy_text,
 }
 
 

@@ -32,7 +32,7 @@ def documented_rights() -> tuple[str, str]:
 
 def install_kind(plane: ControlPlane) -> None:
     """Install the kind ModelMonitor."""
-    plane.kubectl("apply", "--server-side", "-f", ROOT / "helm/crds/modelmonitors.yaml")
+    plane.kubectl("apply", "--server-side", "-f", ROOT / "helm/files/modelmonitors.yaml")
     plane.kubectl("wait", "--for=condition=Established", "crd/modelmonitors.pilotfish.dev", "--timeout=60s")
 
 
