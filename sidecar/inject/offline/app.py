@@ -14,6 +14,7 @@ from ...system.files import read_file
 from ...terminal import show_document, show_error
 from ..context import Context
 from ..injection import Injection, inject
+from ..plan import InterceptionMode
 from ..reasons import InjectionReason
 from ..template import SidecarTemplate
 from .documents import MAX_BYTES, ManifestDocument, decode, read
@@ -166,25 +167,24 @@ def _inject(
     lines, done = [], []
     for path in target.templates:
         pod = _at(value, path)
-        answer = inject(without_nulls({"metadata": {}, **pod}), context, template)
+        pod = {**pod, "metadata": pod.get("metadata") or {}}
+        answer = inject(without_nulls(pod), context, template)
         lines.append(_line(target, path, answer))
         done.append(answer)
-        if answer.mode != "none":
-            value = _replaced(value, path, apply({**pod, "metadata": pod.get("metadata") or {}}, answer.patch))
+        if answer.mode is not InterceptionMode.NONE:
+            value = _replaced(value, path, apply(pod, answer.patch))
     if not done:
         text = f"{target.found}: not injected: it has no pod template; inject the workload that its workloadRef names"
         return _Outcome((text,), failed=True), value
-    injected = any(answer.mode != "none" for answer in done)
+    injected = any(answer.mode is not InterceptionMode.NONE for answer in done)
     failed = not injected and any(answer.reason not in _INTENDED for answer in done)
     return _Outcome(tuple(lines), failed=failed, injected=injected), value
 
 
 def _line(target: Workload, path: Sequence[str | int], answer: Injection) -> str:
     which = f" ({path[-1]})" if len(target.templates) > 1 else ""
-    if answer.mode != "none":
-        return f"{target.found}{which}: injected, {answer.mode}: {answer.message}"
-    remedy = f"; {answer.reason.remedy}" if answer.reason.remedy and answer.reason.remedy not in answer.message else ""
-    return f"{target.found}{which}: not injected, {answer.reason}: {answer.message}{remedy}"
+    done = "not injected" if answer.mode is InterceptionMode.NONE else f"injected, {answer.mode}"
+    return f"{target.found}{which}: {done} ({answer.reason}): {answer.message}"
 
 
 def _controlled(found: ManifestObject) -> str:

@@ -24,7 +24,7 @@ _INTEGER = re.compile(r"([-+]?)(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 TAG = "tag:yaml.org,2002:"
 # Text that needs no quotes anywhere: no number, date, constant or indicator of YAML begins or looks like it.
-_CLEAR = re.compile(r"(?:--?)?[A-Za-z/][A-Za-z0-9_./@=-]*(?::[A-Za-z0-9_./@=-]+)*")
+_CLEAR = re.compile(r"(?:--?)?[A-Za-z/][A-Za-z0-9_./@=-]*(?::[A-Za-z0-9_./@=-]+)*|[0-9]+(?:m|[KMGT]i)")
 _UNUSUAL = re.compile(r"[^\x20-\x7e]")
 _AMBIGUOUS = {*_CONSTANTS, "y", "Y", "n", "N"}
 
