@@ -25,6 +25,22 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{/* Labels of a pod. They do not change with the version, so an upgrade restarts only pods whose settings changed. */}}
+{{- define "pilotfish.podLabels" -}}
+{{ include "pilotfish.selector" .component }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/part-of: pilotfish
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What keeps an object when the release is removed, by Helm and by Argo CD. */}}
+{{- define "pilotfish.kept" -}}
+argocd.argoproj.io/sync-options: Delete=false,Prune=false
+helm.sh/resource-policy: keep
+{{- end }}
+
 {{/* Reference of an image. Called with a dict: root, image (repository, tag, digest). */}}
 {{- define "pilotfish.image" -}}
 {{- $name := .image.repository -}}

@@ -84,5 +84,6 @@ volumes:
         - serviceAccountToken: {audience: pilotfish, expirationSeconds: 3600, path: token}
   - name: pilotfish-ca # optional: the pod starts without it
     configMap: {name: pilotfish-ca, optional: true, items: [{key: ca.crt, path: ca.crt}]}
-imagePullSecrets:{{ toYaml .Values.imagePullSecrets | nindent 2 }}
+guaranteedCpu: {proxy: {{ .Values.sidecar.proxy.guaranteedCpu | quote }}, analyzer: {{ .Values.sidecar.analyzer.guaranteedCpu | quote }}}
+imagePullSecrets: {{ toJson .Values.imagePullSecrets }}
 {{- end }}

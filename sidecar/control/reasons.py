@@ -7,33 +7,11 @@ query these values, so they must not change.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Self
+from ..reason import ReasonTable
 
 
-def camel_case(value: str) -> str:
-    """Return a reason in the form of Kubernetes: "http_503" is "Http503"."""
-    return "".join(part[:1].upper() + part[1:] for part in value.split("_"))
-
-
-class Reason(StrEnum):
-    """All reasons, alphabetically, each with its `meaning` and its `remedy`, empty if nobody needs to act."""
-
-    meaning: str
-    remedy: str
-
-    def __new__(cls, value: str, meaning: str, remedy: str = "") -> Self:
-        """Return the member for `value`, with its texts as attributes."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.meaning = meaning
-        member.remedy = remedy
-        return member
-
-    @property
-    def camel(self) -> str:
-        """The reason as Kubernetes shows it, such as QuorumMissing."""
-        return camel_case(self.value)
+class Reason(ReasonTable):
+    """All reasons of the control loop, alphabetically."""
 
     ALARM_CLOSED = "alarm_closed", "an alarm has ended"
     ALARM_OPENED = "alarm_opened", "an alarm was raised"
@@ -178,6 +156,11 @@ class Reason(StrEnum):
         "target_not_found",
         "the workload in spec.targetRef does not exist or has no pod selector",
         "correct spec.targetRef",
+    )
+    TARGET_SHARED = (
+        "target_shared",
+        "the target of an older ModelMonitor selects these pods, too, and a pod follows one monitor",
+        "give the two monitors different targets, or delete one of them",
     )
     TEMPLATE_NOT_FOUND = (
         "template_not_found",

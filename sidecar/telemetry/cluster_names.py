@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from .metric import Metric
 
-SYNC, FLEET = "A pod and its controller", "The controller"
+SYNC, FLEET, INJECTOR = "A pod and its controller", "The controller", "The injector"
+CERTIFICATES = "Controller and injector"
 _MONITOR = ("namespace", "monitor")
 
 SYNC_SUCCESS = Metric(
@@ -112,6 +113,16 @@ API_CONTACT_AGE = Metric(
     "Seconds since the API server was last heard.",
     FLEET,
     (),
+    "seconds",
+)
+
+CERTIFICATE_EXPIRY = Metric(
+    "pilotfish_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When a certificate expires, in epoch seconds. Name authority: the newest one that clients trust. Name serving: "
+    "that of the own server. The self-managed ones are renewed after two thirds of their life.",
+    CERTIFICATES,
+    ("name",),
     "seconds",
 )
 

@@ -56,7 +56,8 @@ class ControllerReading:
         leading: whether this process is the leader.
         contact_age: seconds since the API server was last heard; None if never.
         api_errors: failed requests to the API server by verb and reason.
-        monitors: all monitors of which this process is the leader; none in a standby.
+        monitors: the monitors of which this process is the leader and has loaded the state; none in a standby. Without
+            its state, a counter would be 0 in one scrape and continue in the next.
     """
 
     now: float
@@ -77,6 +78,7 @@ class ServerReading:
         reviews: TokenReviews and SubjectAccessReviews by kind and outcome.
         cached: entries of the cache of both, by kind.
         connections: open connections.
+        certificates: when each certificate expires, in epoch seconds, by name.
     """
 
     requests: Mapping[tuple[str, str, str, str, str], int] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class ServerReading:
     reviews: Mapping[tuple[str, str], int] = field(default_factory=dict)
     cached: Mapping[str, int] = field(default_factory=dict)
     connections: int = 0
+    certificates: Mapping[str, float] = field(default_factory=dict)
 
 
 def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Family]:
@@ -129,6 +132,7 @@ def _server(server: ServerReading) -> Iterator[Family]:
     yield _counter(cluster_names.REVIEWS, server.reviews.items())
     yield _gauge(cluster_names.REVIEWS_CACHED, (((kind,), float(amount)) for kind, amount in server.cached.items()))
     yield _gauge(cluster_names.CONTROL_CONNECTIONS, [((), float(server.connections))])
+    yield _gauge(cluster_names.CERTIFICATE_EXPIRY, (((name,), at) for name, at in server.certificates.items()))
 
 
 def _fleet(monitor: MonitorReading) -> Iterator[Family]:

@@ -19,6 +19,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...certificates.choice import choose_certificates
+from ...certificates.source import kept_current
 from ...kube.client import Kube
 from ...kube.election import LeaseTiming
 from ...kube.events import EventRecorder
@@ -201,12 +203,15 @@ async def _serve(options: ControllerOptions) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     kube = await Kube.connect(options.kubeconfig, options.context)
     controller = Controller(kube, options, standard_output(), api_addresses=await addresses_of(kube.host))
-    listening = ServerOptions(listen=options.listen, metrics_listen=options.metrics_listen, tls=options.tls)
+    certificates = choose_certificates(kube, options.namespace, options.service, options.tls)
+    listening = ServerOptions(listen=options.listen, metrics_listen=options.metrics_listen, certificates=certificates)
     server = ControlServer(controller.backend, reviewer(controller.reviews), listening)
     try:
-        await server.start()
-        _LOG.info("process %d listens at %s", os.getpid(), options.listen)
-        await controller.run(stop)
+        if await certificates.start(stop):
+            async with kept_current(certificates, stop):
+                await server.start()
+                _LOG.info("process %d listens at %s", os.getpid(), options.listen)
+                await controller.run(stop)
     finally:
         await server.stop()
         await kube.close()

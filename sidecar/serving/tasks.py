@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-_LOG = logging.getLogger("pilotfish.control")
+_LOG = logging.getLogger("pilotfish.tasks")
 AGAIN = 1.0  # seconds until work that failed begins again
 
 
