@@ -27,7 +27,7 @@ from ..kube.objects import (
 )
 from ..kube.read import list_all
 from .rights import review_of
-from .snapshot import Json, Right, Snapshot, Trial, name_of
+from .snapshot import Json, Right, Snapshot, Trial
 from .trial import trial_namespace, trial_pod
 
 PARALLEL = 8  # requests at a time
@@ -100,9 +100,10 @@ async def gather(
     """
     progress("asking the API server for its version")
     server = await kube.request("GET", "/version")
-    reader = _Reader(kube, namespace, progress)
+    reader = _Reader(kube, namespace)
     await reader.read("mutatingwebhookconfigurations", "")
     release = release or _release(reader.objects.get("mutatingwebhookconfigurations", ()))
+    progress("reading pods, Services, monitors and the installation")
     await _together(reader.read(name, release) for name in KINDS if name != "mutatingwebhookconfigurations")
     rights = await _ask_rights(kube, wanted(release), release, progress)
     return Snapshot(
@@ -129,12 +130,11 @@ def _release(configurations: Sequence[Json]) -> str:
 class _Reader:
     """Reads kinds, and keeps what was read and why the rest was not."""
 
-    def __init__(self, kube: Kube, namespace: str, progress: Progress) -> None:
+    def __init__(self, kube: Kube, namespace: str) -> None:
         self.objects: dict[str, Sequence[Json]] = {}
         self.unreadable: dict[str, str] = {}
         self._kube = kube
         self._namespace = namespace
-        self._progress = progress
 
     async def read(self, name: str, release: str) -> None:
         kind = KINDS[name]
@@ -149,7 +149,6 @@ class _Reader:
             self.unreadable[name] = str(error)
             return
         self.objects[name] = found
-        self._progress(f"read {number(len(found), 'object')} of {name}")
 
 
 def _without_managers(item: dict[str, Any]) -> dict[str, Any]:
@@ -186,9 +185,7 @@ async def _ask_rights(
     return granted
 
 
-async def _try(
-    kube: Kube, namespaces: Sequence[Json], release: str, wanted: str, progress: Progress
-) -> Trial | None:
+async def _try(kube: Kube, namespaces: Sequence[Json], release: str, wanted: str, progress: Progress) -> Trial | None:
     """Create the trial pod as a dry run; return None if this may not be done."""
     namespace = trial_namespace(namespaces, release, wanted)
     progress(f"creating a pod in namespace {namespace} as a dry run")

@@ -52,11 +52,12 @@ def check_kinds(snapshot: Snapshot) -> Iterator[Finding]:
         found = snapshot.named("customresourcedefinitions", CRD)
         yield _kind(found, snapshot.version)
     if "validatingadmissionpolicybindings" not in snapshot.unreadable and not any(
-        POLICY in str((item.get("spec") or {}).get("policyName")) for item in snapshot.of("validatingadmissionpolicybindings")
+        POLICY in str((item.get("spec") or {}).get("policyName"))
+        for item in snapshot.of("validatingadmissionpolicybindings")
     ):
         yield Finding(
             check="kinds", level=Level.WARNING, where=f"validatingadmissionpolicybinding/{POLICY}",
-            what="the policy on authors of monitors is missing: who writes a ModelMonitor gains the controller's rights",
+            what="the policy on authors is missing: who writes a ModelMonitor gains rights of the controller",
             remedy="pilotfish schema --policy | kubectl apply --server-side -f -",
         )  # fmt: skip
 

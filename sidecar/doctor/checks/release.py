@@ -36,7 +36,11 @@ def check_servers(snapshot: Snapshot) -> Iterator[Finding]:
         wanted = int((found.get("spec") or {}).get("replicas", 1))
         ready = int((found.get("status") or {}).get("availableReplicas") or 0)
         level = Level.OK if ready >= wanted > 0 else Level.WARNING if ready else Level.ERROR
-        remedy = "" if level is Level.OK else f"kubectl -n {snapshot.release} describe deployment,pods -l app.kubernetes.io/name=pilotfish"
+        remedy = (
+            ""
+            if level is Level.OK
+            else f"kubectl -n {snapshot.release} describe deployment,pods -l app.kubernetes.io/name=pilotfish"
+        )
         yield Finding(
             check="servers", level=level, where=where, what=f"{ready} of {wanted} replicas are available", remedy=remedy
         )
@@ -136,9 +140,7 @@ def _answer(snapshot: Snapshot, where: str) -> Finding:
             "injector (firewall of the nodes, NetworkPolicy)"
         )
         return Finding(check="webhook", level=Level.ERROR, where=where, what=what, remedy=remedy)
-    return Finding(
-        check="webhook", level=Level.OK, where=where, what=f"the webhook answers for a trial pod in {place}"
-    )
+    return Finding(check="webhook", level=Level.OK, where=where, what=f"the webhook answers for a trial pod in {place}")
 
 
 def check_certificates(snapshot: Snapshot) -> Iterator[Finding]:
@@ -175,7 +177,9 @@ def _expiry(snapshot: Snapshot, current: tuple[BundledCertificate, ...]) -> Find
         return Finding(check="certificates", level=Level.OK, where=where, what=what)
     over = last <= snapshot.now
     what = f"the authority {'ended' if over else 'ends'} on {last:%Y-%m-%d} and was not replaced"
-    remedy = f"kubectl -n {snapshot.release} logs deployment/{INJECTOR}; with cert-manager, kubectl describe certificate"
+    remedy = (
+        f"kubectl -n {snapshot.release} logs deployment/{INJECTOR}; with cert-manager, kubectl describe certificate"
+    )
     return Finding(
         check="certificates", level=Level.ERROR if over else Level.WARNING, where=where, what=what, remedy=remedy
     )
@@ -190,7 +194,10 @@ def check_rights(snapshot: Snapshot) -> Iterator[Finding]:
         own = {right: granted for right, granted in snapshot.rights.items() if right.account == account}
         where = f"{snapshot.release}/serviceaccount/{account}"
         for right in (right for right, granted in own.items() if granted is False):
-            what, remedy = f"it may not {right}", "install the roles of this version again (helm upgrade), or grant the right"
+            what, remedy = (
+                f"it may not {right}",
+                "install the roles of this version again (helm upgrade), or grant the right",
+            )
             yield Finding(check="rights", level=Level.ERROR, where=where, what=what, remedy=remedy)
         unknown = sum(granted is None for granted in own.values())
         if unknown:
@@ -224,6 +231,6 @@ def _of_webhook(snapshot: Snapshot) -> str:
 
 def _time(text: object) -> datetime | None:
     try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        return datetime.fromisoformat(str(text))
     except ValueError:
         return None

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import number
 from ...system.files import read_file
 from ...terminal import show_document, show_error
 from ..context import Context
-from ..injection import Injection, inject
+from ..injection import inject
 from ..plan import InterceptionMode
 from ..reasons import InjectionReason
 from ..template import SidecarTemplate
@@ -28,6 +27,12 @@ from .workloads import CONTROLLED, TEMPLATES, ManifestObject, Workload, objects,
 
 REFUSED_STATUS = 1
 STANDARD_INPUT = "-"
+CONTROLLED_REMEDY = (
+    "its controller writes the pods; install the webhook and label the namespace pilotfish.dev/inject=all, or let the "
+    "controller label the pods pilotfish.dev/inject=true"
+)
+NO_TEMPLATE = "it has no pod template; give the workload that it refers to"
+WRITTEN_ANEW = "it was written anew as a whole, so its comments are lost and its aliases are written out"
 # Nothing is missing for these reasons: the pod has the sidecars, or does not want them.
 _INTENDED = {InjectionReason.ALREADY_INJECTED, InjectionReason.NOT_SELECTED, InjectionReason.OPTED_OUT}
 
@@ -44,11 +49,10 @@ class _Input:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What became of one workload: lines for standard error, and whether something that was asked for is missing."""
+    """What became of a workload, for standard error, and whether something that was asked for is missing."""
 
-    lines: tuple[str, ...]
+    line: str
     failed: bool = False
-    injected: bool = False
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,13 +95,11 @@ def run(args: argparse.Namespace) -> int:
             show_document("---\n")
         show_document(_patched(one, surroundings, template, args.release_namespace, outcomes))
     for outcome in outcomes:
-        show_error(*outcome.lines)
-    if not any(outcome.injected or outcome.failed for outcome in outcomes):
-        if not outcomes:
-            kinds = ", ".join(sorted({kind for _, kind in TEMPLATES}))
-            show_error(f"nothing to inject: no workload in the input; give one of {kinds}")
-            return REFUSED_STATUS
-    return REFUSED_STATUS if any(outcome.failed for outcome in outcomes) else 0
+        show_error(outcome.line)
+    if not outcomes:
+        kinds = ", ".join(sorted({kind for _, kind in TEMPLATES}))
+        show_error(f"nothing to inject: no workload in the input; give one of {kinds}")
+    return REFUSED_STATUS if not outcomes or any(outcome.failed for outcome in outcomes) else 0
 
 
 def _read(name: str, namespace: str) -> _Input:
@@ -109,7 +111,9 @@ def _read(name: str, namespace: str) -> _Input:
         else:
             raw = read_file(Path(name), MAX_BYTES, follow=True)
     except OSError as error:
-        raise ManifestError(where, f"cannot be read ({error.strerror})", "check the path and its permissions") from error
+        raise ManifestError(
+            where, f"cannot be read ({error.strerror})", "check the path and its permissions"
+        ) from error
     text = decode(raw, where)
     documents = read(text, where)
     if not documents:
@@ -144,54 +148,40 @@ def _patched(
         for found in one.objects:
             if found.document is not document:
                 continue
+            target = workload(found, one.where)
             if (found.group, found.kind) in CONTROLLED:
-                outcomes.append(_Outcome((_controlled(found),), failed=True))
-            elif (target := workload(found, one.where)) is not None:
-                outcome, wanted = _inject(target, wanted, surroundings.context(found), template)
-                outcomes.append(outcome)
+                outcomes.append(_Outcome(f"{found}: not injected: {CONTROLLED_REMEDY}", failed=True))
+            elif target is not None and not target.templates:
+                outcomes.append(_Outcome(f"{found}: not injected: {NO_TEMPLATE}", failed=True))
+            elif target is not None:
+                wanted = _inject(target, wanted, surroundings.context(found, release), template, outcomes)
         if wanted is document.value:
             continue
         rewritten = rewrite(one.text, document, wanted)
         if rewritten.whole:
-            outcomes.append(_Outcome((f"{one.where} (document {document.number}): its aliases were written out, and "
-                                      "its comments are lost",)))
+            outcomes.append(_Outcome(f"{one.where} (document {document.number}): {WRITTEN_ANEW}"))
         pieces += [one.text[at : document.start], rewritten.text]
         at = document.end
     return "".join([*pieces, one.text[at:]])
 
 
-def _inject(
-    target: Workload, value: Any, context: Context, template: SidecarTemplate
-) -> tuple[_Outcome, Any]:
-    """Return what became of a workload, and the value of its document with the sidecars."""
-    lines, done = [], []
+def _inject(target: Workload, value: Any, context: Context, template: SidecarTemplate, outcomes: list[_Outcome]) -> Any:
+    """Return the value of the workload's document with the sidecars; append what was done to `outcomes`."""
+    answers = []
     for path in target.templates:
         pod = _at(value, path)
         pod = {**pod, "metadata": pod.get("metadata") or {}}
         answer = inject(without_nulls(pod), context, template)
-        lines.append(_line(target, path, answer))
-        done.append(answer)
+        answers.append(answer)
         if answer.mode is not InterceptionMode.NONE:
             value = _replaced(value, path, apply(pod, answer.patch))
-    if not done:
-        text = f"{target.found}: not injected: it has no pod template; inject the workload that its workloadRef names"
-        return _Outcome((text,), failed=True), value
-    injected = any(answer.mode is not InterceptionMode.NONE for answer in done)
-    failed = not injected and any(answer.reason not in _INTENDED for answer in done)
-    return _Outcome(tuple(lines), failed=failed, injected=injected), value
-
-
-def _line(target: Workload, path: Sequence[str | int], answer: Injection) -> str:
-    which = f" ({path[-1]})" if len(target.templates) > 1 else ""
-    done = "not injected" if answer.mode is InterceptionMode.NONE else f"injected, {answer.mode}"
-    return f"{target.found}{which}: {done} ({answer.reason}): {answer.message}"
-
-
-def _controlled(found: ManifestObject) -> str:
-    return (
-        f"{found}: not injected: its controller writes the pods; install the webhook and label the namespace "
-        "pilotfish.dev/inject=all, or the pods of the object pilotfish.dev/inject=true"
-    )
+    injected = any(answer.mode is not InterceptionMode.NONE for answer in answers)
+    for path, answer in zip(target.templates, answers, strict=True):
+        failed = not injected and answer.reason not in _INTENDED
+        which = f" ({path[-1]})" if len(answers) > 1 else ""
+        done = "not injected" if answer.mode is InterceptionMode.NONE else f"injected, {answer.mode}"
+        outcomes.append(_Outcome(f"{target.found}{which}: {done} ({answer.reason}): {answer.message}", failed=failed))
+    return value
 
 
 def _at(value: Any, path: Iterable[str | int]) -> Any:

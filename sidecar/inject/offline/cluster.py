@@ -17,7 +17,8 @@ _READ = {
     "limit_ranges": (Resource("", "v1", "limitranges"),),
     "monitors": (MODEL_MONITORS,),
     "pools": tuple(
-        Resource(group, version, "inferencepools") for group, version in zip(POOL_GROUPS, ("v1", "v1alpha2"), strict=True)
+        Resource(group, version, "inferencepools")
+        for group, version in zip(POOL_GROUPS, ("v1", "v1alpha2"), strict=True)
     ),
     "quotas": (Resource("", "v1", "resourcequotas"),),
     "services": (SERVICES,),

@@ -121,7 +121,9 @@ class _Differ:
                 yield self._remove(at, [(self._start(key), self._end(value)) for key, value in own])
             else:
                 raise _CannotSpliceError("the only key of a mapping goes; write the document anew; no action is needed")
-        added = {key: value for key, value in new.items() if key not in names and not (key in old and old[key] is value)}
+        added = {
+            key: value for key, value in new.items() if key not in names and not (key in old and old[key] is value)
+        }
         if added:
             column = node.value[0][0].start_mark.column
             yield self._insert_after(self._end(node), column, dump(added))

@@ -36,7 +36,12 @@ class Images:
     def add_arguments(add: Callable[..., Any]) -> None:
         """Declare the options of the images."""
         add("--image", default="", metavar="IMAGE", help="image of Pilotfish (default: that of the template)")
-        add("--redirect-image", default="", metavar="IMAGE", help="image of the redirection (default: that of the template)")
+        add(
+            "--redirect-image",
+            default="",
+            metavar="IMAGE",
+            help="image of the redirection (default: that of the template)",
+        )
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> Images:

@@ -51,9 +51,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def render(
-    text: str, namespace: str, images: Images, *, replicas: int | None = None, failure_policy: str = ""
-) -> str:
+def render(text: str, namespace: str, images: Images, *, replicas: int | None = None, failure_policy: str = "") -> str:
     """Return the manifests `text` for another namespace and other images; raise UsageError."""
     if not _LABEL.fullmatch(namespace) or namespace.startswith("kube-"):
         raise UsageError(

@@ -62,7 +62,7 @@ class Surroundings:
         own = "" if name == "namespaces" else namespace
         getattr(self, name)[own, str((item.get("metadata") or {}).get("name") or "")] = item
 
-    def context(self, found: ManifestObject) -> Context:
+    def context(self, found: ManifestObject, release: str) -> Context:
         """Return the context of the pods of a workload, as if its namespace asked for injection."""
         here = found.namespace
         metadata = self.namespaces.get(("", here), {}).get("metadata") or {}
@@ -76,6 +76,7 @@ class Surroundings:
             limit_ranges=[item for (namespace, _), item in self.limit_ranges.items() if namespace == here],
             quotas=[item for (namespace, _), item in self.quotas.items() if namespace == here],
             owner=PodOwner(str(found.value["apiVersion"]), found.kind, found.name) if found.kind != "Pod" else None,
+            release_namespace=release,
         )
 
     def _monitor(self, found: ManifestObject) -> MonitorTraffic | None:
@@ -93,4 +94,3 @@ def _read(
     items: Mapping[Place, Mapping[str, Any]], namespace: str, read: Callable[[Mapping[str, Any]], Item]
 ) -> list[Item]:
     return [read(item) for (own, _), item in items.items() if own == namespace]
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -98,16 +99,19 @@ def test_json_with_tabs_and_json_like_yaml_are_read() -> None:
 @given(st.text(max_size=60) | st.text("[]{}:,&*!|>-?'\"#%@`\n ab01~", max_size=60))
 @settings(max_examples=examples(1000))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
+    found = []
+    with suppress(ManifestError):
         found = read(text, "file")
-    except ManifestError as error:
-        assert str(error).startswith("file")
-    else:
-        for one in found:
-            assert 0 <= one.start <= one.end <= len(text)
+    assert all(0 <= one.start <= one.end <= len(text) for one in found)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda x: st.lists(x) | st.dictionaries(st.text(max_size=5), x), max_leaves=9))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda x: st.lists(x) | st.dictionaries(st.text(max_size=5), x),
+        max_leaves=9,
+    )
+)
 @settings(max_examples=examples(500))
 def test_what_is_written_is_read_as_the_same_value(value: Any) -> None:
     for flow in (False, True):

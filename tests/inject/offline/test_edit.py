@@ -114,7 +114,9 @@ def test_a_merged_key_is_overridden_and_not_changed_for_others() -> None:
     assert "<<: *x" in rewritten.text
 
 
-WORDS = st.sampled_from(["a", "b", "name", "on", "0644", "1e3", "~", "", " x", "x: y", "# c", "- d", "é", "\u2028", "\x7f", "😀"])
+WORDS = st.sampled_from(
+    ["a", "b", "name", "on", "0644", "1e3", "~", "", " x", "x: y", "# c", "- d", "é", "\u2028", "\x7f", "😀"]
+)
 SCALARS = st.none() | st.booleans() | st.integers(-9, 10**12) | st.floats(allow_nan=False, allow_infinity=False) | WORDS
 TREES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=12
