@@ -53,7 +53,7 @@ def check_quotas(snapshot: Snapshot) -> Iterator[Finding]:
             needed = _needed(sidecars, resource)
             most, now = read_quantity(limit), read_quantity(used.get(resource, 0))
             if needed and most is not None and now is not None and most - now < needed:
-                what = f"{resource}: {used.get(resource, 0)} of {limit} are used, too much for the sidecars of one more pod"
+                what = f"{resource}: {used.get(resource, 0)} of {limit} are used: no room for the sidecars of a pod"
                 remedy = "raise the quota: each pod takes the resources of both sidecars (docs/chart.md, sidecar)"
                 yield Finding(
                     check="admission", level=Level.WARNING, where=place("resourcequota", item), what=what, remedy=remedy

@@ -82,7 +82,7 @@ def _kind(found: Json | None, version: str) -> Finding:
 
 
 def _schema(crd: Json) -> Any:
-    versions = (crd.get("spec") or {}).get("versions") or ({},)
+    versions: Any = (crd.get("spec") or {}).get("versions") or ({},)
     schema = ((versions[0].get("schema") or {}).get("openAPIV3Schema")) or {}
     return (schema.get("properties") or {}).get("spec") or {}
 

@@ -195,6 +195,6 @@ def _replaced(value: Any, path: Sequence[str | int], new: Any) -> Any:
     if not path:
         return new
     step, *rest = path
-    copied = [*value] if isinstance(value, list) else {**value}
+    copied: Any = [*value] if isinstance(value, list) else {**value}
     copied[step] = _replaced(value[step], rest, new)
     return copied

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,7 +172,8 @@ def _line_of_unreadable(text: str) -> int:
 def _check_events(text: str, where: str) -> int:
     """Raise ManifestError for what `compose` must not see: deep nesting, and tags; return the number of documents."""
     depth = documents = 0
-    for event in yaml.parse(text, Loader=ManifestLoader):
+    events: Iterator[Any] = yaml.parse(text, Loader=ManifestLoader)
+    for event in events:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
@@ -221,7 +223,7 @@ class _Builder:
         self._built[id(node)] = value, size
         return value, size
 
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
+    def _scalar(self, node: yaml.Node) -> Any:
         if node.tag in {f"{TAG}str", f"{TAG}merge"}:
             return node.value
         value = plain_value(node.value)

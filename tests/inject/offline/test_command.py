@@ -61,7 +61,7 @@ spec:
 def inject(capsysbinary: pytest.CaptureFixture[bytes], *words: str, stdin: str = "") -> tuple[int, str, str]:
     """Run the command and return its exit status, standard output and standard error."""
     given = sys.stdin
-    sys.stdin = SimpleNamespace(buffer=io.BytesIO(stdin.encode()))  # type: ignore[assignment]
+    sys.stdin = SimpleNamespace(buffer=io.BytesIO(stdin.encode()))
     try:
         status = cli.main(["inject", *words])
     finally:
@@ -263,7 +263,7 @@ def test_a_pod_with_values_of_any_type_is_injected_or_refused(found: dict[str, A
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     given, out = sys.stdin, sys.stdout
-    sys.stdin = SimpleNamespace(buffer=io.BytesIO(f"{SERVICE}---\n{yaml.safe_dump(found)}".encode()))  # type: ignore[assignment]
+    sys.stdin = SimpleNamespace(buffer=io.BytesIO(f"{SERVICE}---\n{yaml.safe_dump(found)}".encode()))
     sys.stdout = io.TextIOWrapper(io.BytesIO())
     try:
         with suppress(ManifestError):
