@@ -59,6 +59,12 @@ COMMANDS = {
         logs=True,
     ),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
+    "injector": Command(
+        "add the sidecars to pods of a cluster when they are created",
+        "pilotfish.sidecar.inject.server.app",
+        variables=None,
+        logs=True,
+    ),
     "profile": Command(
         "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True
     ),
