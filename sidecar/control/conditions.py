@@ -37,6 +37,7 @@ _UNOBSERVED = (
     Reason.NO_PROFILE,
     Reason.PODS_SILENT,
     Reason.QUORUM_MISSING,
+    Reason.TARGET_SHARED,
     Reason.VERSION_UNPROFILED,
 )
 
@@ -114,6 +115,7 @@ CONDITIONS: dict[str, ConditionType] = {
             Reason.PROFILE_INVALID,
             Reason.PROFILE_NOT_FOUND,
             Reason.QUORUM_MISSING,
+            Reason.TARGET_SHARED,
             Reason.VERSION_UNPROFILED,
         ),
         (Reason.NO_PROBLEM,),

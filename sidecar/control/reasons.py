@@ -157,6 +157,11 @@ class Reason(ReasonTable):
         "the workload in spec.targetRef does not exist or has no pod selector",
         "correct spec.targetRef",
     )
+    TARGET_SHARED = (
+        "target_shared",
+        "the target of an older ModelMonitor selects these pods, too, and a pod follows one monitor",
+        "give the two monitors different targets, or delete one of them",
+    )
     TEMPLATE_NOT_FOUND = (
         "template_not_found",
         "the CronJob, WorkflowTemplate or Pipeline in spec.retrain does not exist",

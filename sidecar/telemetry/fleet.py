@@ -56,7 +56,8 @@ class ControllerReading:
         leading: whether this process is the leader.
         contact_age: seconds since the API server was last heard; None if never.
         api_errors: failed requests to the API server by verb and reason.
-        monitors: all monitors of which this process is the leader; none in a standby.
+        monitors: the monitors of which this process is the leader and has loaded the state; none in a standby. Without
+            its state, a counter would be 0 in one scrape and continue in the next.
     """
 
     now: float

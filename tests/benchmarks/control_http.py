@@ -76,6 +76,9 @@ class CoreBackend:
     def has_pod(self, namespace: str, monitor: str, uid: str) -> bool:
         return uid in self.core.pods
 
+    def monitor_of(self, pod: Pod, named: str) -> str:
+        return named
+
     def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
         return MonitorPods(uids=frozenset(self.core.pods))
 

@@ -172,7 +172,7 @@ def counters(snapshot: PageSnapshot) -> PageSnapshot:
     routes = tuple(replace(route, in_flight=0) for route in snapshot.routes)
     connections = {name: snapshot.connections[name] for name in at.CONNECTIONS if name not in at.CONNECTION_GAUGES}
     counted = replace(snapshot, routes=routes, connections=connections)
-    return replace(counted, heartbeat_ns=0, has_reader=False, draining_ns=0, captured_bytes=0)
+    return replace(counted, heartbeat_ns=0, has_reader=False, draining_ns=0, captured_bytes=0, torn=False)
 
 
 def try_bits(path: Path, sealed: bytes, bits: Iterable[int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ...errors import number
 from ...reason import camel_case
 from ...report.control_status import ControlStatus, IntentStatus
 from ...report.schema import BlindSpot, EpisodeReport, Report
@@ -57,6 +58,7 @@ class MonitorView:
         versions, wanted, served, primary: as in `MonitorCore`.
         fleet: the status of the detector of the primary version.
         heard, expected: pods of all versions that sent counts lately, and ready pods.
+        shared: pods of the target that follow another monitor.
         clock_off: names of pods whose clock differs from the controller's.
         report: what was published last.
         stopped: the reason for which nothing is acted on; empty if actions are allowed.
@@ -72,6 +74,7 @@ class MonitorView:
     fleet: FleetStatus | None = None
     heard: int = 0
     expected: int = 0
+    shared: int = 0
     clock_off: tuple[str, ...] = ()
     report: Report | None = None
     blind: tuple[BlindSpot, ...] = ()
@@ -118,7 +121,7 @@ def _work(view: MonitorView) -> Trouble:
     if not view.loaded or view.document is None:
         return _trouble(Reason.WAITING)
     if not view.served:
-        return _trouble(Reason.NO_PODS)
+        return _shared(view) if view.shared else _trouble(Reason.NO_PODS)
     if not view.document.monitor.spec.profiles:
         return _trouble(Reason.NO_PROFILE)
     source = view.wanted.get(view.primary or "")
@@ -132,6 +135,11 @@ def _work(view: MonitorView) -> Trouble:
     if view.fleet is not None and view.fleet.holding:
         return Trouble(Reason.QUORUM_MISSING, f"{held(view.fleet)}; {Reason.QUORUM_MISSING.remedy}")
     return _trouble(Reason.MONITORING)
+
+
+def _shared(view: MonitorView) -> Trouble:
+    reason = Reason.TARGET_SHARED
+    return Trouble(reason, f"{number(view.shared, 'pod')} of the target: {reason.meaning}; {reason.remedy}")
 
 
 def _trouble(reason: Reason) -> Trouble:
@@ -219,6 +227,8 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
     if view.document is not None and view.document.monitor.spec.profiles:
         for version in sorted(view.served - view.wanted.keys()):
             yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
+    if view.shared:
+        yield _shared(view)
     if view.clock_off:
         pods = ", ".join(view.clock_off[:SHOWN_PODS]) + (" and others" if len(view.clock_off) > SHOWN_PODS else "")
         yield Trouble(Reason.CLOCK, f"{pods}: {Reason.CLOCK.meaning}; {Reason.CLOCK.remedy}")

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...settings.document import ProfileSource
+from ...settings.document import ProfileSource, TargetRef
 from ..errors import StoreConflictError, StoreError
 from ..reasons import Reason
 from .core import MonitorCore
@@ -38,6 +38,7 @@ class Refresher:
     selector: Selector | None = None
     trouble: Trouble | None = None
     done: bool = False
+    _selected: TargetRef | None = None  # the target that the selector is of
     _read: dict[str, tuple[ProfileSource, str, float]] = field(default_factory=dict)  # source, digest, time
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -48,7 +49,7 @@ class Refresher:
     def renewed(self) -> Refresher:
         """Return one that reads all profiles again, for another core; this one must not be used any more."""
         self.wake()
-        return Refresher(self.key, self.world, self.selector, self.trouble)
+        return Refresher(self.key, self.world, self.selector, self.trouble, _selected=self._selected)
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Wait until it is time to look again, or until `stop` is set."""
@@ -74,9 +75,10 @@ class Refresher:
                 self.selector, self.trouble = None, NO_TARGET
             else:
                 self.selector = await self.world.find_selector(self.key.namespace, target)
-                self.trouble = None
-        except TroubleError as error:  # a selector that was found stays
+                self._selected, self.trouble = target, None
+        except TroubleError as error:  # a selector that was found for this target stays
             self.trouble = error.trouble
+            self.selector = self.selector if self._selected == target else None
         observe_pods()
         for version, source in core.wanted.items():
             try:

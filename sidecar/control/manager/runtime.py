@@ -33,7 +33,7 @@ from .conditions import MonitorView
 from .core import MonitorCore
 from .facts import OLDEST_CONTACT, stop_reason
 from .key import MonitorKey
-from .pods import monitored_pods
+from .pods import MonitoredPod, monitored_pods
 from .refreshing import Refresher
 from .status_writer import StatusWriter
 from .storing import CheckpointFile
@@ -72,6 +72,8 @@ class MonitorRuntime:
         self.writer = StatusWriter(self.key, self.world)
         self._raw = b""
         self._seen: object = None
+        self._targeted: dict[str, MonitoredPod] = {}
+        self._claims_seen = -1
         self._began = self.world.monotonic()
 
     @property
@@ -90,6 +92,11 @@ class MonitorRuntime:
     def blind(self) -> tuple[BlindSpot, ...]:
         """What of the fleet is not measured."""
         return tuple(blind_spots(self.core, self.refresher.trouble, self.world.clock()))
+
+    @property
+    def knows_pods(self) -> bool:
+        """Whether the target was found, so that it is known which pods it selects."""
+        return self.refresher.selector is not None
 
     @property
     def settled(self) -> bool:
@@ -163,16 +170,20 @@ class MonitorRuntime:
         self._observe_pods()
 
     def _observe_pods(self) -> None:
-        """Take the pods of the target, if pods, selector or default version have changed."""
-        selector = self.refresher.selector
-        if self.core.document is None or selector is None:
+        """Take the pods of the target that follow this monitor, if something about them has changed."""
+        selector, claims = self.refresher.selector, self.world.claims
+        if self.core.document is None:
             return
         namespace, version = self.key.namespace, self.core.document.monitor.spec.model.version
         seen = self.world.pods.revision(namespace), selector, version
-        if seen == self._seen:
+        if seen != self._seen:
+            pods = self.world.pods.pods_in(namespace) if selector is not None else ()
+            self._targeted = monitored_pods(pods, selector, version) if selector is not None else {}
+            claims.claim(self.key, self.item["metadata"].get("creationTimestamp") or "", self._targeted)
+        elif claims.revision(namespace) == self._claims_seen:
             return
-        self._seen = seen
-        self.core.use_pods(monitored_pods(self.world.pods.pods_in(namespace), selector, version))
+        self._seen, self._claims_seen = seen, claims.revision(namespace)
+        self.core.use_pods({uid: pod for uid, pod in self._targeted.items() if claims.owner(uid) == self.key})
         self.signals = {uid: found for uid, found in self.signals.items() if uid in self.core.pods}
         if self.core.unprofiled:
             self.refresher.wake()
@@ -231,6 +242,7 @@ class MonitorRuntime:
             heard=core.heard,
             expected=sum(pod.since is not None for pod in core.pods.values()),
             clock_off=core.clock_off,
+            shared=len(self._targeted) - len(core.pods),
             report=self.published,
             blind=self.blind,
             control=self.control,

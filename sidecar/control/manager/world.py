@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...kube.errors import KubeError
@@ -18,6 +18,7 @@ from ..retrain.alerts import AlertFacts
 from ..situation import RetrainingFacts
 from ..store import StateStore
 from .audit import Audit
+from .claims import Claims
 from .key import MonitorKey
 from .selectors import Selector
 from .switch import KillSwitch
@@ -69,6 +70,7 @@ class World:
         alerts: the alerts of a monitor at a time in epoch seconds.
         write_status: replaces the status of an object, unless it has changed since; raises KubeError.
         record: records an Event; it never fails and never waits.
+        claims: which monitor each pod follows.
     """
 
     clock: Callable[[], float]
@@ -86,6 +88,7 @@ class World:
     record: RecordEvent
     audit: Audit
     kill_switch: KillSwitch
+    claims: Claims = field(default_factory=Claims)
 
     def may_act(self) -> bool:
         """Return whether this process leads now."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from pilotfish.sidecar.control.manager.backend import ControllerBackend
+from pilotfish.sidecar.control.manager.monitors import Monitors
 from pilotfish.sidecar.control.manager.switch import PAUSED, KillSwitch
+from pilotfish.sidecar.control.retrain.alerts import AlertBook
 from pilotfish.sidecar.settings.load import parse_resource
 from pilotfish.sidecar.settings.sources import source_for
 from tests.control.manager.lives import PODS, Life
@@ -63,6 +68,26 @@ async def test_another_leader_neither_forgets_nor_repeats() -> None:
     for tick in range(FIRST + 8, FIRST + 12):
         await again.hear(tick, drifted_from=FIRST + 5)
     assert len(small.receiver.seen) == 1
+
+
+async def test_a_new_leader_exports_no_counter_before_it_has_loaded_the_state() -> None:
+    small = world()
+    process = await started(small)
+    process.runtime.sync(report_of("a", [FIRST]))
+    await process.runtime.checkpoint()
+    again = Life(small)
+    monitors = SimpleNamespace(runtimes={again.runtime.key: again.runtime}, mirrors=SimpleNamespace(age=lambda: 0.0))
+    backend = ControllerBackend(
+        leads=lambda: True,
+        monitors=lambda: cast("Monitors", monitors),
+        clock=lambda: small.now,
+        problems=tuple,
+        book=AlertBook(),
+        failures=dict,
+    )
+    assert backend.reading().monitors == ()
+    await again.turn()
+    assert len(backend.reading().monitors) == 1
 
 
 async def test_nothing_is_acknowledged_before_it_is_stored() -> None:

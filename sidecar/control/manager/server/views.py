@@ -195,6 +195,7 @@ class ControlViews:
         return await self._profiles.fetch(call.request, pod, path[1])
 
     async def _deliveries(self, pod: Pod, monitor: str, *, hold: float = 0.0) -> web.Response:
+        monitor = self._backend.monitor_of(pod, monitor)
         if not self._backend.has_pod(pod.namespace, monitor, pod.uid):
             return _packed(SignalsResponse())
         found = await self._parts.desk.collect(pod.uid, (pod.namespace, monitor), hold=hold)
@@ -214,8 +215,9 @@ class ControlViews:
             except MessageError as error:
                 raise RefusedRequestError(str(error), reason="unreadable") from error
         require_same_pod(bound, message.pod)
-        if self._backend.knows(bound.namespace, message.monitor):
-            call.monitor = (bound.namespace, message.monitor)
+        monitor = self._backend.monitor_of(bound, message.monitor)
+        if self._backend.knows(bound.namespace, monitor):
+            call.monitor = (bound.namespace, monitor)
         return message
 
     # --- other callers
