@@ -63,6 +63,11 @@ COMMANDS = {
     "inject": Command("add the sidecars to workloads in files", "pilotfish.sidecar.inject.offline.app", reads=True),
     "manifests": Command(
         "print the manifests of an installation, without Helm", "pilotfish.sidecar.inject.offline.manifests"
+    "injector": Command(
+        "add the sidecars to pods of a cluster when they are created",
+        "pilotfish.sidecar.inject.server.app",
+        variables=None,
+        logs=True,
     ),
     "profile": Command(
         "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True
