@@ -58,6 +58,9 @@ COMMANDS = {
         variables=None,
         logs=True,
     ),
+    "dashboards": Command(
+        "list the Grafana dashboards, write them to files, or push them", "pilotfish.sidecar.dashboards.app"
+    ),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
     "profile": Command(
         "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True
