@@ -57,12 +57,13 @@ notebook: venv ## execute docs/notebook.ipynb, and write its outputs anew
 test: venv ## the tests that need nothing beyond PyPI
 	$(PYTEST) -m "not real and not long"
 
-test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with all their examples
+test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with more examples
 	.ci/programs
 	$(PYTEST) -m "(long or hypothesis) and not real" --hypothesis-profile=long
 
-soak: venv ## faults in full: 50 kills of each process, stops, clock steps, full disks, an hour of load (HOURS=0.1 shortens it)
+soak: venv ## long tests and faults in full: all examples, 50 kills of each process, an hour of load (HOURS=0.1 shortens it)
 	.ci/programs
+	SOAK=1 $(PYTEST) -m "(long or hypothesis) and not real" --ignore=tests/e2e/soak --hypothesis-profile=long
 	SOAK=1 SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest tests/e2e/soak -m long --capture=no --verbose
 
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
