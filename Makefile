@@ -54,8 +54,8 @@ demo: venv ## the closed loop on real data, on this machine
 notebook: venv ## execute docs/notebook.ipynb, and write its outputs anew
 	$(BIN)/python -m tests.notebook.execute
 
-test: venv ## the tests that need nothing beyond PyPI
-	$(PYTEST) -m "not real and not long"
+test: venv ## the tests that need nothing beyond PyPI; the rules in tests/architecture are in `make check`
+	$(PYTEST) -m "not real and not long" --ignore=tests/architecture
 
 test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with more examples
 	.ci/programs
