@@ -69,6 +69,14 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
         tuple[str | int, ...],
         Meta(description="Names or numbers of the container ports to observe, in a cluster.", max_length=20),
     ] = ()
+    interception: Annotated[
+        Literal["auto", "port", "move", "redirect"],
+        Meta(
+            description="How requests are led to the proxy, in a cluster: `port` moves the name of the model's port to "
+            "the proxy, `move` gives the model another port number, `redirect` changes the address of packets; `auto` "
+            "takes the first of these that fits."
+        ),
+    ] = "auto"
     protocol: Annotated[
         Literal["auto", "json", "mlflow", "oip", "v1"],
         Meta(

@@ -7,7 +7,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from pilotfish.sidecar.report.control_status import ControlStatus
-from pilotfish.sidecar.telemetry.cluster_names import FLEET
+from pilotfish.sidecar.telemetry.cluster_names import CERTIFICATES, FLEET
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.fleet import ControllerReading, FleetCollector, MonitorReading, ServerReading
 from pilotfish.sidecar.telemetry.names import METRICS
@@ -20,9 +20,11 @@ SERVER = ServerReading(
     reviews={("token", "cached"): 9},
     cached={"token": 2},
     connections=4,
+    certificates={"serving": 1_800_000_000.0},
 )
 OWN = (
     "process_",
+    "pilotfish_certificate_",
     "pilotfish_build_info",
     "pilotfish_ready",
     "pilotfish_memory",
@@ -83,7 +85,7 @@ def test_every_metric_of_the_controller_is_exposed_and_valid_in_both_formats() -
     found = {
         family.name + ("_total" if family.type == "counter" else "") for family in parse_text(text(monitor("shop")))
     }
-    assert {metric.name for metric in METRICS if metric.group == FLEET} <= found
+    assert {metric.name for metric in METRICS if metric.group in {CERTIFICATES, FLEET}} <= found
     assert found <= {metric.name for metric in METRICS}
     openmetrics = text(monitor("shop"), monitor("b"), accept="application/openmetrics-text; version=1.0.0")
     assert len(list(parse_openmetrics(openmetrics))) == len(found)

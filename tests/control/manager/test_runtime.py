@@ -10,11 +10,9 @@ from typing import cast
 
 import pytest
 
-from pilotfish.sidecar.control.manager import tasks
 from pilotfish.sidecar.control.manager.backend import ControllerBackend
 from pilotfish.sidecar.control.manager.monitors import Monitors
 from pilotfish.sidecar.control.manager.switch import PAUSED, KillSwitch
-from pilotfish.sidecar.control.manager.tasks import keep_running
 from pilotfish.sidecar.control.retrain.alerts import AlertBook
 from pilotfish.sidecar.settings.load import parse_resource
 from pilotfish.sidecar.settings.sources import source_for
@@ -217,23 +215,6 @@ async def test_a_version_that_no_profile_is_for_is_a_blind_spot() -> None:
     process = await started(world(), monitor_item(profiles=[{"version": "6", "configMap": "delays-profile"}]))
     (spot,) = process.runtime.blind
     assert (spot.reason, spot.text) == ("no_profile", "spec.profiles names no profile for the version '7' of the pods")
-
-
-async def test_work_that_fails_unexpectedly_begins_again(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tasks, "AGAIN", 0.0)
-    attempts = []
-
-    async def work() -> None:
-        attempts.append(1)
-        if len(attempts) == 1:
-            raise LookupError("an odd object")
-
-    stop = asyncio.Event()
-    await keep_running("the test", work, stop)
-    assert len(attempts) == 2
-    assert "the test failed" in caplog.text
 
 
 async def test_a_new_leader_writes_no_status_before_it_has_read_everything() -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-_LOG = logging.getLogger("pilotfish.control")
+_LOG = logging.getLogger("pilotfish.tasks")
 AGAIN = 1.0  # seconds until work that failed begins again
 
 
