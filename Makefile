@@ -26,7 +26,7 @@ CLUSTER := tests/helm tests/kube tests/settings tests/control tests/e2e/control
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
-.PHONY: help venv demo notebook test test-long test-real soak bench bench-control bench-detection check chart licenses sbom audit lock format generate clean
+.PHONY: help venv demo notebook test test-long test-real test-cluster soak bench bench-control bench-detection check chart licenses sbom audit lock format generate clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
@@ -55,7 +55,7 @@ notebook: venv ## execute docs/notebook.ipynb, and write its outputs anew
 	$(BIN)/python -m tests.notebook.execute
 
 test: venv ## the tests that need nothing beyond PyPI
-	$(PYTEST) -m "not real and not long"
+	$(PYTEST) -m "not real and not long and not node"
 
 test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with all their examples
 	.ci/programs
@@ -73,6 +73,11 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
 	$(PYTEST) -m real $(CLUSTER)
 	$(BIN)/python -m pytest -m real $(addprefix --ignore=,$(CLUSTER))
+
+test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (20 minutes)
+	.ci/programs
+	.ci/kubernetes node > build/node || echo "WARNING: no Kubernetes node; its tests will be skipped" >&2
+	$(BIN)/python -m pytest tests/cluster --timeout 600
 
 bench: venv ## the benchmark table
 	.ci/programs
