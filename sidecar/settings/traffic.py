@@ -107,8 +107,8 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
     probes: Annotated[
         tuple[PathTemplate, ...],
         Meta(
-            description="Paths that count as probes, beside the probes that are known by their User-Agent: those of the "
-            "kubelet, and of the load balancers of AWS, Envoy and Google.",
+            description="Paths that count as probes, beside the probes that are known by their User-Agent: those of "
+            "the kubelet, and of the load balancers of AWS, Envoy and Google.",
             max_length=30,
         ),
     ] = ()

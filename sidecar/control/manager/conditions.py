@@ -260,6 +260,8 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
             yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
     if partly := _uninjected(view.injection):
         yield partly
+    if view.injection is not None and view.injection.trouble is not None:
+        yield view.injection.trouble
     if view.bypass_trouble is not None:
         yield view.bypass_trouble
     if view.shared:

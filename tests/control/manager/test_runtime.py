@@ -109,6 +109,13 @@ async def test_a_pod_of_another_workload_is_not_counted() -> None:
     assert answer.document == b""
 
 
+async def test_pods_of_the_release_before_get_no_setting_that_they_would_refuse() -> None:
+    process = await started(world(), monitor_item(traffic={"interception": "move", "ports": [8080]}))
+    answer = process.runtime.sync(report_of("a", [], generation=0, profile_hash=""))
+    assert b"interception" not in answer.document
+    assert b"8080" in answer.document
+
+
 async def test_pods_get_document_and_profile_without_receivers() -> None:
     process = await started(world())
     answer = process.runtime.sync(report_of("a", [], generation=0, profile_hash=""))
