@@ -63,6 +63,9 @@ class CertificateFiles:
                 found[name] = x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp()
         return found
 
+    async def refresh(self) -> None:
+        """Return at once: `bundle` and `current` look at the files themselves."""
+
     async def start(self, stop: asyncio.Event) -> bool:
         """Return True: the files were read already."""
         return not stop.is_set()

@@ -20,6 +20,9 @@ class CertificateSource(TlsSource, Protocol):
     def expiries(self) -> Mapping[str, float]:
         """Return when each certificate expires, in epoch seconds, by name: `authority` and `serving`."""
 
+    async def refresh(self) -> None:
+        """Read again what is newer; raise PilotfishError."""
+
     async def start(self, stop: asyncio.Event) -> bool:
         """Wait until there is a certificate; return False if `stop` was set before."""
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from ...certificates.choice import add_certificate_arguments, parse_tls_files
 from ...errors import UsageError
+from ...kube.configuration import own_namespace
 from ...log import add_log_arguments
 from ...serving.tls import TlsFiles
-from ...system.files import read_file
 
-ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 LEASE = SERVICE = "pilotfish-control"
 LISTEN = "0.0.0.0:8443"  # pods of all nodes connect to it
 METRICS_LISTEN = "0.0.0.0:8080"  # kubelet and Prometheus
@@ -84,7 +83,7 @@ def parse_options(args: argparse.Namespace) -> ControllerOptions:
     if not 3.0 <= args.lease_seconds <= 600.0:
         raise UsageError(f"--lease-seconds is {args.lease_seconds:g}; give 3 to 600")
     return ControllerOptions(
-        namespace=args.namespace or own_namespace(ACCOUNT_NAMESPACE),
+        namespace=args.namespace or own_namespace(),
         kubeconfig=args.kubeconfig,
         context=args.context,
         watched=args.watch_namespace,
@@ -98,13 +97,3 @@ def parse_options(args: argparse.Namespace) -> ControllerOptions:
         webhook_hosts=tuple(args.allow_webhook_host),
         kill_switch=args.kill_switch,
     )
-
-
-def own_namespace(path: Path) -> str:
-    """Return the namespace of the service account from the file `path`; raise UsageError without one."""
-    try:
-        return read_file(path, 1024, follow=True).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"--namespace is missing, and {path} cannot be read; give the namespace of the controller"
-        ) from error

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from ....errors import RefusedError
 from ....kube.errors import KubeError
+from ....serving.responses import json_response
 from ....sync import messages
 from ....sync.messages import (
     LABELS_PATH,
@@ -285,12 +286,6 @@ class ControlViews:
     def _unknown(self) -> web.Response:
         known = sorted([*self._open, *(f"{path}HASH" if path == PROFILE_PATH else path for path in self._routes)])
         return json_response({"error": "unknown path", "addresses": known}, 404)
-
-
-def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a response with `body` as JSON."""
-    raw = msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n"
-    return web.Response(body=raw, status=status, headers=headers, content_type="application/json", charset="utf-8")
 
 
 def _packed(message: messages.SyncResponse | SignalsResponse) -> web.Response:
