@@ -22,7 +22,7 @@ from pilotfish.sidecar.inject.server.options import InjectorOptions
 from pilotfish.sidecar.inject.server.publishing import CONFIG_MAP
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
-from pilotfish.sidecar.kube.errors import AlreadyExistsError, NotFoundError
+from pilotfish.sidecar.kube.errors import AlreadyExistsError
 from pilotfish.sidecar.kube.objects import (
     CONFIG_MAPS,
     EVENTS,
@@ -32,7 +32,6 @@ from pilotfish.sidecar.kube.objects import (
     SERVICES,
     Resource,
 )
-from pilotfish.sidecar.kube.read import get
 from tests.support.apiserver.server import ApiServer
 from tests.support.apiserver.storage import Kind
 from tests.support.waiting import eventually, patient
@@ -117,12 +116,6 @@ class Injected:
         ):
             return response.status, await response.text()
 
-    async def find(self, resource: Resource, name: str, place: str = "") -> Object | None:
-        """Return an object, or None."""
-        with suppress(NotFoundError):
-            return await get(self.kube, resource, name, place)
-        return None
-
     async def event(self) -> Object:
         """Wait for the only Event, and return it."""
         (found,) = await eventually(self.events, what="an Event")
@@ -130,18 +123,25 @@ class Injected:
 
     def events(self) -> list[Object]:
         """Return all Events."""
-        return self.api.storage.all(Kind(EVENTS.group, EVENTS.version, EVENTS.plural))
+        return self.api.storage.all(_kind(EVENTS))
 
-    async def bundle_in(self, place: str) -> str:
+    def find(self, resource: Resource, name: str, place: str = "") -> Object | None:
+        """Return an object, or None."""
+        return self.api.storage.objects.get((_kind(resource), place, name))
+
+    def bundle_in(self, place: str) -> str:
         """Return the bundle in the ConfigMap of a namespace; empty without one."""
-        found = await self.find(CONFIG_MAPS, CONFIG_MAP, place)
-        return found["data"]["ca.crt"] if found else ""
+        found = self.find(CONFIG_MAPS, CONFIG_MAP, place)
+        return str(found["data"]["ca.crt"]) if found else ""
 
-    async def ca_bundles(self) -> set[str]:
-        """Return the different values of caBundle."""
-        found = await self.find(MUTATING_WEBHOOKS, WEBHOOK)
-        assert found is not None
-        return {base64.b64decode(one["clientConfig"].get("caBundle", "")).decode() for one in found["webhooks"]}
+    def ca_bundles(self) -> set[str]:
+        """Return the different values of caBundle; none without a webhook configuration."""
+        webhooks = (self.find(MUTATING_WEBHOOKS, WEBHOOK) or {}).get("webhooks", ())
+        return {base64.b64decode(one["clientConfig"].get("caBundle", "")).decode() for one in webhooks}
+
+
+def _kind(resource: Resource) -> Kind:
+    return Kind(resource.group, resource.version, resource.plural)
 
 
 def patch_of(response: Mapping[str, Any]) -> list[Object]:
