@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -25,6 +26,12 @@ settings.register_profile("pilotfish", _common, max_examples=ALL // 4)
 settings.load_profile("pilotfish")
 
 FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure() -> None:
+    """Let children start with the default for SIGHUP, also under nohup: they would inherit that it is ignored."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # a handler ignores it as well, and no child inherits it
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from dashboards.page import line_of, text_of
+from dashboards.pages import PAGES
 from pilotfish.detectors.detection import episodes
 from pilotfish.sidecar.control.conditions import CONDITIONS
 from pilotfish.sidecar.control.reasons import Reason
@@ -121,6 +124,11 @@ GENERATED: dict[str, Callable[[], str]] = {
     "helm/files/modelmonitors.yaml": crd_text,
     "helm/files/modelmonitor-author.yaml": policy_text,
     "helm/values.yaml": values_text,
+    **{
+        f"{folder}/{page.name}.json": partial(write, page)
+        for folder, write in (("helm/dashboards", line_of), ("sidecar/dashboards/data", text_of))
+        for page in PAGES
+    },
 }
 
 

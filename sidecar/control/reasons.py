@@ -34,6 +34,11 @@ class Reason(ReasonTable):
     BACKLOG = "backlog", "too many events wait for this receiver already"
     BLIND = "blind", "nothing of the traffic can be measured", "read docs/blind-spots.md"
     BLIND_ENDED = "blind_ended", "what could not be measured is measured again"
+    BYPASSED = (
+        "bypassed",
+        "the proxies of all pods have seen nothing but probes for 10 minutes, and a Service leads past them",
+        "roll the workload out again, so that the injector sees the Service as it is now",
+    )
     CHECKPOINT_FAILED = (
         "checkpoint_failed",
         "the state of the monitor cannot be stored, so no new alarm is published",
@@ -60,6 +65,7 @@ class Reason(ReasonTable):
     )
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
     IDLE = "idle", "no retraining is wanted or in progress"
+    INJECTED = "injected", "every pod of the target has a sidecar"
     INVALID_OBJECT = (
         "invalid_object",
         "the API server refuses the object as invalid",
@@ -91,6 +97,11 @@ class Reason(ReasonTable):
         "no_profile",
         "the document names no profile, so that only the traffic is measured",
         "add a profile to spec.profiles, or learn one",
+    )
+    NOT_INJECTED = (
+        "not_injected",
+        "pods of the target have no sidecar, so their traffic is not measured",
+        "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
     )
     NOT_AUTHORIZED = (
         "not_authorized",

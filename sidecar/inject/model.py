@@ -13,7 +13,7 @@ from .errors import NotInjectedError
 from .names import CONTAINER, PORTS
 from .pod import PodView
 from .reasons import InjectionReason
-from .servers import is_known
+from .servers import bound_host, is_known, side_ports
 
 _METRICS = frozenset({"metrics", "monitoring", "prom", "prometheus", "telemetry"})
 _SEPARATORS = re.compile(r"[-_.]")
@@ -54,19 +54,25 @@ def find_model(pod: PodView, context: Context) -> ModelServer:
     targets = [target for target in _targets(pod, context) if not target.is_metrics]
     container = _container(pod, targets)
     own = [target for target in targets if target.container in {None, container}]
+    forwarding = forwarders(pod)
     ports = _wanted_ports(pod, context, container)
     if ports is None:
-        ports = {target.number for target in own} or _declared_ports(pod, container)
+        targeted = {target.number for target in own}
+        declared = _declared_ports(pod, container) if forwarding or not targeted else set()
+        ports = (targeted | declared) - side_ports(pod.containers[container])
     if not ports:
         raise NotInjectedError(
             InjectionReason.NO_PORTS, f"container {pod.name_of(container)} has no port that could carry predictions"
         )
+    if host := bound_host(pod.containers[container]):
+        what = f"the server of container {pod.name_of(container)} listens on {quote_value(host)} only"
+        raise NotInjectedError(InjectionReason.ADDRESS_BOUND, what)
     return ModelServer(
         container=container,
         name=pod.name_of(container),
         ports=tuple(sorted(ports)),
         targets=tuple(target for target in own if target.number in ports),
-        forwarders=forwarders(pod),
+        forwarders=forwarding,
     )
 
 

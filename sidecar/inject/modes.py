@@ -10,9 +10,20 @@ from .context import Context
 from .errors import NotInjectedError
 from .meshes import mesh_of, port_rules
 from .model import ModelServer
+from .moving import relocate
 from .names import ENFORCE, INTERCEPTION
 from .operations import replace
-from .plan import ADMIN_PORT, HEALTH_PORT, InterceptionMode, InterceptionPlan, PortPair, follow, free_ports, unname
+from .plan import (
+    ADMIN_PORT,
+    HEALTH_PORT,
+    InterceptionMode,
+    InterceptionPlan,
+    PortPair,
+    follow,
+    free_ports,
+    port_path,
+    unname,
+)
 from .pod import PodView
 from .reasons import InjectionReason
 
@@ -48,6 +59,9 @@ def _plan_port(pod: PodView, context: Context, model: ModelServer) -> Intercepti
             what = f"{target.via} targets port {target.number} of container {model.name} by number"
             raise NotInjectedError(InjectionReason.NUMERIC_PORTS, what)
     if mesh := mesh_of(pod, context):
+        if mesh == "Kuma":
+            what = "Kuma finds port names in regular containers only, and the name would belong to the proxy"
+            raise NotInjectedError(InjectionReason.MESH, what)
         for key in port_rules(pod, model.ports):
             what = f"the annotation {key} gives port {model.ports[0]} rules of its own in {mesh}, so it cannot move"
             raise NotInjectedError(InjectionReason.MESH, what)
@@ -83,10 +97,30 @@ def _names(pod: PodView, model: ModelServer, number: int) -> tuple[str, ...]:
 
 
 def _plan_move(pod: PodView, context: Context, model: ModelServer) -> InterceptionPlan:
-    del pod, context
-    via = model.targets[0].via if model.targets else "no Service"
-    what = f"{via} targets port {model.ports[0]} of container {model.name} by number, and its server is not known"
-    raise NotInjectedError(InjectionReason.NUMERIC_PORTS, what)
+    if mesh_of(pod, context) == "Kuma" and any(target.name for target in model.targets):
+        what = "Kuma finds port names in regular containers only, and the name would belong to the proxy"
+        raise NotInjectedError(InjectionReason.MESH, what, "use the number as targetPort of the Service")
+    numbers = free_ports(pod, frozenset(model.ports) | {ADMIN_PORT, HEALTH_PORT})
+    moved = {number: next(numbers) for number in model.ports}
+    relocation = relocate(pod, model, moved)
+    own = [
+        port
+        for port in pod.ports
+        if port.container == model.container and port.number in moved and port.protocol == "TCP"
+    ]
+    names = {number: tuple(port.name for port in own if port.name and port.number == number) for number in moved}
+    operations = [replace(moved[port.number], *port_path(port.container, port.index), "containerPort") for port in own]
+    operations += unname(pod, model.container, frozenset(name for found in names.values() for name in found))
+    by_name = {name: moved[number] for number, found in names.items() for name in found}
+    operations += follow(pod, model.container, {**moved, **by_name})
+    pairs = tuple(PortPair(old, new, names[old]) for old, new in moved.items())
+    listed = ", ".join(f"port {old} of container {model.name} moves to {new}" for old, new in moved.items())
+    message = f"{listed} ({relocation.how}), and the proxy listens on {', '.join(map(str, moved))}"
+    if not model.targets and not model.forwarders:
+        message += "; no Service selects the pod yet"
+    return InterceptionPlan(
+        InterceptionMode.MOVE, relocation.reason, message, pairs, (*relocation.operations, *operations)
+    )
 
 
 def _plan_redirect(pod: PodView, context: Context, model: ModelServer) -> InterceptionPlan:

@@ -12,6 +12,11 @@ from ..reason import ReasonTable
 class InjectionReason(ReasonTable):
     """All reasons, alphabetically."""
 
+    ADDRESS_BOUND = (
+        "address_bound",
+        "an argument makes the model server listen on one address, where the proxy does not reach it",
+        "let the model server listen on 0.0.0.0",
+    )
     ALREADY_INJECTED = "already_injected", "the pod has the sidecars already; it stays as it is"
     ANNOTATION_INVALID = (
         "annotation_invalid",

@@ -32,3 +32,9 @@ class SyncStatus:
     problem: str = ""
     generation: int = 0
     requests: tuple[tuple[str, int], ...] = ()
+
+
+NO_MONITOR = (
+    "No ModelMonitor targets this pod: its traffic is measured, drift is not. Create one whose spec.targetRef names "
+    "the workload of this pod; the pod follows it within a minute or so, without a restart."
+)

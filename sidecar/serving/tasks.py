@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 _LOG = logging.getLogger("pilotfish.tasks")
 AGAIN = 1.0  # seconds until work that failed begins again
@@ -12,10 +13,9 @@ AGAIN = 1.0  # seconds until work that failed begins again
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
     """Wait until `stop` is set, at most `seconds`."""
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
 
 
 async def keep_running(what: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:

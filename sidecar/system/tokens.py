@@ -40,6 +40,16 @@ def read_token(path: Path) -> bytes:
         raise UsageError(f"the token file {quote_value(path)} {error}") from error
 
 
+def read_header_token(path: Path) -> str:
+    """Return the token in the file at `path`, if an HTTP header can carry it; raise UsageError."""
+    text = read_token(path).decode("latin-1")
+    if not text.isprintable():
+        raise UsageError(
+            f"the token file {quote_value(path)} has characters that an HTTP header cannot carry; write another token"
+        )
+    return text
+
+
 def token_warning(path: Path | None) -> str:
     """Return why the token file cannot be used, or that all users can read it; empty otherwise and without a file."""
     if path is None:

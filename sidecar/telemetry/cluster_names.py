@@ -52,6 +52,19 @@ PODS = Metric(
     FLEET,
     (*_MONITOR, "state"),
 )
+SIDECARS = Metric(
+    "pilotfish_sidecars",
+    "gauge",
+    "Pods with a sidecar by its release; empty for sidecars that were written into a pod by hand.",
+    FLEET,
+    ("release",),
+)
+SIDECARS_OUTDATED = Metric(
+    "pilotfish_sidecars_outdated",
+    "gauge",
+    "Pods whose injected sidecar is of another release than the controller; a rollout brings the new one.",
+    FLEET,
+)
 HOLDING = Metric(
     "pilotfish_fleet_holding", "gauge", "1 while ticks wait, with the reason.", FLEET, (*_MONITOR, "reason")
 )
@@ -122,7 +135,7 @@ INJECTOR_READY = Metric(
 INJECTIONS = Metric(
     "pilotfish_injections_total",
     "counter",
-    "Pods by mode (port, move, redirect, none) and reason, without dry runs. docs/reasons.md lists the reasons.",
+    "Pods by mode (port, move, redirect, none) and reason (docs/reasons.md). Dry runs are not counted.",
     INJECTOR,
     ("mode", "reason"),
 )

@@ -32,6 +32,7 @@ def _value(score: ScoreReport | None) -> float | None:
 def collect(reading: ScrapeInput) -> Iterator[Family]:
     """Yield the families of the report."""
     report = reading.report
+    yield _model(report)
     yield from _rows(report)
     yield from _families(report)
     yield from _features(report.model, report.features)
@@ -40,6 +41,12 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
     yield from _streams(report)
     yield from _row_stores(report)
     yield from _checkpoint(report, reading.now)
+
+
+def _model(report: Report) -> Family:
+    info = names.MODEL_INFO.gauge()
+    info.add_metric((report.model, report.version), 1)
+    return info
 
 
 def _rows(report: Report) -> Iterator[Family]:

@@ -112,6 +112,13 @@ PROXY_UP = Metric(
     "1 while the proxy's counter page is readable and its heartbeat is recent, else 0.",
     TRAFFIC,
 )
+MODEL_INFO = Metric(
+    "pilotfish_model_info",
+    "gauge",
+    "1 for the model and the version that the document names. Join the other metrics of a pod with it.",
+    TRAFFIC,
+    ("model", "version"),
+)
 PROXY_START = Metric(
     "pilotfish_proxy_start_time_seconds", "gauge", "Start time of the proxy, in epoch seconds.", TRAFFIC, (), "seconds"
 )

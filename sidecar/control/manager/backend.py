@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import msgspec
 
@@ -12,10 +13,12 @@ from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
+from .pods import releases
 from .runtime import MonitorRuntime
 from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError
 
 STARTING_RETRY = 2.0  # seconds
+OWN_RELEASE = version("pilotfish")
 UNSEEN = (
     "the controller does not see this pod; give it the label pilotfish.dev/injected=true, or check the controller's "
     "--watch-namespace"
@@ -60,6 +63,8 @@ class ControllerBackend:
             leading=self.leading,
             contact_age=monitors.mirrors.age(),
             api_errors=self.failures(),
+            release=OWN_RELEASE,
+            sidecars=releases(monitors.mirrors.pods.objects.values()),
             monitors=tuple(_reading(runtime) for runtime in monitors.runtimes.values() if runtime.loaded),
         )
 

@@ -19,8 +19,9 @@ from ..ledger import DEAD, DELIVERED, PENDING
 from ..reasons import Reason
 from ..retrain.record import REQUESTED, RETRAIN, RUNNING
 from .accepted import AcceptedDocument
-from .blindness import held
+from .blindness import BYPASSED, held
 from .core import VersionState
+from .injection import InjectionFinding
 from .trouble import Trouble
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
@@ -58,6 +59,8 @@ class MonitorView:
         versions, wanted, served, primary: as in `MonitorCore`.
         fleet: the status of the detector of the primary version.
         heard, expected: pods of all versions that sent counts lately, and ready pods.
+        injection: how many pods of the target have a sidecar, and why others have none; None if that is not known yet.
+        bypass_trouble: why the Services that lead to the pods cannot be read.
         shared: pods of the target that follow another monitor.
         clock_off: names of pods whose clock differs from the controller's.
         report: what was published last.
@@ -74,6 +77,8 @@ class MonitorView:
     fleet: FleetStatus | None = None
     heard: int = 0
     expected: int = 0
+    injection: InjectionFinding | None = None
+    bypass_trouble: Trouble | None = None
     shared: int = 0
     clock_off: tuple[str, ...] = ()
     report: Report | None = None
@@ -98,7 +103,8 @@ def findings(view: MonitorView) -> tuple[ConditionFinding, ...]:
     """Return the conditions of `view`, one of each type, in the order of the table."""
     work = _work(view)
     found = {
-        "Ready": _ready(work),
+        "Ready": _ready(view, work),
+        "Injected": _injected(view, work),
         "Observing": _observing(work),
         "Learning": _learning(work),
         "Drifted": _drifted(view, work),
@@ -121,7 +127,11 @@ def _work(view: MonitorView) -> Trouble:
     if not view.loaded or view.document is None:
         return _trouble(Reason.WAITING)
     if not view.served:
-        return _shared(view) if view.shared else _trouble(Reason.NO_PODS)
+        if view.shared:
+            return _shared(view)
+        return _uninjected(view.injection) or _trouble(Reason.NO_PODS)
+    if bypassed := next((spot for spot in view.blind if spot.reason == BYPASSED), None):
+        return Trouble(Reason.BYPASSED, bypassed.text)
     if not view.document.monitor.spec.profiles:
         return _trouble(Reason.NO_PROFILE)
     source = view.wanted.get(view.primary or "")
@@ -137,6 +147,10 @@ def _work(view: MonitorView) -> Trouble:
     return _trouble(Reason.MONITORING)
 
 
+def _uninjected(found: InjectionFinding | None) -> Trouble | None:
+    return Trouble(Reason.NOT_INJECTED, found.text) if found is not None and found.others else None
+
+
 def _shared(view: MonitorView) -> Trouble:
     reason = Reason.TARGET_SHARED
     return Trouble(reason, f"{number(view.shared, 'pod')} of the target: {reason.meaning}; {reason.remedy}")
@@ -146,10 +160,27 @@ def _trouble(reason: Reason) -> Trouble:
     return Trouble(reason, "; ".join(filter(None, (reason.meaning, reason.remedy))))
 
 
-def _ready(work: Trouble) -> Answer:
+def _injected(view: MonitorView, work: Trouble) -> Answer:
+    found = view.injection
+    if work.reason in CONDITIONS["Injected"].unknown:
+        return UNKNOWN, work.reason.camel, work.text
+    if found is None:
+        return UNKNOWN, Reason.WAITING.camel, Reason.WAITING.meaning
+    if found.trouble is not None and found.trouble.reason in CONDITIONS["Injected"].unknown:
+        return UNKNOWN, found.trouble.reason.camel, found.trouble.text
+    if found.others:
+        return FALSE, Reason.NOT_INJECTED.camel, found.text
+    if not found.injected:
+        return UNKNOWN, Reason.NO_PODS.camel, "the target has no pods at present"
+    return TRUE, Reason.INJECTED.camel, found.text
+
+
+def _ready(view: MonitorView, work: Trouble) -> Answer:
     working = work.reason in _WORKING or work.reason is Reason.NO_PROFILE
     status = TRUE if working else UNKNOWN if work.reason in _UNSURE else FALSE
-    return status, work.reason.camel, work.text
+    partly = _uninjected(view.injection) if working else None
+    text = f"{work.text}; {partly.text}" if partly is not None else work.text
+    return status, work.reason.camel, text
 
 
 def _observing(work: Trouble) -> Answer:
@@ -227,6 +258,10 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
     if view.document is not None and view.document.monitor.spec.profiles:
         for version in sorted(view.served - view.wanted.keys()):
             yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
+    if partly := _uninjected(view.injection):
+        yield partly
+    if view.bypass_trouble is not None:
+        yield view.bypass_trouble
     if view.shared:
         yield _shared(view)
     if view.clock_off:
@@ -238,6 +273,9 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
         missing = f"{view.fleet.expected - view.fleet.heard} of {view.fleet.expected} pods"
         yield Trouble(Reason.PODS_SILENT, f"{missing}: {Reason.PODS_SILENT.meaning}; {Reason.PODS_SILENT.remedy}")
     for spot in view.blind:
+        if spot.reason == BYPASSED:
+            yield Trouble(Reason.BYPASSED, spot.text)
+            continue
         yield Trouble(Reason.BLIND if spot.total else Reason.PARTLY_BLIND, spot.text)
 
 

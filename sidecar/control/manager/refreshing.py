@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...settings.document import ProfileSource, TargetRef
 from ..errors import StoreConflictError, StoreError
@@ -28,14 +28,15 @@ NO_TARGET = Trouble(Reason.TARGET_NOT_FOUND, "spec.targetRef is missing; name th
 
 @dataclass
 class Refresher:
-    """The selector and the profiles of the monitor `key`. `trouble` is why the target cannot be used, or None.
+    """The target's selector and number of pods, and the profiles, of the monitor `key`.
 
-    `done` is whether everything was read once.
+    `trouble` is why the target cannot be used, or None. `done` is whether everything was read once.
     """
 
     key: MonitorKey
     world: World
     selector: Selector | None = None
+    replicas: int = 0
     trouble: Trouble | None = None
     done: bool = False
     _selected: TargetRef | None = None  # the target that the selector is of
@@ -49,7 +50,7 @@ class Refresher:
     def renewed(self) -> Refresher:
         """Return one that reads all profiles again, for another core; this one must not be used any more."""
         self.wake()
-        return Refresher(self.key, self.world, self.selector, self.trouble, _selected=self._selected)
+        return replace(self, done=False, _read={}, _wake=asyncio.Event())
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Wait until it is time to look again, or until `stop` is set."""
@@ -74,7 +75,8 @@ class Refresher:
             if target is None:
                 self.selector, self.trouble = None, NO_TARGET
             else:
-                self.selector = await self.world.find_selector(self.key.namespace, target)
+                found = await self.world.find_target(self.key.namespace, target)
+                self.selector, self.replicas = found.selector, found.replicas
                 self._selected, self.trouble = target, None
         except TroubleError as error:  # a selector that was found for this target stays
             self.trouble = error.trouble

@@ -29,9 +29,11 @@ from .accepted import document_bytes
 from .acting import Acting, ActingFacts
 from .announcing import EventAnnouncer
 from .blindness import blind_spots
+from .bypass import BypassWatch
 from .conditions import MonitorView
 from .core import MonitorCore
 from .facts import OLDEST_CONTACT, stop_reason
+from .injection import InjectionWatch
 from .key import MonitorKey
 from .pods import MonitoredPod, monitored_pods
 from .refreshing import Refresher
@@ -48,7 +50,7 @@ SETTLING_SECONDS = 30.0  # after which a new leader writes a status although not
 
 @dataclass(kw_only=True)
 class MonitorRuntime:
-    """The monitor `key`. `item` is its newest object, `signals` the load by pod.
+    """The monitor `key`. `item` is its newest object, `signals` the newest load by pod with the time of its arrival.
 
     `step` is called where a crash has a visible result.
     """
@@ -62,7 +64,7 @@ class MonitorRuntime:
     control: ControlStatus | None = None
     loaded: bool = False
     problem: str = ""
-    signals: dict[str, Signals] = field(default_factory=dict)
+    signals: dict[str, tuple[float, Signals]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.core = MonitorCore(self.key, self.world.clock())
@@ -70,6 +72,8 @@ class MonitorRuntime:
         self.refresher = Refresher(self.key, self.world)
         self.announcer = EventAnnouncer(self.key, self.world)
         self.writer = StatusWriter(self.key, self.world)
+        self.injection = InjectionWatch(self.key.namespace, self.world)
+        self.bypass = BypassWatch(self.key.namespace, self.world)
         self._raw = b""
         self._seen: object = None
         self._targeted: dict[str, MonitoredPod] = {}
@@ -91,7 +95,7 @@ class MonitorRuntime:
     @property
     def blind(self) -> tuple[BlindSpot, ...]:
         """What of the fleet is not measured."""
-        return tuple(blind_spots(self.core, self.refresher.trouble, self.world.clock()))
+        return tuple(blind_spots(self.core, self.refresher.trouble, self.bypass.text, self.world.clock()))
 
     @property
     def knows_pods(self) -> bool:
@@ -214,7 +218,7 @@ class MonitorRuntime:
     def take_signals(self, signals: Signals) -> None:
         """Take the load of a pod; the newest one of each pod is kept."""
         if signals.pod.uid in self.core.pods:
-            self.signals[signals.pod.uid] = signals
+            self.signals[signals.pod.uid] = self.world.clock(), signals
 
     async def offer(self, pod_uid: str, profile_hash: str, body: bytes) -> None:
         """Freeze the learned profile `body`, if the version of the pod has none yet; raise StoreError."""
@@ -242,6 +246,8 @@ class MonitorRuntime:
             heard=core.heard,
             expected=sum(pod.since is not None for pod in core.pods.values()),
             clock_off=core.clock_off,
+            injection=self.injection.finding,
+            bypass_trouble=self.bypass.trouble,
             shared=len(self._targeted) - len(core.pods),
             report=self.published,
             blind=self.blind,
@@ -284,8 +290,16 @@ class MonitorRuntime:
     async def _refresh(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if self.loaded:
-                await self.refresher.refresh(self.core, self.observe)
+                await self.refresh()
             await self.refresher.wait(stop)
+
+    async def refresh(self) -> None:
+        """Read target and profiles, and look for pods without a sidecar and for Services that go past the proxies."""
+        await self.refresher.refresh(self.core, self.observe)
+        if self.refresher.selector is not None:
+            present = sum(not pod.ending for pod in self._targeted.values())
+            await self.injection.look(self.refresher.selector, self.refresher.replicas, present)
+            await self.bypass.look(self.core.pods.values(), self.signals)
 
     def _publish(self, report: Report | None) -> None:
         if report is not None:

@@ -22,9 +22,9 @@ from ...settings.units import read_duration, read_size
 from ...system.addresses import parse_address
 from ...system.children import ChildOutputError, ChildTimeoutError, run_bounded
 from ...system.httpget import HttpGetError, stream
+from ...system.tokens import read_header_token
 from ...terminal import show_error
 from .comparison import ComparisonJob, ComparisonResult
-from .source import read_header_token
 
 MODULE = (sys.executable, "-P", "-m", "pilotfish.sidecar.report.command.comparison")
 DEFAULT_MEMORY, DEFAULT_TIMEOUT = "2Gi", "300s"

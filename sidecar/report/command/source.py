@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import msgspec
 
-from ...errors import UsageError, quote_value
+from ...errors import UsageError
 from ...system.addresses import parse_address
 from ...system.files import read_file
 from ...system.httpget import HttpGetError, HttpStatusError, get
-from ...system.tokens import read_token
+from ...system.tokens import read_header_token
 from ..response import ReportResponse
 from ..timeline.schema import Timeline
 
@@ -74,16 +74,6 @@ def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
         raise SourceError(f"{admin}{path}: {error}; give the --admin address of a sidecar") from error
     except HttpGetError as error:
         raise SourceError(f"{admin}{path}: {error}; check that the sidecar runs at --admin") from error
-
-
-def read_header_token(path: Path) -> str:
-    """Return the token in the file at `path`, if an HTTP header can carry it; raise UsageError."""
-    text = read_token(path).decode("latin-1")
-    if not text.isprintable():
-        raise SourceError(
-            f"the token file {quote_value(path)} has characters that an HTTP header cannot carry; write another token"
-        )
-    return text
 
 
 def _decoded(raw: bytes, kind: type[T], where: str) -> T:

@@ -17,9 +17,10 @@ from pilotfish.sidecar.control.manager.backend import ControllerBackend
 from pilotfish.sidecar.control.manager.conditions import findings
 from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.monitors import Mirrors, Monitors
-from pilotfish.sidecar.control.manager.selectors import Selector, from_object
+from pilotfish.sidecar.control.manager.selectors import from_object
 from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
 from pilotfish.sidecar.control.manager.trouble import TroubleError
+from pilotfish.sidecar.control.manager.world import Target
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.retrain.alerts import AlertBook
 from pilotfish.sidecar.settings.document import TargetRef
@@ -76,13 +77,13 @@ async def namespace(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Namespace]
     small, stop = SmallWorld(), asyncio.Event()
     small.add_pods("a", "b")
 
-    async def select(_namespace: str, target: TargetRef) -> Selector:
+    async def find(_namespace: str, target: TargetRef) -> Target:
         if target.name in made.unknown:
             raise TroubleError(Reason.API_SERVER_UNREACHABLE, "not now")
-        return from_object({"matchLabels": {"app": target.name}})
+        return Target(from_object({"matchLabels": {"app": target.name}}))
 
     mirrors = Mirrors(cast("Any", None), index=small.pods)
-    world = replace(small.world(), find_selector=select)
+    world = replace(small.world(), find_target=find)
     monitors = Monitors(world, mirrors, cast("Any", None), cast("Any", None))
     backend = ControllerBackend(
         leads=lambda: True,
@@ -142,7 +143,7 @@ async def test_counts_of_a_deleted_monitor_never_reach_the_next_one(monkeypatch:
         profile = (await here.until(lambda answer: bool(answer.profile_hash))).profile_hash
         here.put(item(NEW))
         here.small.now = (FIRST + 1) * TICK + 5
-        fields = {"profile_hash": profile, "generation": 1, "monitor_uid": OLD.uid}
+        fields: dict[str, Any] = {"profile_hash": profile, "generation": 1, "monitor_uid": OLD.uid}
         found = await here.until(lambda answer: answer.monitor == NEW.name and bool(answer.profile_hash), **fields)
         assert found.profile_hash == profile  # both use the same profile
         assert found.document  # although both have generation 1
@@ -159,7 +160,7 @@ async def test_a_monitor_that_lost_a_pod_gets_the_counts_that_were_made_for_it(m
         profile = (await here.until(lambda answer: bool(answer.profile_hash))).profile_hash
         here.put(item(OLD, target="other", generation=2), item(NEW))
         here.small.now = (FIRST + 1) * TICK + 5
-        fields = {"ticks": (FIRST,), "profile_hash": profile, "generation": 1, "monitor_uid": OLD.uid}
+        fields: dict[str, Any] = {"ticks": (FIRST,), "profile_hash": profile, "generation": 1, "monitor_uid": OLD.uid}
         await here.until(lambda answer: answer.monitor == NEW.name, **fields)
         await here.until(lambda answer: [one.tick for one in answer.acknowledged] == [FIRST], **fields)
 

@@ -1,0 +1,98 @@
+"""PromQL in pieces: selectors, rates, the join with the model of a pod, quantiles.
+
+Metrics of a pod about its traffic have no label for the model. `pilotfish_model_info` has model and version, and
+Prometheus adds namespace and pod to every series, so `of_model` joins on these two.
+
+In a cluster, the controller exports results of detection with the labels `monitor` and `version`; elsewhere, each
+sidecar exports its own, without these labels. `results` prefers the controller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+PODS = 'namespace=~"$namespace", pod=~"$pod"'
+SELECTED = 'namespace=~"$namespace", model=~"$model", version=~"$version"'
+MODEL_PODS = f'topk by (namespace, pod) (1, pilotfish_model_info{{monitor="", {SELECTED}, pod=~"$pod"}})'
+OF_CONTROLLER, OF_PODS = 'monitor!=""', 'monitor=""'
+FAILED = 'code=~"5xx|none"'
+OBJECTIVE_WINDOW = "1h"  # of the error-budget burn: long enough for a ratio, short enough for a page
+
+
+def series(metric: str, *matchers: str, scope: str = PODS) -> str:
+    """Return a selector of `metric` in the selected namespaces and pods, with further `matchers`."""
+    return f"{metric}{{{', '.join((scope, *matchers))}}}"
+
+
+def equal(label: str, value: str) -> str:
+    """Return a matcher."""
+    return f'{label}="{value}"'
+
+
+def rate(metric: str, *matchers: str, window: str = "$__rate_interval", scope: str = PODS) -> str:
+    """Return the rate per second of a counter in the selected pods."""
+    return f"rate({series(metric, *matchers, scope=scope)}[{window}])"
+
+
+def increase(metric: str, *matchers: str, window: str = "$__rate_interval", scope: str = PODS) -> str:
+    """Return the increase of a counter within `window`."""
+    return f"increase({series(metric, *matchers, scope=scope)}[{window}])"
+
+
+def of_model(vector: str) -> str:
+    """Return `vector`, restricted to the pods of the selected models and versions, with the labels of both."""
+    return f"{vector} * on (namespace, pod) group_left (model, version) {MODEL_PODS}"
+
+
+def total(vector: str, *by: str) -> str:
+    """Return the sum of `vector` by labels, or over everything."""
+    return f"sum by ({', '.join(by)}) ({vector})" if by else f"sum({vector})"
+
+
+def largest(vector: str, *by: str) -> str:
+    """Return the maximum of `vector` by labels, or over everything."""
+    return f"max by ({', '.join(by)}) ({vector})" if by else f"max({vector})"
+
+
+def worst_pods(vector: str) -> str:
+    """Return the ten pods with the largest value."""
+    return f"topk(10, {largest(vector, 'namespace', 'pod')})"
+
+
+def ratio(part: str, whole: str) -> str:
+    """Return `part / whole`, and nothing where `whole` is zero: 0 / 0 would be NaN."""
+    return f"({part}) / ({whole} > 0)"
+
+
+def errors(*by: str, window: str = "$__rate_interval") -> str:
+    """Return the share of requests of the selected models that failed: status 5xx, or no response."""
+    failed = total(of_model(rate("pilotfish_requests_total", FAILED, window=window)), *by)
+    every = total(of_model(rate("pilotfish_requests_total", window=window)), *by)
+    none = f"{every} * 0"  # a model without a failed request has no series of that code
+    return ratio(f"{failed} or {none}", every)
+
+
+def quantile(share: float, metric: str, *by: str, matchers: tuple[str, ...] = ()) -> str:
+    """Return a quantile of a histogram over the selected models, by labels."""
+    buckets = total(of_model(rate(f"{metric}_bucket", *matchers)), "le", *by)
+    return f"histogram_quantile({share}, {buckets})"
+
+
+def results(
+    metric: str, *by: str, read: Callable[[str], str] = lambda found: found, combine: Callable[..., str] = largest
+) -> str:
+    """Return a result of detection by namespace, model, version and `by`.
+
+    The controller's value if there is one, else that of the pods. `read` turns a selector into a vector, such as a
+    rate; `combine` combines the values of several pods.
+    """
+    labels = ("namespace", "model", "version", *by)
+    fleet = combine(read(series(metric, OF_CONTROLLER, scope=SELECTED)), *labels)
+    own = combine(of_model(read(series(metric, OF_PODS))), *labels)
+    return f"{fleet} or on ({', '.join(('namespace', 'model', *by))}) {own}"
+
+
+def how_many(vector: str, condition: str) -> str:
+    """Return how many series of `vector` meet a condition such as `== 0`: 0 if none does, nothing without a series."""
+    operator, value = condition.split()
+    return f"sum({vector} {operator} bool {value})"
