@@ -5,6 +5,7 @@ A word that is a script of a shell stays whole: a port in it changes only if its
 
 from __future__ import annotations
 
+import dataclasses
 import os.path
 import re
 from collections.abc import Mapping, Sequence
@@ -143,13 +144,9 @@ def _in_words(
 def _in_script(script: str, path: Path, flags: Sequence[str], *, is_address: bool) -> list[Setting]:
     names = "|".join(map(re.escape, flags))
     found = []
-    for match in re.finditer(rf"(?<![\w-])(?:{names})(?:=|\s+)(\S+)", script):
-        inner = _setting(path, "", match[1].strip("\"'"), match[0].split()[0].partition("=")[0], is_address=is_address)
-        start = script.index(match[1], match.start()) + match[1].index(f"{inner.before}{inner.number}")
-        before = script[:start] + inner.before
-        found.append(
-            Setting(inner.name, path, inner.number, before, script[start + len(f"{inner.before}{inner.number}") :])
-        )
+    for match in re.finditer(rf"(?<![\w-])({names})(?:=|\s+)[\"']?([^\s;&|<>()\"'`]*)", script):
+        setting = _setting(path, script[: match.start(2)], match[2], match[1], is_address=is_address)
+        found.append(dataclasses.replace(setting, after=script[match.end(2) :]))
     return found
 
 
