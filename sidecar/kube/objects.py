@@ -44,19 +44,17 @@ class Resource:
 
 
 CONFIG_MAPS = Resource("", "v1", "configmaps")
-CRON_INFERENCE_POOLS = Resource("inference.networking.k8s.io", "v1", "inferencepools")
-INFERENCE_POOLS_ALPHA = Resource("inference.networking.x-k8s.io", "v1alpha2", "inferencepools")
-JOBS = Resource("batch", "v1", "cronjobs")
+CRON_JOBS = Resource("batch", "v1", "cronjobs")
 CUSTOM_RESOURCE_DEFINITIONS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
 EVENTS = Resource("events.k8s.io", "v1", "events")
+INFERENCE_POOLS = Resource("inference.networking.k8s.io", "v1", "inferencepools")
+INFERENCE_POOLS_ALPHA = Resource("inference.networking.x-k8s.io", "v1alpha2", "inferencepools")
 JOBS = Resource("batch", "v1", "jobs")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
 LIMIT_RANGES = Resource("", "v1", "limitranges")
 MODEL_MONITORS = Resource("pilotfish.dev", "v1alpha1", "modelmonitors")
-MUTATING_WEBHOOKS = Resource(
-    "admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", namespaced=False
-)
+MUTATING_WEBHOOKS = Resource("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", namespaced=False)
 NAMESPACES = Resource("", "v1", "namespaces", namespaced=False)
 PIPELINES = Resource("tekton.dev", "v1", "pipelines")
 PIPELINE_RUNS = Resource("tekton.dev", "v1", "pipelineruns")

@@ -135,7 +135,7 @@ INJECTOR_READY = Metric(
 INJECTIONS = Metric(
     "pilotfish_injections_total",
     "counter",
-    "Pods by mode (port, move, redirect, none) and reason. docs/reasons.md lists the reasons. Dry runs are not counted.",
+    "Pods by mode (port, move, redirect, none) and reason (docs/reasons.md). Dry runs are not counted.",
     INJECTOR,
     ("mode", "reason"),
 )

@@ -72,9 +72,7 @@ class InjectorServer:
         )
         self.mirrors.changed = self.publisher.wake
         views = InjectorViews(
-            decider=Decider(
-                mirrors=self.mirrors, template=self._template.current, release_namespace=options.namespace
-            ),
+            decider=Decider(mirrors=self.mirrors, template=self._template.current, release_namespace=options.namespace),
             reporter=Reporter(
                 record=self.recorder.record,
                 injected=self.publisher.add_namespace,
@@ -176,9 +174,7 @@ async def _serve(options: InjectorOptions) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     kube = await Kube.connect(options.kubeconfig, options.context)
     try:
-        certificates = choose_certificates(
-            kube, options.namespace, options.service, options.tls, options.authorities
-        )
+        certificates = choose_certificates(kube, options.namespace, options.service, options.tls, options.authorities)
         await InjectorServer(kube, options, certificates).run(stop)
     finally:
         await kube.close()

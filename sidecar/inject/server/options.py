@@ -53,7 +53,12 @@ def add_injector_arguments(parser: argparse.ArgumentParser) -> None:
         help="kubeconfig file (default: the service account of the pod, else the usual kubeconfig)",
     )  # fmt: skip
     add("--context", default="", metavar="NAME", help="context of the kubeconfig (default: the current one)")
-    add("--listen", default=LISTEN, metavar="HOST:PORT", help="address for the API server, with TLS (default %(default)s)")
+    add(
+        "--listen",
+        default=LISTEN,
+        metavar="HOST:PORT",
+        help="address for the API server, with TLS (default %(default)s)",
+    )
     add(
         "--metrics-listen", default=METRICS_LISTEN, metavar="HOST:PORT",
         help="address for metrics and health, without TLS (default %(default)s)",
@@ -68,8 +73,14 @@ def add_injector_arguments(parser: argparse.ArgumentParser) -> None:
         "--webhook", default=NAME, metavar="NAME",
         help="MutatingWebhookConfiguration whose caBundle is kept; empty for none (default %(default)s)",
     )  # fmt: skip
-    add("--fail-closed", action="store_true", help="refuse a pod when the injector fails, instead of admitting it as it is")
-    add("--pod-name", default="", metavar="NAME", help="name of the own pod, for Events (default: the name of the host)")
+    add(
+        "--fail-closed",
+        action="store_true",
+        help="refuse a pod when the injector fails, instead of admitting it as it is",
+    )
+    add(
+        "--pod-name", default="", metavar="NAME", help="name of the own pod, for Events (default: the name of the host)"
+    )
     add(
         "--drain-seconds", type=float, default=5.0, metavar="SECONDS",
         help="how long it serves after SIGTERM, while the API server still sends reviews (default %(default)g)",

@@ -252,9 +252,10 @@ def _includes(found: Item, wanted: Item) -> bool:
     labels = found.get("labels") or {}
     owners = found.get("ownerReferences") or []
     uids = {owner.get("uid") for owner in owners}
-    return labels.items() >= wanted["labels"].items() and {
-        owner["uid"] for owner in wanted.get("ownerReferences", ())
-    } <= uids
+    return (
+        labels.items() >= wanted["labels"].items()
+        and {owner["uid"] for owner in wanted.get("ownerReferences", ())} <= uids
+    )
 
 
 def _last_manager(found: Item | None) -> str:

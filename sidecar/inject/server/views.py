@@ -86,7 +86,7 @@ class InjectorViews:
                 decision = await self.decider.decide(review)
             body = encode_answer(review.uid, decision.answer())
             self.reporter.decided(review, decision)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the API server gets its answer
+        except Exception as error:  # the API server gets an answer in any case
             why = self.reporter.failed(review, error)
             refusal = why if self.reporter.fail_closed else ""
             answer = ReviewAnswer(refusal=refusal, warnings=[f"Pilotfish: {why}"], audit={"failed": why})
@@ -104,4 +104,3 @@ class InjectorViews:
     def _metrics(self, request: web.BaseRequest) -> web.Response:
         body, content_type = self.exposition.render(", ".join(request.headers.getall("Accept", ())))
         return web.Response(body=body, headers={"Content-Type": content_type})
-
