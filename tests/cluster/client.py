@@ -50,10 +50,6 @@ class Result:
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-def _close(connection: Connection) -> None:
-    connection[1].close()
-
-
 @dataclass
 class Client:
     """The workers of one client; they share the result."""
@@ -90,39 +86,45 @@ class Client:
         """Send one request, on a kept connection if there is one; return the connection if it stays open."""
         if kept and not kept[0].at_eof():
             try:
-                return kept if await self.exchange(*kept, name, keep=keep) else _close(kept)
+                return await self.exchange(kept, name, keep=keep)
             except (ConnectionError, asyncio.IncompleteReadError) as error:
-                _close(kept)
                 if getattr(error, "partial", b""):
                     raise
                 self.result.repeated += 1
-        new = await asyncio.open_connection(self.host, self.port)
-        try:
-            return new if await self.exchange(*new, name, keep=keep) else _close(new)
-        except BaseException:
-            _close(new)
-            raise
+        return await self.exchange(await asyncio.open_connection(self.host, self.port), name, keep=keep)
 
-    async def exchange(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, *, keep: bool
-    ) -> bool:
-        """Send one request and check its response; return whether the connection closes. Raise for a wrong response."""
+    async def exchange(self, connection: Connection, name: str, *, keep: bool) -> Connection | None:
+        """Send one request and check its response; return the connection if it stays open.
+
+        Raise for a wrong response, and close the connection.
+        """
+        reader, writer = connection
+        stays = False
+        try:
+            writer.write(self.request(name, keep=keep))
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            length = next(int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:"))
+            answer = await reader.readexactly(length)
+            if not head.startswith("http/1.1 200 ") or json.loads(answer)["id"] != name:
+                raise ValueError(f"{head[:30]!r} {answer[:100]!r}")
+            stays = keep and "connection: close" not in head
+        finally:
+            if not stays:
+                writer.close()
+        return connection if stays else None
+
+    def request(self, name: str, *, keep: bool) -> bytes:
+        """Return a request with rows like those of the reference, and an id that the response must have."""
         rows = [
             {"age": age + self.years, "income": round(income * random.uniform(0.98, 1.02)), "city": city}
             for age, income, city in random.choices(self.rows, k=ROWS)
         ]
         body = json.dumps({"rows": rows, "id": name}).encode()
-        writer.write(
+        head = (
             f"POST /score HTTP/1.1\r\nHost: {self.host}\r\nContent-Type: application/json\r\n"
-            f"Connection: {'keep-alive' if keep else 'close'}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            + body
+            f"Connection: {'keep-alive' if keep else 'close'}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = next(int(line[15:]) for line in head.split("\r\n") if line.startswith("content-length:"))
-        answer = await reader.readexactly(length)
-        if not head.startswith("http/1.1 200 ") or json.loads(answer)["id"] != name:
-            raise ValueError(f"{head[:30]!r} {answer[:100]!r}")
-        return keep and "connection: close" not in head
+        return head.encode() + body
 
 
 async def main() -> None:

@@ -15,7 +15,7 @@ from tests.support.node.node import Node
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("release")]
-MODES = {"port": "http", "move": 8000, "redirect": 8000}
+MODES: dict[str, str | int] = {"port": "http", "move": 8000, "redirect": 8000}
 
 
 @pytest.fixture
