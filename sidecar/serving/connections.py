@@ -67,7 +67,7 @@ def share_descriptors(limit: int) -> tuple[int, int]:
     return backlog, room - backlog
 
 
-def abort_transport(transport: asyncio.Transport) -> None:
+def abort_transport(transport: asyncio.WriteTransport) -> None:
     """Abort a connection.
 
     A TLS transport that was closed twice has forgotten its protocol (asyncio, Python 3.11), and cannot be aborted. Its
