@@ -20,7 +20,7 @@ from pilotfish.sidecar.control.manager.monitors import Mirrors, Monitors
 from pilotfish.sidecar.control.manager.selectors import from_object
 from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
 from pilotfish.sidecar.control.manager.trouble import TroubleError
-from pilotfish.sidecar.control.manager.world import Target
+from pilotfish.sidecar.control.manager.world import TargetWorkload
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.retrain.alerts import AlertBook
 from pilotfish.sidecar.settings.document import TargetRef
@@ -77,12 +77,12 @@ async def namespace(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Namespace]
     small, stop = SmallWorld(), asyncio.Event()
     small.add_pods("a", "b")
 
-    async def find(_namespace: str, target: TargetRef) -> Target:
+    async def find(_namespace: str, target: TargetRef) -> TargetWorkload:
         if target.name in made.unknown:
             raise TroubleError(Reason.API_SERVER_UNREACHABLE, "not now")
         if target.name == "nothing":
             raise TroubleError(Reason.TARGET_NOT_FOUND, "it does not exist")
-        return Target(from_object({"matchLabels": {"app": target.name}}))
+        return TargetWorkload(from_object({"matchLabels": {"app": target.name}}))
 
     mirrors = Mirrors(cast("Any", None), index=small.pods)
     world = replace(small.world(), find_target=find)
