@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model import FULL, SHARE_LOST, ZERO_IS_GOOD, Page, Panel, Section, Steps, Target
-from ..queries import equal, how_many, increase, largest, rate, ratio, series, total, worst_pods
+from ..queries import equal, grown, how_many, largest, rate, ratio, series, total, worst_pods
 from .controller import CONTROLLER, SYNC
 from .variables import ALL_PODS, NAMESPACE
 
@@ -96,7 +96,7 @@ ACCOUNT = Section(
             (
                 Target(
                     f"({total(rate('pilotfish_exchanges_total', equal('fate', 'dropped')), 'reason')})"
-                    f" / on () group_left () ({total(rate('pilotfish_exchanges_seen_total'))} > 0)",
+                    f" / on () group_left () ({total(rate('pilotfish_exchanges_seen_total'))} > 0) > 0",
                     "{{reason}}",
                 ),
             ),
@@ -197,7 +197,7 @@ SIDECARS = Section(
             "lines",
             "Failed checkpoints",
             "Checkpoints that could not be written, such as on a full disk.",
-            (Target(f"topk(10, {total(increase('pilotfish_checkpoint_failures_total'), 'pod')})", "{{pod}}"),),
+            (Target(f"topk(10, {total(grown('pilotfish_checkpoint_failures_total'), 'pod')})", "{{pod}}"),),
             empty=NO_SIDECAR,
             steps=ZERO_IS_GOOD,
         ),

@@ -86,7 +86,7 @@ class InjectorViews:
                 decision = await self.decider.decide(review)
             body = encode_answer(review.uid, decision.answer())
             self.reporter.decided(review, decision)
-        except Exception as error:
+        except Exception as error:  # the API server gets an answer in any case
             why = self.reporter.failed(review, error)
             refusal = why if self.reporter.fail_closed else ""
             answer = ReviewAnswer(refusal=refusal, warnings=[f"Pilotfish: {why}"], audit={"failed": why})
