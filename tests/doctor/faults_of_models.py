@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pilotfish.sidecar.doctor.findings import Level
 from tests.doctor.changes import Fault, both, changed, model_container, objects, scaler
 from tests.doctor.healthy import named, plain_pod, service
 
-QUOTA = {"status": {"hard": {"requests.memory": "1Gi"}, "used": {"requests.memory": "1000Mi"}}}
+QUOTA: Any = {"status": {"hard": {"requests.memory": "1Gi"}, "used": {"requests.memory": "1000Mi"}}}
 CPU = [{"type": "Resource", "resource": {"name": "cpu"}}]
 RESTRICTED = changed(
     "namespaces", lambda item: item["metadata"]["labels"].update({"pod-security.kubernetes.io/enforce": "restricted"})

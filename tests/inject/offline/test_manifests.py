@@ -23,10 +23,18 @@ def of_kind(found: list[Any], kind: str) -> list[Any]:
     return [one for one in found if one["kind"] == kind]
 
 
-def test_the_default_is_the_rendering_of_the_chart_in_its_namespace() -> None:
-    text = render(DATA, "pilotfish-system", Images())
-    assert text.endswith(DATA)
-    assert documents()[0]["metadata"]["name"] == "pilotfish-system"
+def test_the_default_is_the_rendering_of_the_chart() -> None:
+    assert render(DATA, "pilotfish-system", Images()) == DATA
+
+
+def test_the_namespace_the_kind_and_the_policy_come_first(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert cli.main(["manifests", "--namespace", "watch", "--replicas", "1"]) == 0
+    found = [one for one in yaml.load_all(capsysbinary.readouterr().out, Loader=yaml.CSafeLoader) if one]
+    kinds = [one["kind"] for one in found]
+    assert kinds[:2] == ["Namespace", "CustomResourceDefinition"]
+    assert "ValidatingAdmissionPolicyBinding" in kinds[2:]
+    assert [one["spec"]["replicas"] for one in of_kind(found, "Deployment")] == [1, 1]
+    assert len({(one["kind"], one["metadata"]["name"]) for one in found}) == len(found)
 
 
 def test_every_object_and_every_reference_moves_to_the_other_namespace() -> None:
