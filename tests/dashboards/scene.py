@@ -11,7 +11,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -229,7 +229,7 @@ def running(folder: Path, spawn: Children, webhook: str, *more: ScrapeTarget) ->
             thread.start()
             stack.callback(thread.join)
         stack.callback(traffic.stop.set)
-        parts = {
+        parts: dict[str, Callable[[], str | tuple[bytes, str]]] = {
             "controller": lambda: controller(seconds(), time.time()),
             "kubernetes": lambda: exporters.kubernetes(NAMESPACE, tuple(SIDECARS), seconds(), time.time()),
             "triton": lambda: exporters.triton(seconds()),
