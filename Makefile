@@ -22,11 +22,11 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 HOURS ?= 1
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 # The tests of a real API server: each worker starts a control plane of its own, and mostly waits for it.
-CLUSTER := tests/kube tests/settings tests/control tests/e2e/control
+CLUSTER := tests/helm tests/kube tests/settings tests/control tests/e2e/control
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
-.PHONY: help venv demo notebook test test-long test-real soak bench bench-control bench-detection check licenses sbom audit lock format generate clean
+.PHONY: help venv demo notebook test test-long test-real test-cluster soak bench bench-control bench-detection check chart licenses sbom audit lock format generate clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
@@ -54,24 +54,31 @@ demo: venv ## the closed loop on real data, on this machine
 notebook: venv ## execute docs/notebook.ipynb, and write its outputs anew
 	$(BIN)/python -m tests.notebook.execute
 
-test: venv ## the tests that need nothing beyond PyPI
-	$(PYTEST) -m "not real and not long"
+test: venv ## the tests that need nothing beyond PyPI; the rules in tests/architecture are in `make check`
+	$(PYTEST) -m "not real and not long and not node" --ignore=tests/architecture
 
-test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with all their examples
+test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with more examples
 	.ci/programs
-	$(PYTEST) -m "(long or hypothesis) and not real" --hypothesis-profile=long
+	$(PYTEST) -m "(long or hypothesis) and not real and not node" --hypothesis-profile=long
 
-soak: venv ## faults in full: 50 kills of each process, stops, clock steps, full disks, an hour of load (HOURS=0.1 shortens it)
+soak: venv ## long tests and faults in full: all examples, 50 kills of each process, an hour of load (HOURS=0.1 shortens it)
 	.ci/programs
+	SOAK=1 $(PYTEST) -m "(long or hypothesis) and not real and not node" --ignore=tests/e2e/soak --hypothesis-profile=long
 	SOAK=1 SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest tests/e2e/soak -m long --capture=no --verbose
 
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
 	.ci/programs
 	.ci/environment extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
 	.ci/kubernetes > build/kubernetes || echo "WARNING: no Kubernetes control plane; its tests will be skipped" >&2
+	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
 	$(PYTEST) -m real $(CLUSTER)
-	$(BIN)/python -m pytest -m real $(addprefix --ignore=,$(CLUSTER))
+	$(PYTEST) --numprocesses $(shell nproc) -m real $(addprefix --ignore=,$(CLUSTER))
+
+test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (20 minutes)
+	.ci/programs
+	.ci/kubernetes node > build/node || echo "WARNING: no Kubernetes node; its tests will be skipped" >&2
+	$(BIN)/python -m pytest tests/cluster --timeout 600
 
 bench: venv ## the benchmark table
 	.ci/programs
@@ -93,6 +100,10 @@ format: venv ## format the code
 
 generate: venv ## write the generated files anew
 	$(BIN)/python -m tests.generate
+
+chart: venv ## render the examples and the package data of the chart anew, by Helm
+	.ci/helm > build/helm
+	$(BIN)/python -m tests.helm.render
 
 licenses: venv ## the licences of the runtime dependencies; fails for one that is not allowed
 	$(BIN)/python .ci/supply licenses

@@ -62,6 +62,17 @@ COMMANDS = {
         "list the Grafana dashboards, write them to files, or push them", "pilotfish.sidecar.dashboards.app"
     ),
     "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
+    "doctor": Command("check an installation in a cluster, and print remedies", "pilotfish.sidecar.doctor.app"),
+    "inject": Command("add the sidecars to workloads in files", "pilotfish.sidecar.inject.offline.app", reads=True),
+    "injector": Command(
+        "add the sidecars to pods of a cluster when they are created",
+        "pilotfish.sidecar.inject.server.app",
+        variables=None,
+        logs=True,
+    ),
+    "manifests": Command(
+        "print the manifests of an installation, without Helm", "pilotfish.sidecar.inject.offline.manifests"
+    ),
     "profile": Command(
         "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True
     ),

@@ -97,6 +97,16 @@ def show(*lines: str) -> None:
     _print(lines, sys.stdout)
 
 
+def show_document(text: str) -> None:
+    """Write a document for another program: byte for byte, and only on a terminal without unprintable characters."""
+    if sys.stdout.isatty():
+        show(*text.removesuffix("\n").split("\n"))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
 def show_error(*lines: str) -> None:
     """Print the lines on standard error, as `show` does; do nothing if it cannot be written."""
     try:

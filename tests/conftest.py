@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -13,18 +14,25 @@ from hypothesis import HealthCheck, settings
 from tests.support.cluster import control_plane  # noqa: F401  # a fixture for every folder, started once
 from tests.support.examples import ALL
 from tests.support.processes import Children
+from tests.support.sizes import size
 from tests.support.waiting import PATIENCE, patient
 
 # Time on a shared core says nothing about an example. In CI the examples are the same ones in every run. `make test`
-# tries a quarter of what a test asks for (tests/support/examples.py), `make test-long` all of it.
+# tries a sixth of what a test asks for (tests/support/examples.py), `make test-long` 40 %, and `make soak` all of it.
 _common = settings(
     deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow], max_examples=ALL
 )
-settings.register_profile("long", _common)
-settings.register_profile("pilotfish", _common, max_examples=ALL // 4)
+settings.register_profile("long", _common, max_examples=size(ALL * 2 // 5, ALL))
+settings.register_profile("pilotfish", _common, max_examples=ALL // 6)
 settings.load_profile("pilotfish")
 
 FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure() -> None:
+    """Let children start with the default for SIGHUP, also under nohup: they would inherit that it is ignored."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # a handler ignores it as well, and no child inherits it
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

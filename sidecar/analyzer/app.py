@@ -51,7 +51,7 @@ from .profile_builder import ProfileBuilder
 from .profile_store import FileWatcher, ProfileStore
 from .row_stores import RECENT, ROWS_FOLDER, RowStores
 from .snapshot import Publisher
-from .startup import check_options, load_first_profile, resume_learning, resume_pipeline
+from .startup import check_options, follow_document, load_first_profile, resume_learning, resume_pipeline
 from .state_files import LOCK_FILE, remove_unfinished
 from .sync.app import PodSync, build_sync
 from .sync.options import DOCUMENT_FILE
@@ -80,10 +80,11 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
 
 
 def _build(options: Options, engine_factory: EngineFactory) -> App:
+    options = follow_document(options)
     check_options(options)
     configured = _configure(options, engine_factory)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
-    lock = lock_folder_file(options.state_folder / LOCK_FILE, "--state")
+    lock = lock_folder_file(options.base_folder / LOCK_FILE, "--state")
     ledger = partial(ExchangeLedger.of_file, totals_file.read(), new_ledger_id())
     remove_unfinished(options)
     pipeline, checkpoint_warning = resume_pipeline(configured.settings, ledger, options)
@@ -259,7 +260,7 @@ class App:
             return None
         return build_sync(
             self._options.control,
-            self._options.state_folder / DOCUMENT_FILE,
+            self._options.base_folder / DOCUMENT_FILE,
             learn=self._configured.settings.learn,
             actions=self._actions,
             worker=self._worker,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .sync.options import DOCUMENT_FILE, SyncOptions
+from .sync.followed import folder_name
+from .sync.options import DOCUMENT_FILE, MONITORS_FOLDER, SyncOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +37,18 @@ class Options:
     @property
     def document_path(self) -> Path | None:
         """The file of the document: of the command line, or the one that the controller sent."""
-        return self.document if self.control is None else self.state_folder / DOCUMENT_FILE
+        return self.document if self.control is None else self.base_folder / DOCUMENT_FILE
+
+    @property
+    def base_folder(self) -> Path:
+        """The folder that `state` names, with the lock."""
+        return self.state or self.shared
 
     @property
     def state_folder(self) -> Path:
-        """The folder for checkpoint, journal, rows and profile."""
-        return self.state or self.shared
+        """The folder for checkpoint, journal, rows and profile.
+
+        A pod has one for each ModelMonitor that it follows, so that nothing that was counted for one reaches another.
+        """
+        followed = self.control.monitor_uid if self.control is not None else ""
+        return self.base_folder / MONITORS_FOLDER / folder_name(followed) if followed else self.base_folder

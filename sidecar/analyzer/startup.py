@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..errors import UsageError, quote_value
 from ..system.addresses import parse_address
@@ -21,7 +22,16 @@ from .options import Options
 from .pipeline import Pipeline, State
 from .profile_store import ProfileStore
 from .settings import AnalyzerSettings
+from .sync.followed import stored_identity
 from .sync.unacknowledged import UnacknowledgedTicks
+
+
+def follow_document(options: Options) -> Options:
+    """Return `options` with the UID of the ModelMonitor in the stored document, for as long as this process runs."""
+    if options.control is None or options.document_path is None:
+        return options
+    followed = replace(options.control, monitor_uid=stored_identity(options.document_path).uid)
+    return replace(options, control=followed)
 
 
 def check_options(options: Options) -> None:

@@ -84,7 +84,7 @@ class PageSnapshot:
     """A consistent copy of the page: `outcomes` by (outcome, reason), counters by name, the slots in use.
 
     `has_reader` is whether the channel has a reader, `draining_ns` the time of SIGTERM in epoch ns or 0, and
-    `captured_bytes` the memory of captured bodies.
+    `captured_bytes` the memory of captured bodies. `torn` is whether a group of stores was open in the copy.
     """
 
     epoch: int
@@ -98,6 +98,7 @@ class PageSnapshot:
     downgrades: dict[str, int]
     outcomes: dict[tuple[str, str], int]
     routes: tuple[RouteCounters, ...]
+    torn: bool = False
 
     @property
     def accepted(self) -> int:
@@ -112,7 +113,7 @@ class CounterPage:
         self.words = words
         self._descriptor = descriptor  # stays open because of its lock: a page has one writer
         self._backing = backing
-        for slot, name in ((at.PROBES, "probes"), (at.OTHER, "other")):
+        for slot, name in ((at.PROBES, at.PROBES_ROUTE), (at.OTHER, at.OTHER_ROUTE)):
             self._set_name(slot, name)
 
     @classmethod
@@ -127,7 +128,11 @@ class CounterPage:
         secure_folder(path.parent)
         descriptor, backing = _map(path)
         words = memoryview(backing).cast("Q")
-        words[at.AT_LOCK] += words[at.AT_LOCK] & 1
+        # One group of stores: no reader and no later writer may check the last seal with this epoch.
+        words[at.AT_LOCK] |= 1  # it is odd already if the last writer died inside a group
+        words[at.AT_SEALED] = 1  # no lock word at rest
+        words[at.AT_LAYOUT] = at.LAYOUT
+        words[at.AT_MAGIC] = at.MAGIC
         words[at.AT_EPOCH] = max(words[at.AT_EPOCH] + 1, now_ns)
         words[at.AT_STARTED] = words[at.AT_HEARTBEAT] = now_ns
         words[at.AT_PID] = os.getpid()
@@ -135,10 +140,8 @@ class CounterPage:
             words[gauge] = 0
         for slot in range(at.SLOTS):
             words[at.AT_SLOTS + slot * at.SLOT_WORDS + at.SLOT_IN_FLIGHT] = 0
-        words[at.AT_LAYOUT] = at.LAYOUT
-        words[at.AT_MAGIC] = at.MAGIC
         page = cls(words, backing, descriptor)
-        words[at.AT_SEALED] = 1  # no lock word at rest: epoch and process have changed
+        words[at.AT_LOCK] += 1
         page.seal()
         return page
 
@@ -241,7 +244,7 @@ def read_page(path: Path) -> PageSnapshot:
         )
     if damage := _damage(words, consistent=consistent):
         raise PageError(f"counter page {quote_value(path)} is damaged: {damage}; start the proxy again")
-    return _snapshot(words)
+    return _snapshot(words, torn=not consistent)
 
 
 def _copy(descriptor: int) -> tuple[bytes, bool]:
@@ -350,7 +353,7 @@ def _slot_name(words: memoryview, slot: int) -> str:
     return bytes(words[start : start + at.NAME_WORDS]).rstrip(b"\0").decode("utf-8", "replace")
 
 
-def _snapshot(words: memoryview) -> PageSnapshot:
+def _snapshot(words: memoryview, *, torn: bool) -> PageSnapshot:
     routes = (_route(words, slot) for slot in range(at.SLOTS) if _slot_name(words, slot))
     return PageSnapshot(
         epoch=words[at.AT_EPOCH],
@@ -364,6 +367,7 @@ def _snapshot(words: memoryview) -> PageSnapshot:
         downgrades=dict(zip(at.DOWNGRADES, words[at.AT_DOWNGRADES : at.AT_OUTCOMES], strict=True)),
         outcomes=dict(zip(at.OUTCOMES, words[at.AT_OUTCOMES : at.AT_SLOTS], strict=True)),
         routes=tuple(routes),
+        torn=torn,
     )
 
 

@@ -2,12 +2,16 @@
 
 The checksum of the page finds damage at rest. While traffic runs, the counters change faster than the checksum, so the
 reader compares each copy with the one before it: no counter decreases while a proxy runs, and none jumps.
+
+A writer that stops in the middle of `CounterPage.replace_route` leaves some counters in two slots. So the routes of a
+torn copy are those of the copy before it; otherwise their sums would increase and then decrease.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import quote_value
@@ -37,6 +41,8 @@ class PageReader:
                     f"counter page {quote_value(self._path)} is damaged: {reason}; "
                     "stop the proxy, remove the file, and start the proxy again"
                 )
+            if snapshot.torn:
+                snapshot = replace(snapshot, routes=before.routes)
         self._last = snapshot, now
         return snapshot
 

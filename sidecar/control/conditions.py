@@ -33,10 +33,13 @@ _BROKEN = (
     Reason.TARGET_NOT_FOUND,
 )
 _UNOBSERVED = (
+    Reason.BYPASSED,
+    Reason.NOT_INJECTED,
     Reason.NO_PODS,
     Reason.NO_PROFILE,
     Reason.PODS_SILENT,
     Reason.QUORUM_MISSING,
+    Reason.TARGET_SHARED,
     Reason.VERSION_UNPROFILED,
 )
 
@@ -47,6 +50,19 @@ CONDITIONS: dict[str, ConditionType] = {
         (Reason.LEARNING, Reason.MONITORING, Reason.NO_PROFILE),
         (*_BROKEN, *(reason for reason in _UNOBSERVED if reason is not Reason.NO_PROFILE)),
         (Reason.API_SERVER_UNREACHABLE, Reason.WAITING),
+    ),
+    "Injected": ConditionType(
+        "Every pod of the target has a sidecar.",
+        (Reason.INJECTED,),
+        (Reason.NOT_INJECTED,),
+        (
+            Reason.API_SERVER_UNREACHABLE,
+            Reason.DOCUMENT_INVALID,
+            Reason.NOT_AUTHORIZED,
+            Reason.NO_PODS,
+            Reason.TARGET_NOT_FOUND,
+            Reason.WAITING,
+        ),
     ),
     "Observing": ConditionType(
         "Enough pods send their counts, and ticks are closed.",
@@ -106,14 +122,18 @@ CONDITIONS: dict[str, ConditionType] = {
         "The monitor works in part: the last valid document is in force, a version has no profile, or pods are silent.",
         (
             Reason.BLIND,
+            Reason.BYPASSED,
             Reason.CHECKPOINT_FAILED,
             Reason.CLOCK,
             Reason.DOCUMENT_INVALID,
+            Reason.NOT_AUTHORIZED,
+            Reason.NOT_INJECTED,
             Reason.PARTLY_BLIND,
             Reason.PODS_SILENT,
             Reason.PROFILE_INVALID,
             Reason.PROFILE_NOT_FOUND,
             Reason.QUORUM_MISSING,
+            Reason.TARGET_SHARED,
             Reason.VERSION_UNPROFILED,
         ),
         (Reason.NO_PROBLEM,),

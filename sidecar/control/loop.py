@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -70,10 +71,9 @@ class ControlLoop:
                     self._failed = ""
                 except Exception as error:
                     self._fail(error)
-                try:
-                    await asyncio.wait_for(stop.wait(), INTERVAL)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(INTERVAL):
+                        await stop.wait()
             await self.drain()
         finally:
             tasks = [task for _, task in self._running.values()]

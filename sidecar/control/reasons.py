@@ -7,33 +7,11 @@ query these values, so they must not change.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Self
+from ..reason import ReasonTable
 
 
-def camel_case(value: str) -> str:
-    """Return a reason in the form of Kubernetes: "http_503" is "Http503"."""
-    return "".join(part[:1].upper() + part[1:] for part in value.split("_"))
-
-
-class Reason(StrEnum):
-    """All reasons, alphabetically, each with its `meaning` and its `remedy`, empty if nobody needs to act."""
-
-    meaning: str
-    remedy: str
-
-    def __new__(cls, value: str, meaning: str, remedy: str = "") -> Self:
-        """Return the member for `value`, with its texts as attributes."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.meaning = meaning
-        member.remedy = remedy
-        return member
-
-    @property
-    def camel(self) -> str:
-        """The reason as Kubernetes shows it, such as QuorumMissing."""
-        return camel_case(self.value)
+class Reason(ReasonTable):
+    """All reasons of the control loop, alphabetically."""
 
     ALARM_CLOSED = "alarm_closed", "an alarm has ended"
     ALARM_OPENED = "alarm_opened", "an alarm was raised"
@@ -56,6 +34,11 @@ class Reason(StrEnum):
     BACKLOG = "backlog", "too many events wait for this receiver already"
     BLIND = "blind", "nothing of the traffic can be measured", "read docs/blind-spots.md"
     BLIND_ENDED = "blind_ended", "what could not be measured is measured again"
+    BYPASSED = (
+        "bypassed",
+        "the proxies of all pods have seen nothing but probes for 10 minutes, and a Service leads past them",
+        "roll the workload out again, so that the injector sees the Service as it is now",
+    )
     CHECKPOINT_FAILED = (
         "checkpoint_failed",
         "the state of the monitor cannot be stored, so no new alarm is published",
@@ -82,6 +65,7 @@ class Reason(StrEnum):
     )
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
     IDLE = "idle", "no retraining is wanted or in progress"
+    INJECTED = "injected", "every pod of the target has a sidecar"
     INVALID_OBJECT = (
         "invalid_object",
         "the API server refuses the object as invalid",
@@ -113,6 +97,11 @@ class Reason(StrEnum):
         "no_profile",
         "the document names no profile, so that only the traffic is measured",
         "add a profile to spec.profiles, or learn one",
+    )
+    NOT_INJECTED = (
+        "not_injected",
+        "pods of the target have no sidecar, so their traffic is not measured",
+        "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
     )
     NOT_AUTHORIZED = (
         "not_authorized",
@@ -178,6 +167,11 @@ class Reason(StrEnum):
         "target_not_found",
         "the workload in spec.targetRef does not exist or has no pod selector",
         "correct spec.targetRef",
+    )
+    TARGET_SHARED = (
+        "target_shared",
+        "the target of an older ModelMonitor selects these pods, too, and a pod follows one monitor",
+        "give the two monitors different targets, or delete one of them",
     )
     TEMPLATE_NOT_FOUND = (
         "template_not_found",

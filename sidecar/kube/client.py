@@ -92,9 +92,12 @@ class Kube:
         query: Query = (),
         body: Any = None,
         content_type: str = JSON,
+        accept: str = JSON,
         timeout: float = TIMEOUT,
     ) -> Any:
         """Send one request and return the decoded JSON of its response. Raises KubeError.
+
+        `accept` is the media type of the response to a GET.
 
         A GET is repeated while the server asks for it, or while there is no connection, within `timeout` seconds. No
         other request is repeated, because it may have been carried out although no response arrived. Only aiohttp sends
@@ -104,18 +107,18 @@ class Kube:
         what = f"{method} {quote_value(path, 200)[1:-1]}"
         with self._counting(VERBS.get(method, method)):
             if method == "GET":
-                return await self._get(what, path, query, timeout)
+                return await self._get(what, path, query, accept, timeout)
             left = self.guard() if self.guard else None
             timeout = timeout if left is None else min(timeout, left)
             return await self._attempt(what, method, path, query, body, content_type, timeout)
 
-    async def _get(self, what: str, path: str, query: Query, timeout: float) -> Any:
+    async def _get(self, what: str, path: str, query: Query, accept: str, timeout: float) -> Any:
         """Read, and repeat while that may help, within `timeout` seconds. Raises KubeError."""
         deadline = time.monotonic() + timeout
         for attempt in range(1, GET_ATTEMPTS + 1):
             left = deadline - time.monotonic()
             try:
-                return await self._attempt(what, "GET", path, query, None, JSON, left)
+                return await self._attempt(what, "GET", path, query, None, JSON, left, accept)
             except (TooManyRequestsError, UnavailableError) as error:
                 pause = FIRST_PAUSE * 2 ** (attempt - 1) if error.retry_after is None else error.retry_after
                 if attempt == GET_ATTEMPTS or time.monotonic() + pause >= deadline:
@@ -161,11 +164,19 @@ class Kube:
             raise
 
     async def _attempt(
-        self, what: str, method: str, path: str, query: Query, body: Any, content_type: str, timeout: float
+        self,
+        what: str,
+        method: str,
+        path: str,
+        query: Query,
+        body: Any,
+        content_type: str,
+        timeout: float,
+        accept: str = JSON,
     ) -> Any:
         try:
             async with asyncio.timeout(timeout):
-                response = await self._send(method, path, query, body, content_type)
+                response = await self._send(method, path, query, body, content_type, accept)
                 try:
                     content = await response.read()
                 finally:
@@ -183,11 +194,13 @@ class Kube:
                 status=response.status,
             ) from error
 
-    async def _send(self, method: str, path: str, query: Query, body: Any, content_type: str) -> aiohttp.ClientResponse:
+    async def _send(
+        self, method: str, path: str, query: Query, body: Any, content_type: str, accept: str = JSON
+    ) -> aiohttp.ClientResponse:
         """Send a request; load the credentials anew, once, if they are refused: nothing was carried out then."""
         url = self.host + path + (f"?{urlencode(list(query))}" if query else "")
         loads = self._loads
-        response = await self._send_once(method, url, body, content_type)
+        response = await self._send_once(method, url, body, content_type, accept)
         if response.status != 401:
             return response
         response.release()
@@ -195,10 +208,12 @@ class Kube:
             if loads == self._loads:
                 await self._load(self._client.configuration)
                 self._loads += 1
-        return await self._send_once(method, url, body, content_type)
+        return await self._send_once(method, url, body, content_type, accept)
 
-    async def _send_once(self, method: str, url: str, body: Any, content_type: str) -> aiohttp.ClientResponse:
-        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": "pilotfish"}
+    async def _send_once(
+        self, method: str, url: str, body: Any, content_type: str, accept: str
+    ) -> aiohttp.ClientResponse:
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": "pilotfish"}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], url, method, None)
         response = await self._client.rest_client.request(
             method, url, headers=headers, body=body, _request_timeout=aiohttp.ClientTimeout(total=None)

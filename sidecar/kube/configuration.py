@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import quote_value
+from ..errors import UsageError, quote_value
+from ..system.files import read_file
 from .errors import KubeError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -31,6 +32,17 @@ def loader(kubeconfig: Path | None, context: str, service_account: Path = SERVIC
         return lambda configuration: _load_service_account(configuration, service_account)
     file = str(kubeconfig or os.environ.get("KUBECONFIG") or Path("~/.kube/config").expanduser())
     return lambda configuration: _load_kubeconfig(configuration, file, context)
+
+
+def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str:
+    """Return the namespace of the pod's service account; raise UsageError without one."""
+    path = service_account / "namespace"
+    try:
+        return read_file(path, 1024, follow=True).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"--namespace is missing, and {quote_value(path)} cannot be read; give the namespace of the release"
+        ) from error
 
 
 def import_client() -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ from .errors import ExpiredError
 from .objects import Resource
 
 PAGE = 500  # objects per request
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 Trim = Callable[[dict[str, Any]], dict[str, Any]]  # keeps the part of an object that its reader needs
 
@@ -53,6 +54,24 @@ async def list_all(
         following = metadata.get("continue") or ""
         if not following:
             return items, str(metadata.get("resourceVersion", ""))
+
+
+async def list_some(
+    kube: Kube, resource: Resource, namespace: str, *, label_selector: str = "", field_selector: str = "", most: int
+) -> list[dict[str, Any]]:
+    """Return at most `most` objects of a namespace, in one request. Raises KubeError."""
+    query = [*select(label_selector, field_selector), ("limit", str(most))]
+    found = await kube.request("GET", resource.path(namespace), query=query)
+    return list(found.get("items") or ())
+
+
+async def list_metadata(
+    kube: Kube, resource: Resource, namespace: str, *, label_selector: str = "", field_selector: str = "", most: int
+) -> list[dict[str, Any]]:
+    """Return at most `most` objects with their `metadata` only, in one request. Raises KubeError."""
+    query = [*select(label_selector, field_selector), ("limit", str(most))]
+    found = await kube.request("GET", resource.path(namespace), query=query, accept=METADATA_ONLY)
+    return list(found.get("items") or ())
 
 
 def select(label_selector: str, field_selector: str) -> list[tuple[str, str]]:

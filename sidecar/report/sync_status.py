@@ -11,6 +11,8 @@ class SyncStatus:
 
     Attributes:
         control: host and port of the controller.
+        monitor: name of the ModelMonitor that this pod follows; empty before the first response, and without one.
+        no_monitor: whether the controller answered that no ModelMonitor targets this pod.
         last_success: when the last request succeeded; None before the first.
         unacknowledged: closed ticks that the controller may not have.
         oldest: end of the oldest one; None if there is none.
@@ -21,6 +23,8 @@ class SyncStatus:
     """
 
     control: str
+    monitor: str = ""
+    no_monitor: bool = False
     last_success: float | None = None
     unacknowledged: int = 0
     oldest: float | None = None
@@ -28,3 +32,9 @@ class SyncStatus:
     problem: str = ""
     generation: int = 0
     requests: tuple[tuple[str, int], ...] = ()
+
+
+NO_MONITOR = (
+    "No ModelMonitor targets this pod: its traffic is measured, drift is not. Create one whose spec.targetRef names "
+    "the workload of this pod; the pod follows it within a minute or so, without a restart."
+)

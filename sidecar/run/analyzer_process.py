@@ -62,7 +62,7 @@ def parse_sync_options(args: argparse.Namespace) -> SyncOptions:
         url=args.control,
         ca_file=args.control_ca,
         token_file=args.control_token,
-        monitor=args.monitor,
+        monitor=args.monitor or "",
         pod=Pod(namespace=args.pod_namespace, name=args.pod_name, uid=args.pod_uid),
     )
 

@@ -64,7 +64,10 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file with the pod's token for --control; read anew each time",
     )
-    parser.add_argument("--monitor", type=object_name, metavar="NAME", help="name of the ModelMonitor, for --control")
+    parser.add_argument(
+        "--monitor", type=object_name, metavar="NAME",
+        help="name of the ModelMonitor, for --control (default: the one that targets this pod)",
+    )  # fmt: skip
     for part in ("namespace", "name", "uid"):
         parser.add_argument(
             f"--pod-{part}", type=object_name, metavar=part.upper(), help=f"{part} of this pod, for --control"
@@ -125,7 +128,7 @@ def check_analyzer_arguments(args: argparse.Namespace) -> None:
 
 def check_control_arguments(args: argparse.Namespace) -> None:
     """Raise UsageError for options of the controller that do not fit together, or files that cannot be used."""
-    needed = {"--monitor": args.monitor, "--control-token": args.control_token}
+    needed = {"--control-token": args.control_token}
     needed |= {f"--pod-{part}": getattr(args, f"pod_{part}") for part in ("namespace", "name", "uid")}
     if args.control is None:
         given = [flag for flag in ("--control-token", "--control-ca") if getattr(args, flag[2:].replace("-", "_"))]

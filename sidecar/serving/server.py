@@ -23,7 +23,7 @@ from ..system.addresses import AddressError, parse_address
 from .connections import IDLE_SECONDS, BoundedConnections, ConnectionBounds, share_descriptors
 from .gate import MAX_BODY_BYTES
 from .headers import HEADERS, RETRY_SECONDS
-from .tls import TlsContext, TlsListener
+from .tls import TlsListener, TlsSource
 
 REQUEST_SECONDS = 30.0
 LINGER_SECONDS = 2.0  # to read and drop the rest of a refused body, so that the client reads the answer
@@ -62,7 +62,7 @@ class BoundedServer:
         *,
         names: ServerNames = ServerNames(),
         bounds: ConnectionBounds = ConnectionBounds(),  # noqa: B008 -- it is frozen
-        tls: TlsContext | None = None,
+        tls: TlsSource | None = None,
     ) -> None:
         self._handler = handler
         self._names = names

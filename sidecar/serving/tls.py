@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import UsageError, quote_value
 
@@ -35,8 +36,19 @@ class TlsFiles:
     key: Path
 
 
+class TlsSource(Protocol):
+    """What a server asks for the TLS context of each new connection."""
+
+    @property
+    def problem(self) -> str:
+        """Why a newer certificate is not in force; empty otherwise."""
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context for a new connection; connections that are open keep theirs."""
+
+
 class TlsContext:
-    """The TLS context in force. `current` reads the files again if they have changed.
+    """The TLS context of files. `current` reads them again if they have changed.
 
     Attributes:
         problem: why the changed files are not in force; empty otherwise.
@@ -46,7 +58,7 @@ class TlsContext:
         """Read the files; raise UsageError if they cannot be used."""
         self._files = files
         self._signature = self._sign()
-        self._context = _load(files)
+        self._context = load_context(files)
         self.problem = ""
 
     def current(self) -> ssl.SSLContext:
@@ -55,7 +67,7 @@ class TlsContext:
         if signature != self._signature:
             self._signature = signature
             try:
-                self._context = _load(self._files)
+                self._context = load_context(self._files)
                 self.problem = ""
             except UsageError as error:
                 self.problem = f"{error}; the previous certificate stays in force"
@@ -74,7 +86,8 @@ class TlsContext:
         return tuple(found)
 
 
-def _load(files: TlsFiles) -> ssl.SSLContext:
+def load_context(files: TlsFiles) -> ssl.SSLContext:
+    """Return the context of a server with this certificate; raise UsageError if the files cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
@@ -102,7 +115,7 @@ class TlsListener:
     asyncio's own server starts any number of handshakes, so silent clients could take all descriptors.
     """
 
-    def __init__(self, context: TlsContext, protocol: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, context: TlsSource, protocol: Callable[[], asyncio.Protocol]) -> None:
         self._context = context
         self._protocol = protocol
         self._sockets: list[socket.socket] = []

@@ -1,4 +1,4 @@
-"""The policy on authors of a ModelMonitor, committed as helm/policies/modelmonitor-author.yaml.
+"""The policy on authors of a ModelMonitor, committed as helm/files/modelmonitor-author.yaml.
 
 The controller acts for the author of a monitor, so writing one must give no rights: the policy asks the API server
 whether the author could do the same. The API server bounds the cost of CEL: an expression can make two checks, and the

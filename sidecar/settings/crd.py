@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition of ModelMonitor, committed as helm/crds/modelmonitors.yaml.
+"""The CustomResourceDefinition of ModelMonitor, committed as helm/files/modelmonitors.yaml.
 
 It is generated from the structs of document.py and status.py. structural.py explains how, rules.py has the rules.
 """

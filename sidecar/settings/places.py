@@ -19,6 +19,11 @@ def cluster_only_problems(spec: Spec) -> Iterator[DocumentProblem]:
         ("scaling", spec.scaling, "remove it; nothing is scaled here"),
         ("resources", spec.resources, "remove it; nothing is resized here"),
         ("traffic.ports", spec.traffic.ports, "remove it; --listen and --upstream name the ports"),
+        (
+            "traffic.interception",
+            spec.traffic.interception != "auto",
+            "remove it; clients connect to the address of --listen",
+        ),
     ]
     if spec.retrain:
         found.append(("retrain.alerts", spec.retrain.alerts, "remove it; nothing receives alerts here"))

@@ -69,6 +69,14 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
         tuple[str | int, ...],
         Meta(description="Names or numbers of the container ports to observe, in a cluster.", max_length=20),
     ] = ()
+    interception: Annotated[
+        Literal["auto", "port", "move", "redirect"],
+        Meta(
+            description="How requests are led to the proxy, in a cluster: `port` moves the name of the model's port to "
+            "the proxy, `move` gives the model another port number, `redirect` changes the address of packets; `auto` "
+            "takes the first of these that fits."
+        ),
+    ] = "auto"
     protocol: Annotated[
         Literal["auto", "json", "mlflow", "oip", "v1"],
         Meta(
@@ -98,7 +106,11 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
     ] = ()
     probes: Annotated[
         tuple[PathTemplate, ...],
-        Meta(description="Paths that count as probes, in addition to kubelet probes.", max_length=30),
+        Meta(
+            description="Paths that count as probes, beside the probes that are known by their User-Agent: those of "
+            "the kubelet, and of the load balancers of AWS, Envoy and Google.",
+            max_length=30,
+        ),
     ] = ()
     keep_rows: Annotated[
         KeepRows | None, Meta(description="Store the newest rows on disk, for reports on rows. Off without this block.")

@@ -55,12 +55,14 @@ class TickReport(Struct, frozen=True, kw_only=True):
 class SyncRequest(Struct, frozen=True, kw_only=True):
     """What a pod knows.
 
-    `monitor` is the name of the ModelMonitor, in the namespace of the pod. `profile_hash` is that of the profile in
-    force, empty without one; `ticks` are counts of that profile. All ticks up to `complete_through` are closed in this
-    pod; -1 means none. `generation` is that of the document in force, 0 without one. `learned` is the hash of a profile
-    that this pod has learned and offers by `PUT PROFILE_PATH + hash`. `leaving` is True in the last request of a pod;
-    its `ticks` may then contain open ticks, later than `complete_through`, which count as far as they go. `problem` is
-    why the pod does not follow the last response, or empty.
+    `monitor` is the name of the ModelMonitor, in the namespace of the pod; empty lets the controller choose.
+    `monitor_uid` is the UID of the one whose document these counts were made with; empty without a document, or from a
+    pod of the release before. `profile_hash` is that of the profile in force, empty without one; `ticks` are counts of
+    that profile. All ticks up to `complete_through` are closed in this pod; -1 means none. `generation` is that of the
+    document in force, 0 without one. `learned` is the hash of a profile that this pod has learned and offers by `PUT
+    PROFILE_PATH + hash`. `leaving` is True in the last request of a pod; its `ticks` may then contain open ticks, later
+    than `complete_through`, which count as far as they go. `problem` is why the pod does not follow the last response,
+    or empty.
 
     After a change of profile, a pod reports the ticks that it counted against the earlier one in requests of their own.
     Such a request has the epoch and the `profile_hash` of these ticks.
@@ -70,6 +72,7 @@ class SyncRequest(Struct, frozen=True, kw_only=True):
     pod: Pod
     release: Name = ""
     monitor: Name
+    monitor_uid: Name = ""
     epoch: Name
     model: Text = ""
     model_version: Text = ""
@@ -93,13 +96,17 @@ class Acknowledgement(Struct, frozen=True, kw_only=True):
 class SyncResponse(Struct, frozen=True, kw_only=True):
     """What the controller wants of a pod.
 
-    `document` is the JSON of the ModelMonitor when its `generation` differs from the request's, else empty.
+    `monitor` and `monitor_uid` are the ModelMonitor that the pod should follow. Both are empty if the request names
+    none and no monitor targets the pod: the pod then drops its document.
+    `document` is the JSON of the ModelMonitor when UID or `generation` differ from the request's, else empty.
     `profile_hash` is that of the profile that the pod's version should use, fetched by `GET PROFILE_PATH + hash`; empty
     while there is none. `learn` asks the pod to learn one. `problem` is a text for the pod's report.
     """
 
     version: int = VERSION
     acknowledged: tuple[Acknowledgement, ...] = ()
+    monitor: str = ""
+    monitor_uid: str = ""
     generation: int = 0
     document: bytes = b""
     profile_hash: str = ""
@@ -108,7 +115,10 @@ class SyncResponse(Struct, frozen=True, kw_only=True):
 
 
 class Signals(Struct, frozen=True, kw_only=True):
-    """The load of a pod, every 5 seconds; at most MAX_SIGNALS_BYTES. Durations are in seconds, rates per second."""
+    """The load of a pod, every 5 seconds; at most MAX_SIGNALS_BYTES. Durations are in seconds, rates per second.
+
+    `quiet` is for how long the proxy has seen nothing but probes; 0 if that is not known. Probes are in no other field.
+    """
 
     version: int = VERSION
     pod: Pod
@@ -120,6 +130,7 @@ class Signals(Struct, frozen=True, kw_only=True):
     latency_p50: float = 0.0
     latency_p95: float = 0.0
     latency_p99: float = 0.0
+    quiet: float = 0.0
 
 
 class LabelDelivery(Struct, frozen=True, kw_only=True):

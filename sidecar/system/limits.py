@@ -13,6 +13,7 @@ from pathlib import Path
 
 UNLIMITED = resource.RLIM_INFINITY
 OOM_SCORE = "/proc/self/oom_score_adj"
+MOST_OOM_SCORE = 1000
 CGROUP = "/sys/fs/cgroup"
 
 
@@ -67,11 +68,14 @@ def raise_descriptor_limit() -> int:
 def lower_priority(*, niceness: int, oom_score: int, batch: bool = False) -> None:
     """Lower the CPU priority of this process, and raise its score for the out-of-memory killer.
 
-    `oom_score` (-1000 to 1000) is added to the kernel's own score; the process with the highest sum is killed first.
-    With `batch`, this process never preempts others. Settings that the system does not permit are skipped.
+    `oom_score` is added to the present adjustment, up to 1000: Kubernetes sets one of about 990 for a container with
+    small requests, and this process must be killed before its parent. With `batch`, this process never preempts others.
+    Settings that the system does not permit are skipped.
     """
-    with suppress(OSError), open(OOM_SCORE, "w", encoding="ascii") as file:  # without it, the kernel chooses by size
-        file.write(str(oom_score))
+    with suppress(OSError), open(OOM_SCORE, "r+", encoding="ascii") as file:  # without it, the kernel chooses by size
+        raised = min(int(file.read()) + oom_score, MOST_OOM_SCORE)
+        file.seek(0)
+        file.write(str(raised))
     with suppress(OSError, AttributeError):  # not permitted in a sandbox, or not supported
         os.nice(niceness)
         if batch:

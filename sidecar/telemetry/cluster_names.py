@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from .metric import Metric
 
-SYNC, FLEET = "A pod and its controller", "The controller"
+SYNC, FLEET, INJECTOR = "A pod and its controller", "The controller", "The injector"
+CERTIFICATES = "Controller and injector"
 _MONITOR = ("namespace", "monitor")
 
 SYNC_SUCCESS = Metric(
@@ -50,6 +51,19 @@ PODS = Metric(
     "Pods of a monitor. State expected: they should report. State heard: they reported lately.",
     FLEET,
     (*_MONITOR, "state"),
+)
+SIDECARS = Metric(
+    "pilotfish_sidecars",
+    "gauge",
+    "Pods with a sidecar by its release; empty for sidecars that were written into a pod by hand.",
+    FLEET,
+    ("release",),
+)
+SIDECARS_OUTDATED = Metric(
+    "pilotfish_sidecars_outdated",
+    "gauge",
+    "Pods whose injected sidecar is of another release than the controller; a rollout brings the new one.",
+    FLEET,
 )
 HOLDING = Metric(
     "pilotfish_fleet_holding", "gauge", "1 while ticks wait, with the reason.", FLEET, (*_MONITOR, "reason")
@@ -112,6 +126,68 @@ API_CONTACT_AGE = Metric(
     "Seconds since the API server was last heard.",
     FLEET,
     (),
+    "seconds",
+)
+
+INJECTOR_READY = Metric(
+    "pilotfish_injector_ready", "gauge", "1 while the injector has read all that a decision needs, else 0.", INJECTOR
+)
+INJECTIONS = Metric(
+    "pilotfish_injections_total",
+    "counter",
+    "Pods by mode (port, move, redirect, none) and reason (docs/reasons.md). Dry runs are not counted.",
+    INJECTOR,
+    ("mode", "reason"),
+)
+REVIEW_OUTCOMES = Metric(
+    "pilotfish_admission_reviews_total",
+    "counter",
+    "Reviews by outcome: answered; failed: the injector failed, and the pod was admitted as it is, or refused with "
+    "--fail-closed; invalid: the request was not an AdmissionReview.",
+    INJECTOR,
+    ("outcome",),
+)
+REVIEW_SECONDS = Metric(
+    "pilotfish_admission_review_seconds",
+    "histogram",
+    "Time from the head of a review's request to its answer.",
+    INJECTOR,
+    (),
+    "seconds",
+)
+MIRROR_OBJECTS = Metric(
+    "pilotfish_mirror_objects", "gauge", "Objects of the API server in memory, by kind.", INJECTOR, ("kind",)
+)
+MIRROR_AGE = Metric(
+    "pilotfish_mirror_age_seconds",
+    "gauge",
+    "Seconds since the API server last sent something about a kind. It sends a bookmark each minute.",
+    INJECTOR,
+    ("kind",),
+    "seconds",
+)
+BUNDLE_REPAIRS = Metric(
+    "pilotfish_ca_repairs_total",
+    "counter",
+    "Writes of the bundle of certificates after others had changed it, by object: webhook (caBundle), configmap.",
+    INJECTOR,
+    ("object",),
+)
+BUNDLE_OUTDATED = Metric(
+    "pilotfish_ca_outdated",
+    "gauge",
+    "Objects whose bundle of certificates is not the present one, by object: webhook, configmap.",
+    INJECTOR,
+    ("object",),
+)
+
+CERTIFICATE_EXPIRY = Metric(
+    "pilotfish_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When a certificate expires, in epoch seconds. Name authority: the newest one that clients trust. Name serving: "
+    "that of the own server. The self-managed ones are renewed after two thirds of their life.",
+    CERTIFICATES,
+    ("name",),
     "seconds",
 )
 

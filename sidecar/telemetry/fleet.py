@@ -19,6 +19,8 @@ from . import cluster_names, control, detection, labels, names, process
 from .metric import Metric
 from .scrape import ScrapeInput
 
+MAX_RELEASES = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorReading:
@@ -56,13 +58,18 @@ class ControllerReading:
         leading: whether this process is the leader.
         contact_age: seconds since the API server was last heard; None if never.
         api_errors: failed requests to the API server by verb and reason.
-        monitors: all monitors of which this process is the leader; none in a standby.
+        release: of the controller.
+        sidecars: pods with a sidecar, by its release.
+        monitors: the monitors of which this process is the leader and has loaded the state; none in a standby. Without
+            its state, a counter would be 0 in one scrape and continue in the next.
     """
 
     now: float
     leading: bool
     contact_age: float | None = None
     api_errors: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    release: str = ""
+    sidecars: Mapping[str, int] = field(default_factory=dict)
     monitors: tuple[MonitorReading, ...] = ()
 
 
@@ -77,6 +84,7 @@ class ServerReading:
         reviews: TokenReviews and SubjectAccessReviews by kind and outcome.
         cached: entries of the cache of both, by kind.
         connections: open connections.
+        certificates: when each certificate expires, in epoch seconds, by name.
     """
 
     requests: Mapping[tuple[str, str, str, str, str], int] = field(default_factory=dict)
@@ -84,6 +92,7 @@ class ServerReading:
     reviews: Mapping[tuple[str, str], int] = field(default_factory=dict)
     cached: Mapping[str, int] = field(default_factory=dict)
     connections: int = 0
+    certificates: Mapping[str, float] = field(default_factory=dict)
 
 
 def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Family]:
@@ -121,6 +130,18 @@ def _controller(reading: ControllerReading) -> Iterator[Family]:
     if reading.contact_age is not None:
         yield _gauge(cluster_names.API_CONTACT_AGE, [((), reading.contact_age)])
     yield _counter(cluster_names.API_ERRORS, reading.api_errors.items())
+    yield from _sidecars(reading)
+
+
+def _sidecars(reading: ControllerReading) -> Iterator[Family]:
+    """Yield the sidecars by release. Labels of pods can hold anything, so only the most frequent releases are shown."""
+    ordered = sorted(reading.sidecars.items(), key=lambda item: (-item[1], item[0]))
+    shown, others = ordered[:MAX_RELEASES], sum(amount for _, amount in ordered[MAX_RELEASES:])
+    values = [((release,), float(amount)) for release, amount in shown]
+    yield _gauge(cluster_names.SIDECARS, [*values, *([(("other",), float(others))] if others else [])])
+    outdated = sum(amount for release, amount in ordered if release not in ("", reading.release))
+    if reading.leading:
+        yield _gauge(cluster_names.SIDECARS_OUTDATED, [((), float(outdated))])
 
 
 def _server(server: ServerReading) -> Iterator[Family]:
@@ -129,6 +150,7 @@ def _server(server: ServerReading) -> Iterator[Family]:
     yield _counter(cluster_names.REVIEWS, server.reviews.items())
     yield _gauge(cluster_names.REVIEWS_CACHED, (((kind,), float(amount)) for kind, amount in server.cached.items()))
     yield _gauge(cluster_names.CONTROL_CONNECTIONS, [((), float(server.connections))])
+    yield _gauge(cluster_names.CERTIFICATE_EXPIRY, (((name,), at) for name, at in server.certificates.items()))
 
 
 def _fleet(monitor: MonitorReading) -> Iterator[Family]:

@@ -19,6 +19,7 @@ import aiohttp
 import msgspec
 
 from pilotfish.detectors.profile.profile import Profile
+from pilotfish.sidecar.certificates.files import CertificateFiles
 from pilotfish.sidecar.control.manager.core import MonitorCore
 from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.pods import MonitoredPod
@@ -75,6 +76,9 @@ class CoreBackend:
     def has_pod(self, namespace: str, monitor: str, uid: str) -> bool:
         return uid in self.core.pods
 
+    def monitor_of(self, pod: Pod, named: str) -> str:
+        return named
+
     def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
         return MonitorPods(uids=frozenset(self.core.pods))
 
@@ -111,7 +115,9 @@ async def _serve(pods: int, raw: bytes) -> None:
     assert core.document is not None, core.problem
     core.use_pods({uid_of(one): MonitoredPod(uid_of(one), f"prices-{one}", "1", 0.0) for one in range(pods)})
     core.use_profile("1", Profile.from_bytes(raw), raw)
-    server = ControlServer(CoreBackend(core), _review, ServerOptions(listen="127.0.0.1:0", tls=TlsFiles(*ONE)))
+    server = ControlServer(
+        CoreBackend(core), _review, ServerOptions(listen="127.0.0.1:0", certificates=CertificateFiles(TlsFiles(*ONE)))
+    )
     await server.start()
     print(server.port, flush=True)
     await asyncio.to_thread(sys.stdin.buffer.read)

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from pilotfish.sidecar.control.conditions import CONDITIONS
-from pilotfish.sidecar.control.reasons import Reason, camel_case
+from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.reason import camel_case
 from pilotfish.sidecar.report.schema import RESTART
 from tests.generate import ROOT
 

@@ -42,10 +42,8 @@ def places(profile: Profile, values: list[Any]) -> dict[str, int]:
 def test_a_text_is_missing_exactly_if_it_is_a_word_without_its_outer_blanks(values: list[Any], masked: bool) -> None:
     column = Column(as_column(values).values, np.arange(len(values)) % 2 == 0 if masked else None)
     before = missing_mask(column)
-    words = [isinstance(value, str) and value.strip() in MISSING_WORDS for value in values]
-    words = [
-        word or (isinstance(v, bytes) and v.strip() in {b"", b"NA"}) for word, v in zip(words, values, strict=True)
-    ]
+    texts = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in values]
+    words = [isinstance(text, str) and text.strip() in MISSING_WORDS for text in texts]
     after = missing_mask(with_missing_words(column, MISSING_WORDS))
     assert after.tolist() == [word or gone for word, gone in zip(words, before.tolist(), strict=True)]
 

@@ -8,7 +8,7 @@ from tests.generate import ROOT
 from tests.settings.api import Connection
 from tests.support.cluster import ControlPlane
 
-CRD = ROOT / "helm/crds/modelmonitors.yaml"
+CRD = ROOT / "helm/files/modelmonitors.yaml"
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 
-POLICY = ROOT / "helm/policies/modelmonitor-author.yaml"
+POLICY = ROOT / "helm/files/modelmonitor-author.yaml"
 MODEL_MONITORS = {"apiGroups": ["pilotfish.dev"], "resources": ["modelmonitors"], "verbs": ["create", "update", "get"]}
 JOBS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]}
 

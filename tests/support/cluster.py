@@ -13,7 +13,9 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +121,7 @@ class ControlPlane:
             },
         )
         path = self.folder / f"kubeconfig-{namespace}-{name}"
-        _write_kubeconfig(path, self.url, self.ca, self.token(namespace, name))
+        _write_kubeconfig(path, self.url, self.ca, {"token": self.token(namespace, name)})
         return path
 
     def token(self, namespace: str, account: str, *, audience: str = ISSUER, pod: str = "") -> str:
@@ -131,6 +133,13 @@ class ControlPlane:
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane for all tests of a session; a test uses a namespace of its own."""
+    with running_control_plane(tmp_path_factory) as plane:
+        yield plane
+
+
+@contextmanager
+def running_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane of its own, for tests that install and remove what is unique in a cluster."""
     programs = Path(SAID.read_text().strip() or "/missing") if SAID.exists() else Path("/missing")
     absent = [name for name in PROGRAMS if not (programs / name).exists()] + missing("openssl")
     if absent:
@@ -138,37 +147,52 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     folder = tmp_path_factory.mktemp("control-plane")
     children = Children(folder)
     try:
-        yield _start(folder, programs, children)
+        yield start_control_plane(folder, programs, children)
     finally:
         children.end()
 
 
-def _start(folder: Path, programs: Path, children: Children) -> ControlPlane:
-    """Start the three programs, and wait until the API server is ready."""
-    _write_certificates(folder)
+def start_control_plane(
+    folder: Path,
+    programs: Path,
+    children: Children,
+    *,
+    address: str = "127.0.0.1",
+    services: str = "10.96.0.0/16",
+    inside: Sequence[str] = (),
+) -> ControlPlane:
+    """Start the three programs at `address`, each with the words `inside` before it; wait for the API server."""
+    _write_certificates(folder, (address, str(ip_network(services)[1])))
     (folder / "tokens.csv").write_text(f'{ADMIN},admin,admin,"system:masters"\n')
     etcd, peer, port = free_port(), free_port(), free_port()
-    stores = f"http://127.0.0.1:{etcd}"
+    stores = f"http://{address}:{etcd}"
     command: list[str | Path] = [
+        *inside,
         programs / "kube-apiserver",
-        *("--etcd-servers", stores, "--bind-address=127.0.0.1", f"--secure-port={port}"),
+        *("--etcd-servers", stores, "--bind-address", address, "--advertise-address", address, f"--secure-port={port}"),
         *("--tls-cert-file", folder / "api.crt", "--tls-private-key-file", folder / "api.key"),
         *("--client-ca-file", folder / "ca.crt", "--token-auth-file", folder / "tokens.csv"),
+        *("--kubelet-client-certificate", folder / "api.crt", "--kubelet-client-key", folder / "api.key"),
         *("--service-account-key-file", folder / "sa.key", "--service-account-signing-key-file", folder / "sa.key"),
-        *("--service-account-issuer", ISSUER, "--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16"),
-        *("--allow-privileged=true", "--shutdown-delay-duration=0s", "--profiling=false"),
+        *("--service-account-issuer", ISSUER, "--authorization-mode=Node,RBAC", "--service-cluster-ip-range", services),
+        *("--enable-admission-plugins=NodeRestriction", "--allow-privileged=true"),
+        *("--shutdown-delay-duration=0s", "--profiling=false"),
     ]
-    plane = ControlPlane(folder, programs, f"https://127.0.0.1:{port}", children, command)
-    _write_kubeconfig(plane.kubeconfig, plane.url, plane.ca, ADMIN)
+    plane = ControlPlane(folder, programs, f"https://{address}:{port}", children, command)
+    _write_kubeconfig(plane.kubeconfig, plane.url, plane.ca, {"token": ADMIN})
+    kubelet = {"client-certificate": str(folder / "kubelet.crt"), "client-key": str(folder / "kubelet.key")}
+    _write_kubeconfig(folder / "kubeconfig-kubelet", plane.url, plane.ca, kubelet)
     children(
+        *inside,
         programs / "etcd",
         *("--data-dir", folder / "etcd", "--unsafe-no-fsync"),
         *("--listen-client-urls", stores, "--advertise-client-urls", stores),
-        *("--listen-peer-urls", f"http://127.0.0.1:{peer}"),
+        *("--listen-peer-urls", f"http://{address}:{peer}"),
     )
-    wait_until(lambda: accepts(etcd), timeout=60, what="etcd")
+    wait_until(lambda: accepts(etcd, address), timeout=60, what="etcd")
     plane.start_server()
     children(
+        *inside,
         programs / "kube-controller-manager",
         *("--kubeconfig", plane.kubeconfig, "--service-account-private-key-file", folder / "sa.key"),
         *("--root-ca-file", plane.ca, "--use-service-account-credentials", "--leader-elect=false", "--secure-port=0"),
@@ -185,29 +209,35 @@ def _ready(url: str, context: ssl.SSLContext) -> bool:
         return False
 
 
-def _write_certificates(folder: Path) -> None:
-    """Write an authority, a certificate of the API server, and the key that signs the tokens of service accounts."""
+def _write_certificates(folder: Path, addresses: Sequence[str]) -> None:
+    """Write an authority, certificates of API server and kubelet, and the key that signs tokens of service accounts.
+
+    Each certificate is one of a client, too: the API server is an administrator at the kubelet.
+    """
 
     def openssl(*arguments: str | Path) -> None:
         subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder, timeout=patient(60))
 
-    new = ("req", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+    new = ("req", *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), "-nodes", "-days", "2")
     openssl(*new, "-x509", "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test-ca")
-    openssl(*new, "-keyout", "api.key", "-out", "api.csr", "-subj", "/CN=kube-apiserver")
-    (folder / "api.ext").write_text(
-        "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:kubernetes.default.svc\nextendedKeyUsage=serverAuth\n"
-    )
-    signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "api.ext")
-    openssl("x509", "-req", "-in", "api.csr", "-out", "api.crt", *signed)
-    openssl("genrsa", "-out", "sa.key", "2048")
+    names = ",".join(["DNS:localhost", "DNS:kubernetes.default.svc", *(f"IP:{address}" for address in addresses)])
+    for name, subject in (
+        ("api", "/O=system:masters/CN=kube-apiserver"),
+        ("kubelet", "/O=system:nodes/CN=system:node:node1"),
+    ):
+        openssl(*new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)
+        (folder / f"{name}.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\n")
+        signed = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", f"{name}.ext")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.crt", *signed)
+    openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "sa.key")
 
 
-def _write_kubeconfig(path: Path, url: str, ca: Path, token: str) -> None:
+def _write_kubeconfig(path: Path, url: str, ca: Path, user: dict[str, str]) -> None:
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": str(ca)}}],
-        "users": [{"name": "test", "user": {"token": token}}],
+        "users": [{"name": "test", "user": user}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         "current-context": "test",
     }

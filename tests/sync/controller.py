@@ -58,6 +58,8 @@ class FakeController:
     stores: bool = True
     document: bytes = b""
     generation: int = 0
+    monitor: str = ""
+    monitor_uid: str = ""
     profile_hash: str = ""
     learn: bool = False
     problem: str = ""
@@ -128,8 +130,12 @@ class FakeController:
         acknowledged = tuple(Acknowledgement(tick=item.tick, sequence=item.sequence) for item in request.ticks)
         return SyncResponse(
             acknowledged=acknowledged if self.stores else (),
+            monitor=self.monitor,
+            monitor_uid=self.monitor_uid,
             generation=self.generation,
-            document=self.document if request.generation != self.generation else b"",
+            document=self.document
+            if (request.generation, request.monitor_uid) != (self.generation, self.monitor_uid)
+            else b"",
             profile_hash=self.profile_hash,
             learn=self.learn,
             problem=self.problem,

@@ -47,7 +47,8 @@ class BodyReader:
             yield await _read(request, limit)
             return
         try:
-            await asyncio.wait_for(self._turn.acquire(), WAIT_SECONDS)
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._turn.acquire()
         except TimeoutError:
             raise BusyError("the analyzer reads another large body; send this one again later") from None
         try:

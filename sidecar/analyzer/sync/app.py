@@ -26,7 +26,15 @@ from .transport import Transport
 class PodSync:
     """The tasks of one pod that talk to the controller."""
 
-    def __init__(self, transport: Transport, sync: ControlSync, signals: SignalSender, courier: LabelCourier) -> None:
+    def __init__(
+        self,
+        options: SyncOptions,
+        transport: Transport,
+        sync: ControlSync,
+        signals: SignalSender,
+        courier: LabelCourier,
+    ) -> None:
+        self._options = options
         self._courier = courier
         self._transport = transport
         self._sync = sync
@@ -40,9 +48,10 @@ class PodSync:
     async def run(self) -> None:
         """Sync, send signals and count labels until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._courier.run())
             tasks.create_task(self._sync.run())
-            tasks.create_task(self._signals.run())
+            if self._options.monitor or self._options.monitor_uid:  # nobody reads the load of other pods
+                tasks.create_task(self._courier.run())
+                tasks.create_task(self._signals.run())
 
     async def end(self, *, leaving: bool) -> None:
         """Close the connections, after the last counts if the pod is `leaving`; call it once `run` has ended."""
@@ -67,9 +76,10 @@ def build_sync(
 
     transport = Transport(options)
     stored = StoredDocument(document)
-    follower = Follower(stored, transport, actions, learn or Learn(), published, worker.submit, time.monotonic)
+    follower = Follower(options, stored, transport, actions, learn or Learn(), published, worker.submit, time.monotonic)
     courier = LabelCourier(options, transport, worker.submit)
     return PodSync(
+        options,
         transport,
         ControlSync(options, transport, follower, published, worker.submit, Random()),
         SignalSender(options, transport, courier, read_page, time.time, Random()),

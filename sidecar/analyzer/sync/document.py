@@ -8,29 +8,27 @@ from typing import Any
 import msgspec
 
 from ...errors import PilotfishError, quote_value
-from ...settings.yamltree import MAX_DOCUMENT_BYTES
-from ...system.files import read_file, replace_file
+from ...system.files import replace_file
 from ..configuration import document_problem
+from .followed import DocumentIdentity, stored_identity
 
 
 class DocumentRefusedError(PilotfishError):
     """A document from the controller that cannot be used or stored."""
 
 
-class _Metadata(msgspec.Struct):
-    generation: int = 0
-
-
-class _Document(msgspec.Struct):
-    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
-
-
 class StoredDocument:
-    """The document at `path`, as JSON. `generation` is that of the present content, 0 without one."""
+    """The document at `path`, as JSON.
+
+    `generation` and `uid` are those of the ModelMonitor in the present content; 0 and empty without one.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.generation = _generation(path)
+        self._use(stored_identity(path))
+
+    def _use(self, found: DocumentIdentity) -> None:
+        self.generation, self.uid = found.generation, found.uid
 
     def store(self, raw: bytes, generation: int) -> None:
         """Check the document `raw` and replace the file with it; the watcher of the file then restarts the analyzer.
@@ -52,11 +50,18 @@ class StoredDocument:
                 f"cannot store the document of the controller in {quote_value(self._path)}: {error.strerror}; "
                 "make room in --state"
             ) from error
-        self.generation = generation
+        self._use(stored_identity(self._path))
 
+    def remove(self) -> None:
+        """Remove the file, since no ModelMonitor targets this pod; the watcher then restarts the analyzer.
 
-def _generation(path: Path) -> int:
-    try:
-        return msgspec.json.decode(read_file(path, MAX_DOCUMENT_BYTES), type=_Document).metadata.generation
-    except (OSError, msgspec.MsgspecError, RecursionError):
-        return 0
+        Raises DocumentRefusedError if the file cannot be removed.
+        """
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise DocumentRefusedError(
+                f"cannot remove the document {quote_value(self._path)} of a ModelMonitor that this pod no longer "
+                f"follows: {error.strerror}; make --state writable"
+            ) from error
+        self._use(DocumentIdentity())

@@ -6,6 +6,7 @@ Each step compares what the controller wants with what is there, so that a lost 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -21,7 +22,10 @@ from ..errors import ProfileRefusedError
 from ..profile_store import parse_profile
 from ..snapshot import Snapshot
 from .document import StoredDocument
+from .options import SyncOptions
 from .transport import Transport
+
+_LOG = logging.getLogger("pilotfish.sync")
 
 BY = "the controller"
 REFUSED_SECONDS = 600.0  # after which a profile that could not be used is fetched again
@@ -30,11 +34,13 @@ REFUSED_SECONDS = 600.0  # after which a profile that could not be used is fetch
 class Follower:
     """Follows the responses of the controller.
 
-    `problem` is why the last one could not be followed; empty otherwise. `clock` returns monotonic seconds.
+    `problem` is why the last one could not be followed; empty otherwise. `monitor` is the name of the ModelMonitor in
+    the last one, and `no_monitor` whether it said that none targets this pod. `clock` returns monotonic seconds.
     """
 
     def __init__(
         self,
+        options: SyncOptions,
         document: StoredDocument,
         transport: Transport,
         actions: AuditedActions,
@@ -44,6 +50,7 @@ class Follower:
         clock: Callable[[], float],
     ) -> None:
         self.document = document
+        self._options = options
         self._transport = transport
         self._actions = actions
         self._learn = learn
@@ -52,6 +59,8 @@ class Follower:
         self._clock = clock
         self._refused: tuple[str, float, str] = ("", 0.0, "")  # hash of a profile, until when, why
         self.problem = ""
+        self.monitor = options.monitor
+        self.no_monitor = False
 
     @property
     def learned(self) -> str:
@@ -71,9 +80,18 @@ class Follower:
         return again
 
     async def _follow(self, response: SyncResponse) -> bool:
-        if response.document and response.generation != self.document.generation:
+        self.monitor = response.monitor or self._options.monitor
+        self._set_no_monitor(not self.monitor)
+        if self.no_monitor:
+            await asyncio.to_thread(self.document.remove)
+            return False
+        stored, wanted = self.document, response.monitor_uid
+        known = response.generation == stored.generation and wanted in ("", stored.uid)
+        if response.document and not known:
             await asyncio.to_thread(self.document.store, response.document, response.generation)
             return False  # the analyzer restarts if the document differs
+        if wanted not in ("", self._options.monitor_uid):
+            return False  # it restarts soon, or keeps an earlier document: the profile is that of another monitor
         report = self._published().report
         present = report.profile.hash if report.profile is not None else ""
         if response.profile_hash:
@@ -88,6 +106,14 @@ class Follower:
         if not present and report.learning is None:
             await self._begin_learning()
         return False
+
+    def _set_no_monitor(self, found: bool) -> None:
+        if found and not self.no_monitor:
+            _LOG.info(
+                "no_monitor: no ModelMonitor targets this pod, so its traffic is measured and drift is not; create one "
+                "whose spec.targetRef names the workload of this pod"
+            )
+        self.no_monitor = found
 
     async def _switch(self, wanted: str) -> None:
         """Fetch the profile, verify its hash and put it into force."""

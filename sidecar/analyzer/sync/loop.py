@@ -66,6 +66,8 @@ class ControlSync:
         seconds = snapshot.report.ticks.tick_seconds
         return SyncStatus(
             control=self._options.url.partition("//")[2],
+            monitor=self._follower.monitor,
+            no_monitor=self._follower.no_monitor,
             last_success=self._last_success,
             unacknowledged=len(ticks),
             oldest=min((item.tick + 1) * seconds for item in ticks) if ticks else None,
@@ -77,15 +79,18 @@ class ControlSync:
 
     async def run(self) -> None:
         """Send requests until cancelled."""
-        interval = interval_of(self._published().report.ticks.tick_seconds)
-        delay = first_delay(self._random, interval)
+        tick_seconds = self._published().report.ticks.tick_seconds
+        delay = first_delay(self._random, interval_of(tick_seconds))
         while True:
             await asyncio.sleep(delay)
             retry_after = await self._attempt()
+            interval = interval_of(tick_seconds, no_monitor=self._follower.no_monitor)
             delay = next_delay(self._random, interval, self._failures, retry_after)
 
     async def leave(self) -> None:
         """Send what is left, with the open ticks as far as they go, as the last requests of this pod."""
+        if self._follower.no_monitor:
+            return
         requests = build_last_requests(self._options, self._published(), generation=self._follower.document.generation)
         why = f"no response within {LEAVE_SECONDS:g} s"
         with suppress(TimeoutError):

@@ -90,6 +90,7 @@ def _request(
         pod=options.pod,
         release=RELEASE,
         monitor=options.monitor,
+        monitor_uid=options.monitor_uid,
         epoch=found.epoch,
         model=report.model,
         model_version=report.version,

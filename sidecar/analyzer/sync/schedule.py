@@ -10,6 +10,7 @@ from random import Random
 INTERVAL_SECONDS = 30.0  # the longest time between two requests
 SHORTEST_SECONDS = 1.0
 FIRST_SECONDS = 5.0  # within which a new pod asks for its document
+NO_MONITOR_SECONDS = 60.0  # the longest time between two requests of a pod that no monitor targets
 BACKOFF_SECONDS = 2.0  # after the first failure; it doubles up to INTERVAL_SECONDS
 
 
@@ -18,9 +19,12 @@ def first_delay(random: Random, interval: float = INTERVAL_SECONDS) -> float:
     return random.uniform(0.0, min(FIRST_SECONDS, interval))
 
 
-def interval_of(tick_seconds: float) -> float:
-    """Return the longest time between two requests: about a tick, at most INTERVAL_SECONDS."""
-    return min(INTERVAL_SECONDS, max(SHORTEST_SECONDS, tick_seconds))
+def interval_of(tick_seconds: float, *, no_monitor: bool = False) -> float:
+    """Return the longest time between two requests: about a tick, at most INTERVAL_SECONDS.
+
+    A pod that no monitor targets has no counts to send, and asks less often.
+    """
+    return NO_MONITOR_SECONDS if no_monitor else min(INTERVAL_SECONDS, max(SHORTEST_SECONDS, tick_seconds))
 
 
 def next_delay(random: Random, interval: float, failures: int, retry_after: float = 0.0) -> float:

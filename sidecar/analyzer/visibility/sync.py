@@ -32,7 +32,7 @@ def not_synced(view: View) -> Blindness | None:
             f"The controller {status.control} answers and has not stored a tick that ended {minutes:.0f} min ago; "
             "look at its log and at pilotfish_fleet_holding"
         )
-    elif _unprofiled(report, reading.now):
+    elif _unprofiled(report, reading.now) and not status.no_monitor:
         why = status.problem or "it offers none for this version; look at spec.profiles and at the monitor's conditions"
         text = f"The controller gets no counts of this pod, because no profile is in force: {why}"
     else:

@@ -33,6 +33,8 @@ class AcceptedDocument:
         """
         whole = msgspec.json.decode(self.raw)
         spec = {name: block for name, block in (whole.get("spec") or {}).items() if name not in _CONTROLLER}
+        if "traffic" in spec:  # pods of the release before do not have the setting, and no pod needs it
+            spec["traffic"] = {name: value for name, value in spec["traffic"].items() if name != "interception"}
         if version:
             spec["model"] = {**(spec.get("model") or {}), "version": version}
         return msgspec.json.encode({**whole, "spec": spec}, order="sorted")

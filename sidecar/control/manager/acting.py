@@ -10,6 +10,7 @@ from random import Random
 
 from ...report.control_status import ControlStatus
 from ...report.schema import BLIND_REASONS, FLEET_BLIND_REASONS, BlindSpot, Report
+from ...serving.tasks import keep_running, pause
 from ..app import POLICIES
 from ..executor import Executor, Outcome, RetryAt
 from ..intent import Intent
@@ -25,7 +26,6 @@ from .audit import ObservedOutbox
 from .facts import OLDEST_CONTACT, situation_of, stop_reason
 from .key import MonitorKey
 from .storing import LEDGER, name_of
-from .tasks import keep_running, pause
 from .world import RetrainingWatcher, World
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ....detectors.detection.results import TickResult
+from ...reason import camel_case
 from ...report.schema import BlindSpot, EpisodeReport, Report
 from ..ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, LedgerEntry
-from ..reasons import Reason, camel_case
+from ..reasons import Reason
 from ..retrain.record import RETRAIN
 from .key import MonitorKey
 from .world import Item, World

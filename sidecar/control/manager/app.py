@@ -15,17 +15,20 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...certificates.choice import choose_certificates
+from ...certificates.source import kept_current
 from ...kube.client import Kube
 from ...kube.election import LeaseTiming
 from ...kube.events import EventRecorder
 from ...kube.lease import Elector
 from ...kube.objects import MODEL_MONITORS
 from ...kube.patch import merge_patch
-from ...settings.document import ModelMonitor, ProfileSource, TargetRef
+from ...settings.document import ModelMonitor, ProfileSource
 from ..app import Lane
 from ..cluster import cluster_lanes
 from ..configmaps import ConfigMapStore
@@ -37,17 +40,18 @@ from ..retrain.watcher import ObjectWatcher
 from ..webhook.addresses import Address, AddressRules
 from .audit import Audit, standard_output
 from .backend import ControllerBackend
+from .bypass import find_pod, list_services
 from .cleanup import StateCleaner, state_labels
+from .injection import list_uninjected
 from .key import MonitorKey
 from .leadership import LeaderLabel
 from .monitors import Mirrors, Monitors
 from .options import ControllerOptions, add_control_arguments, parse_options
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
-from .selectors import Selector
 from .server.app import ControlServer, ServerOptions, reviewer
 from .status_writer import FIELDS
 from .switch import KillSwitch
-from .target import find_selector
+from .target import find_target
 from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")
@@ -110,9 +114,6 @@ class Controller:
         async def fetch(key: MonitorKey, source: ProfileSource) -> bytes:
             return await fetch_profile(kube, fetch_url, key, source)
 
-        async def select(namespace: str, target: TargetRef) -> Selector:
-            return await find_selector(kube, namespace, target)
-
         async def write_status(item: Item, status: Mapping[str, Any]) -> None:
             metadata = item["metadata"]
             body = {
@@ -127,7 +128,10 @@ class Controller:
             contact_age=mirrors.age,
             check_leading=self.elector.check,
             pods=mirrors.index,
-            find_selector=select,
+            find_target=partial(find_target, kube),
+            list_uninjected=partial(list_uninjected, kube),
+            list_services=partial(list_services, kube),
+            find_pod=partial(find_pod, kube),
             fetch_profile=fetch,
             store=ConfigMapStore(kube, options.namespace, state_labels(options.lease)),
             lanes=lanes,
@@ -201,12 +205,15 @@ async def _serve(options: ControllerOptions) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     kube = await Kube.connect(options.kubeconfig, options.context)
     controller = Controller(kube, options, standard_output(), api_addresses=await addresses_of(kube.host))
-    listening = ServerOptions(listen=options.listen, metrics_listen=options.metrics_listen, tls=options.tls)
+    certificates = choose_certificates(kube, options.namespace, options.service, options.tls)
+    listening = ServerOptions(listen=options.listen, metrics_listen=options.metrics_listen, certificates=certificates)
     server = ControlServer(controller.backend, reviewer(controller.reviews), listening)
     try:
-        await server.start()
-        _LOG.info("process %d listens at %s", os.getpid(), options.listen)
-        await controller.run(stop)
+        if await certificates.start(stop):
+            async with kept_current(certificates, stop):
+                await server.start()
+                _LOG.info("process %d listens at %s", os.getpid(), options.listen)
+                await controller.run(stop)
     finally:
         await server.stop()
         await kube.close()

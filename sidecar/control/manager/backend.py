@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
+
+import msgspec
 
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
+from .pods import releases
 from .runtime import MonitorRuntime
 from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError
 
 STARTING_RETRY = 2.0  # seconds
+OWN_RELEASE = version("pilotfish")
+UNSEEN = (
+    "the controller does not see this pod; give it the label pilotfish.dev/injected=true, or check the controller's "
+    "--watch-namespace"
+)
 
 
 @dataclass
@@ -54,7 +63,9 @@ class ControllerBackend:
             leading=self.leading,
             contact_age=monitors.mirrors.age(),
             api_errors=self.failures(),
-            monitors=tuple(_reading(runtime) for runtime in monitors.runtimes.values()),
+            release=OWN_RELEASE,
+            sidecars=releases(monitors.mirrors.pods.objects.values()),
+            monitors=tuple(_reading(runtime) for runtime in monitors.runtimes.values() if runtime.loaded),
         )
 
     def knows(self, namespace: str, monitor: str) -> bool:
@@ -81,13 +92,45 @@ class ControllerBackend:
             left=bool(core.departed.keys() & core.synced),
         )
 
+    def monitor_of(self, pod: Pod, named: str) -> str:
+        """Return the name of the monitor that `pod` follows: the one that it named, or the one that targets it."""
+        monitors = self.monitors()
+        owner = monitors.world.claims.owner(pod.uid) if monitors is not None and not named else None
+        return owner.name if owner is not None and owner.namespace == pod.namespace else named
+
     async def sync(self, request: SyncRequest) -> SyncResponse:
-        """Take the counts of a pod; return acknowledgements and what the pod should use."""
-        return self._runtime(request.pod.namespace, request.monitor).sync(request)
+        """Take the counts of a pod; return acknowledgements and what the pod should use.
+
+        Counts that were made for the monitor that the pod followed before are passed to that one.
+        """
+        monitors, namespace = self._synced(), request.pod.namespace
+        followed = monitors.of_uid(request.monitor_uid)
+        if request.monitor:
+            runtime = self._runtime(namespace, request.monitor)
+            monitors.world.claims.name(runtime.key, request.pod.uid)
+        elif name := self._chosen(request, followed):
+            runtime = self._runtime(namespace, name)
+        else:
+            unseen = not monitors.mirrors.index.has(namespace, request.pod.name)
+            return SyncResponse(problem=UNSEEN if unseen else "")
+        answer = runtime.sync(request)
+        if followed is None or followed is runtime or followed.key.namespace != namespace or not followed.loaded:
+            return answer
+        return msgspec.structs.replace(answer, acknowledged=followed.sync(request).acknowledged)
+
+    def _chosen(self, request: SyncRequest, followed: MonitorRuntime | None) -> str:
+        """Return the name of the monitor for a pod that names none; empty if no monitor targets it.
+
+        A pod stays with the monitor that it follows until the target of that one is known.
+        """
+        if followed is not None and followed.key.namespace == request.pod.namespace and not followed.knows_pods:
+            return followed.key.name
+        return self.monitor_of(request.pod, "")
 
     async def signals(self, signals: Signals) -> None:
-        """Take the load of a pod."""
-        self._runtime(signals.pod.namespace, signals.monitor).take_signals(signals)
+        """Take the load of a pod; that of a pod without a monitor is ignored."""
+        if name := self.monitor_of(signals.pod, signals.monitor):
+            self._runtime(signals.pod.namespace, name).take_signals(signals)
 
     async def profile(self, pod: Pod, profile_hash: str) -> bytes | None:
         """Return the JSON of a profile that a monitor of `pod` uses; None for any other hash."""
@@ -120,14 +163,17 @@ class ControllerBackend:
         problems = tuple(f"there is no ModelMonitor {name}; correct the labels of the alert" for name in unknown[:5])
         return AlertsAnswer(accepted=len(known), ignored=len(found) - len(known), problems=problems)
 
-    def _runtime(self, namespace: str, monitor: str) -> MonitorRuntime:
+    def _synced(self) -> Monitors:
         monitors = self.monitors()
-        if monitors is None or not monitors.mirrors.synced:
+        if monitors is None or not monitors.reconciled:
             raise RefusedRequestError(
                 "the controller has not read all ModelMonitors yet; send the request again",
                 status=503, reason="starting", retry_after=STARTING_RETRY,
             )  # fmt: skip
-        runtime = monitors.runtimes.get((namespace, monitor))
+        return monitors
+
+    def _runtime(self, namespace: str, monitor: str) -> MonitorRuntime:
+        runtime = self._synced().runtimes.get((namespace, monitor))
         if runtime is None:
             raise RefusedRequestError(
                 "there is no ModelMonitor with this name in the pod's namespace; create it, or correct --monitor",

@@ -10,6 +10,8 @@ from ..fleet.status import FleetStatus
 from .core import MonitorCore
 from .trouble import Trouble
 
+BYPASSED = "bypassed"
+
 
 def held(status: FleetStatus) -> str:
     """Return which tick stays open, and what it lacks."""
@@ -19,13 +21,18 @@ def held(status: FleetStatus) -> str:
     )
 
 
-def blind_spots(core: MonitorCore, target: Trouble | None, now: float) -> Iterator[BlindSpot]:
-    """Yield the blind spots at `now`, in epoch seconds; `target` is why the target cannot be used."""
+def blind_spots(core: MonitorCore, target: Trouble | None, bypass: str, now: float) -> Iterator[BlindSpot]:
+    """Yield the blind spots at `now`, in epoch seconds.
+
+    `target` is why the target cannot be used, `bypass` which Service goes past the proxies.
+    """
     if core.document is None:
         yield BlindSpot(reason="idle", text=core.problem, since=now, total=True)
         return
     if target is not None and not core.pods:
         yield BlindSpot(reason="fleet_silent", text=target.text, since=now, total=True)
+    if bypass:
+        yield BlindSpot(reason=BYPASSED, text=bypass, since=now, total=True)
     state, status = core.versions.get(core.primary or ""), core.status(core.primary)
     if status is not None and status.holding:
         yield BlindSpot(reason="fleet_silent", text=held(status), since=now, total=not status.heard)

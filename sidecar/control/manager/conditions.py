@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ...errors import number
+from ...reason import camel_case
 from ...report.control_status import ControlStatus, IntentStatus
 from ...report.schema import BlindSpot, EpisodeReport, Report
 from ...settings.document import ProfileSource
 from ..conditions import CONDITIONS
 from ..fleet.status import FleetStatus
 from ..ledger import DEAD, DELIVERED, PENDING
-from ..reasons import Reason, camel_case
+from ..reasons import Reason
 from ..retrain.record import REQUESTED, RETRAIN, RUNNING
 from .accepted import AcceptedDocument
-from .blindness import held
+from .blindness import BYPASSED, held
 from .core import VersionState
+from .injection import InjectionFinding
 from .trouble import Trouble
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
@@ -56,6 +59,9 @@ class MonitorView:
         versions, wanted, served, primary: as in `MonitorCore`.
         fleet: the status of the detector of the primary version.
         heard, expected: pods of all versions that sent counts lately, and ready pods.
+        injection: how many pods of the target have a sidecar, and why others have none; None if that is not known yet.
+        bypass_trouble: why the Services that lead to the pods cannot be read.
+        shared: pods of the target that follow another monitor.
         clock_off: names of pods whose clock differs from the controller's.
         report: what was published last.
         stopped: the reason for which nothing is acted on; empty if actions are allowed.
@@ -71,6 +77,9 @@ class MonitorView:
     fleet: FleetStatus | None = None
     heard: int = 0
     expected: int = 0
+    injection: InjectionFinding | None = None
+    bypass_trouble: Trouble | None = None
+    shared: int = 0
     clock_off: tuple[str, ...] = ()
     report: Report | None = None
     blind: tuple[BlindSpot, ...] = ()
@@ -94,7 +103,8 @@ def findings(view: MonitorView) -> tuple[ConditionFinding, ...]:
     """Return the conditions of `view`, one of each type, in the order of the table."""
     work = _work(view)
     found = {
-        "Ready": _ready(work),
+        "Ready": _ready(view, work),
+        "Injected": _injected(view, work),
         "Observing": _observing(work),
         "Learning": _learning(work),
         "Drifted": _drifted(view, work),
@@ -117,7 +127,11 @@ def _work(view: MonitorView) -> Trouble:
     if not view.loaded or view.document is None:
         return _trouble(Reason.WAITING)
     if not view.served:
-        return _trouble(Reason.NO_PODS)
+        if view.shared:
+            return _shared(view)
+        return _uninjected(view.injection) or _trouble(Reason.NO_PODS)
+    if bypassed := next((spot for spot in view.blind if spot.reason == BYPASSED), None):
+        return Trouble(Reason.BYPASSED, bypassed.text)
     if not view.document.monitor.spec.profiles:
         return _trouble(Reason.NO_PROFILE)
     source = view.wanted.get(view.primary or "")
@@ -133,14 +147,39 @@ def _work(view: MonitorView) -> Trouble:
     return _trouble(Reason.MONITORING)
 
 
+def _uninjected(found: InjectionFinding | None) -> Trouble | None:
+    return Trouble(Reason.NOT_INJECTED, found.text) if found is not None and found.others else None
+
+
+def _shared(view: MonitorView) -> Trouble:
+    reason = Reason.TARGET_SHARED
+    return Trouble(reason, f"{number(view.shared, 'pod')} of the target: {reason.meaning}; {reason.remedy}")
+
+
 def _trouble(reason: Reason) -> Trouble:
     return Trouble(reason, "; ".join(filter(None, (reason.meaning, reason.remedy))))
 
 
-def _ready(work: Trouble) -> Answer:
+def _injected(view: MonitorView, work: Trouble) -> Answer:
+    found, unknown = view.injection, CONDITIONS["Injected"].unknown
+    if view.contact_lost or found is None or work.reason is Reason.TARGET_NOT_FOUND:
+        known = work if work.reason in unknown else _trouble(Reason.WAITING)
+        return UNKNOWN, known.reason.camel, known.text
+    if found.trouble is not None and found.trouble.reason in unknown:
+        return UNKNOWN, found.trouble.reason.camel, found.trouble.text
+    if found.others:
+        return FALSE, Reason.NOT_INJECTED.camel, found.text
+    if not found.injected:
+        return UNKNOWN, Reason.NO_PODS.camel, "the target has no pods at present"
+    return TRUE, Reason.INJECTED.camel, found.text
+
+
+def _ready(view: MonitorView, work: Trouble) -> Answer:
     working = work.reason in _WORKING or work.reason is Reason.NO_PROFILE
     status = TRUE if working else UNKNOWN if work.reason in _UNSURE else FALSE
-    return status, work.reason.camel, work.text
+    partly = _uninjected(view.injection) if working else None
+    text = f"{work.text}; {partly.text}" if partly is not None else work.text
+    return status, work.reason.camel, text
 
 
 def _observing(work: Trouble) -> Answer:
@@ -214,10 +253,19 @@ def _degraded(view: MonitorView) -> Answer:
 def _limits(view: MonitorView) -> Iterator[Trouble]:
     """Yield everything that limits the work of the monitor."""
     yield from view.troubles
+    yield from (Trouble(Reason.BYPASSED, spot.text) for spot in view.blind if spot.reason == BYPASSED)
     yield from (state.trouble for state in view.versions if state.trouble is not None)
     if view.document is not None and view.document.monitor.spec.profiles:
         for version in sorted(view.served - view.wanted.keys()):
             yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
+    if partly := _uninjected(view.injection):
+        yield partly
+    if view.injection is not None and view.injection.trouble is not None:
+        yield view.injection.trouble
+    if view.bypass_trouble is not None:
+        yield view.bypass_trouble
+    if view.shared:
+        yield _shared(view)
     if view.clock_off:
         pods = ", ".join(view.clock_off[:SHOWN_PODS]) + (" and others" if len(view.clock_off) > SHOWN_PODS else "")
         yield Trouble(Reason.CLOCK, f"{pods}: {Reason.CLOCK.meaning}; {Reason.CLOCK.remedy}")
@@ -227,7 +275,8 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
         missing = f"{view.fleet.expected - view.fleet.heard} of {view.fleet.expected} pods"
         yield Trouble(Reason.PODS_SILENT, f"{missing}: {Reason.PODS_SILENT.meaning}; {Reason.PODS_SILENT.remedy}")
     for spot in view.blind:
-        yield Trouble(Reason.BLIND if spot.total else Reason.PARTLY_BLIND, spot.text)
+        if spot.reason != BYPASSED:
+            yield Trouble(Reason.BLIND if spot.total else Reason.PARTLY_BLIND, spot.text)
 
 
 def _explained(value: str) -> str:

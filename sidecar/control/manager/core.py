@@ -34,7 +34,7 @@ from .trouble import Trouble
 MAX_VERSIONS = 4  # with a detector at the same time; a rollout has two
 MAX_DEPARTED = 1000  # pods that no longer exist and may still send their last counts
 NOT_A_POD = (
-    "this pod is not among the pods of spec.targetRef of the ModelMonitor that it names; "
+    "this pod is not among the pods of spec.targetRef of its ModelMonitor; "
     "check the selector of the workload and the label pilotfish.dev/injected"
 )
 
@@ -162,21 +162,29 @@ class MonitorCore:
         """Take the counts in `request`; return acknowledgements and what the pod should use."""
         pod = self.pods.get(request.pod.uid) or self.departed.get(request.pod.uid)
         if pod is None or self.document is None:
-            return SyncResponse(problem=NOT_A_POD if self.document is not None else self.problem)
+            return SyncResponse(
+                monitor=self.key.name,
+                monitor_uid=self.key.uid,
+                generation=request.generation,
+                problem=NOT_A_POD if self.document is not None else self.problem,
+            )
         self.synced.add(pod.uid)
+        own = request.monitor_uid in ("", self.key.uid)  # else the counts were made for another monitor
         state = self.versions.get(pod.version)
         acknowledged: tuple[Acknowledgement, ...] = ()
         problem = state.trouble.text if state is not None and state.trouble is not None else ""
-        if state is not None and state.detector is not None and state.profile is not None:
+        if own and state is not None and state.detector is not None and state.profile is not None:
             if request.profile_hash == state.profile.hash and request.tick_seconds == self.document.drift.tick_seconds:
                 problem = self._count(state.detector, state.profile, pod, request, now) or problem
                 acknowledged = state.detector.acknowledge(pod.uid)
             elif request.ticks:
                 state.detector.refuse_profile(request.profile_hash, len(request.ticks))
         source = self.wanted.get(pod.version)
-        known = request.generation == self.document.generation
+        known = own and request.generation == self.document.generation
         return SyncResponse(
             acknowledged=acknowledged,
+            monitor=self.key.name,
+            monitor_uid=self.key.uid,
             generation=self.document.generation,
             document=b"" if known else self.document.for_pods(pod.version),
             profile_hash=state.profile.hash if state is not None and state.profile is not None else "",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ...kube.client import Kube
 from ...kube.mirror import Store, mirror
 from ...kube.objects import MODEL_MONITORS, PODS
+from ...serving.tasks import pause
 from ..outbox import Step, ignore_step
 from .cleanup import StateCleaner
 from .key import MonitorKey
@@ -20,7 +21,6 @@ from .leadership import LeaderLabel
 from .pod_index import PodIndex
 from .pods import INJECTED_SELECTOR, trim_pod
 from .runtime import MonitorRuntime
-from .tasks import pause
 from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")
@@ -75,6 +75,8 @@ class Monitors:
     cleaner: StateCleaner
     step: Step = ignore_step
     runtimes: dict[tuple[str, str], MonitorRuntime] = field(default_factory=dict)
+    reconciled: bool = False  # whether all monitors have a runtime
+    _by_uid: dict[str, MonitorRuntime] = field(default_factory=dict)
     _tasks: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -100,6 +102,10 @@ class Monitors:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def of_uid(self, uid: str) -> MonitorRuntime | None:
+        """Return the runtime of the monitor with this UID; None if there is none."""
+        return self._by_uid.get(uid)
+
     def reconcile(self, items: Iterable[Item], stop: asyncio.Event) -> None:
         """Start runtimes of new monitors, pass newer objects to the others, and end those of deleted ones."""
         present = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in items}
@@ -107,7 +113,8 @@ class Monitors:
             if present.get(place, {}).get("metadata", {}).get("uid") != runtime.key.uid:
                 self.world.audit.record("deleted", runtime.key)
                 self._tasks.pop(place).cancel()
-                del self.runtimes[place]
+                del self.runtimes[place], self._by_uid[runtime.key.uid]
+                self.world.claims.release(runtime.key)
         for place, item in present.items():
             runtime_or_none = self.runtimes.get(place)
             if runtime_or_none is not None:
@@ -115,4 +122,6 @@ class Monitors:
                 continue
             key = MonitorKey(*place, item["metadata"]["uid"])
             self.runtimes[place] = runtime = MonitorRuntime(key=key, world=self.world, item=item, step=self.step)
+            self._by_uid[key.uid] = runtime
             self._tasks[place] = asyncio.create_task(runtime.run(stop))
+        self.reconciled = True

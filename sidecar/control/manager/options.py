@@ -6,13 +6,13 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...certificates.choice import add_certificate_arguments, parse_tls_files
 from ...errors import UsageError
+from ...kube.configuration import own_namespace
 from ...log import add_log_arguments
 from ...serving.tls import TlsFiles
-from ...system.files import read_file
 
-ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-LEASE = "pilotfish-control"
+LEASE = SERVICE = "pilotfish-control"
 LISTEN = "0.0.0.0:8443"  # pods of all nodes connect to it
 METRICS_LISTEN = "0.0.0.0:8080"  # kubelet and Prometheus
 
@@ -31,6 +31,7 @@ class ControllerOptions:
     listen: str
     metrics_listen: str
     tls: TlsFiles | None
+    service: str
     webhook_hosts: tuple[str, ...]
     kill_switch: Path | None
 
@@ -65,8 +66,7 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         "--metrics-listen", default=METRICS_LISTEN, metavar="HOST:PORT",
         help="address for metrics and health, without TLS (default %(default)s)",
     )  # fmt: skip
-    add("--tls-cert", type=Path, metavar="FILE", help="certificate of --listen, PEM; read again when it changes")
-    add("--tls-key", type=Path, metavar="FILE", help="private key of --tls-cert, PEM")
+    add_certificate_arguments(parser, SERVICE)
     add(
         "--allow-webhook-host", action="append", default=[], metavar="HOST",
         help="a host that webhooks and URLs of profiles may name, such as hooks.example or *.example; may be repeated",
@@ -80,16 +80,10 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
 
 def parse_options(args: argparse.Namespace) -> ControllerOptions:
     """Return the options of the parsed command line; raise UsageError."""
-    if (args.tls_cert is None) != (args.tls_key is None):
-        raise UsageError("--tls-cert and --tls-key belong together: give both")
-    if args.tls_cert is None:
-        raise UsageError(
-            "--tls-cert is missing: tokens of pods must not be sent in plain text; give --tls-cert and --tls-key"
-        )
     if not 3.0 <= args.lease_seconds <= 600.0:
         raise UsageError(f"--lease-seconds is {args.lease_seconds:g}; give 3 to 600")
     return ControllerOptions(
-        namespace=args.namespace or own_namespace(ACCOUNT_NAMESPACE),
+        namespace=args.namespace or own_namespace(),
         kubeconfig=args.kubeconfig,
         context=args.context,
         watched=args.watch_namespace,
@@ -98,17 +92,8 @@ def parse_options(args: argparse.Namespace) -> ControllerOptions:
         pod=args.pod_name,
         listen=args.listen,
         metrics_listen=args.metrics_listen,
-        tls=TlsFiles(args.tls_cert, args.tls_key),
+        tls=parse_tls_files(args),
+        service=args.service,
         webhook_hosts=tuple(args.allow_webhook_host),
         kill_switch=args.kill_switch,
     )
-
-
-def own_namespace(path: Path) -> str:
-    """Return the namespace of the service account from the file `path`; raise UsageError without one."""
-    try:
-        return read_file(path, 1024, follow=True).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"--namespace is missing, and {path} cannot be read; give the namespace of the controller"
-        ) from error

@@ -30,6 +30,10 @@ class PodIndex:
         """Return the pods of a namespace."""
         return tuple(self._pods.get(namespace, {}).values())
 
+    def has(self, namespace: str, name: str) -> bool:
+        """Return whether a pod is mirrored."""
+        return name in self._pods.get(namespace, {})
+
     def revision(self, namespace: str) -> int:
         """Return the number of changes in a namespace."""
         return self._revisions.get(namespace, 0)

@@ -13,6 +13,8 @@ from .selectors import Selector
 
 INJECTED = "pilotfish.dev/injected"  # label, "true" on each pod with a sidecar
 MODEL_VERSION = "pilotfish.dev/model-version"  # label: the version of the model that the pod serves
+RELEASE = "pilotfish.dev/release"  # label: the release of the sidecar
+INJECTION = "pilotfish.dev/injection"  # annotation of the injector: what it did and why, as JSON
 INJECTED_SELECTOR = f"{INJECTED}=true"
 _ENDED = frozenset(("Failed", "Succeeded"))
 
@@ -33,13 +35,15 @@ def trim_pod(item: dict[str, Any]) -> dict[str, Any]:
 class MonitoredPod:
     """A pod of a target. `since` is since when it has been ready, in epoch seconds.
 
-    It is None before the pod has become ready and while it ends: no report is expected then.
+    It is None before the pod has become ready and while it ends: no report is expected then. `ending` is whether it
+    is being deleted.
     """
 
     uid: str
     name: str
     version: str
     since: float | None
+    ending: bool = False
 
 
 def monitored_pods(items: Iterable[Mapping[str, Any]], selector: Selector, version: str) -> dict[str, MonitoredPod]:
@@ -53,10 +57,20 @@ def monitored_pods(items: Iterable[Mapping[str, Any]], selector: Selector, versi
         labels = metadata.get("labels") or {}
         if not selector.matches(labels) or status.get("phase") in _ENDED:
             continue
-        since = None if metadata.get("deletionTimestamp") else _ready_since(status)
-        pod = MonitoredPod(metadata["uid"], metadata["name"], labels.get(MODEL_VERSION) or version, since)
+        ending = bool(metadata.get("deletionTimestamp"))
+        since = None if ending else _ready_since(status)
+        pod = MonitoredPod(metadata["uid"], metadata["name"], labels.get(MODEL_VERSION) or version, since, ending)
         found[pod.uid] = pod
     return found
+
+
+def releases(items: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Return the number of pods that have not ended, by the release of their sidecar; empty for an unknown one."""
+    return Counter(
+        (item["metadata"].get("labels") or {}).get(RELEASE, "")
+        for item in items
+        if (item.get("status") or {}).get("phase") not in _ENDED
+    )
 
 
 def expected_pods(pods: Iterable[MonitoredPod], version: str) -> ExpectedPods:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ...settings.document import ProfileSource
+from ...settings.document import ProfileSource, TargetRef
 from ..errors import StoreConflictError, StoreError
 from ..reasons import Reason
 from .core import MonitorCore
@@ -28,16 +28,18 @@ NO_TARGET = Trouble(Reason.TARGET_NOT_FOUND, "spec.targetRef is missing; name th
 
 @dataclass
 class Refresher:
-    """The selector and the profiles of the monitor `key`. `trouble` is why the target cannot be used, or None.
+    """The target's selector and number of pods, and the profiles, of the monitor `key`.
 
-    `done` is whether everything was read once.
+    `trouble` is why the target cannot be used, or None. `done` is whether everything was read once.
     """
 
     key: MonitorKey
     world: World
     selector: Selector | None = None
+    replicas: int = 0
     trouble: Trouble | None = None
     done: bool = False
+    _selected: TargetRef | None = None  # the target that the selector is of
     _read: dict[str, tuple[ProfileSource, str, float]] = field(default_factory=dict)  # source, digest, time
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -48,7 +50,7 @@ class Refresher:
     def renewed(self) -> Refresher:
         """Return one that reads all profiles again, for another core; this one must not be used any more."""
         self.wake()
-        return Refresher(self.key, self.world, self.selector, self.trouble)
+        return replace(self, done=False, _read={}, _wake=asyncio.Event())
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Wait until it is time to look again, or until `stop` is set."""
@@ -73,10 +75,12 @@ class Refresher:
             if target is None:
                 self.selector, self.trouble = None, NO_TARGET
             else:
-                self.selector = await self.world.find_selector(self.key.namespace, target)
-                self.trouble = None
-        except TroubleError as error:  # a selector that was found stays
+                found = await self.world.find_target(self.key.namespace, target)
+                self.selector, self.replicas = found.selector, found.replicas
+                self._selected, self.trouble = target, None
+        except TroubleError as error:  # a selector that was found for this target stays
             self.trouble = error.trouble
+            self.selector = self.selector if self._selected == target else None
         observe_pods()
         for version, source in core.wanted.items():
             try:

@@ -19,6 +19,7 @@ from ....detectors.errors import DetectorError
 from ...errors import PilotfishError
 from ...report.control_status import ControlStatus
 from ...report.schema import BlindSpot, Report
+from ...serving.tasks import keep_running, pause
 from ...sync.messages import Signals, SyncRequest, SyncResponse
 from ..errors import StoreConflictError, StoreError
 from ..ledger import LedgerEntry
@@ -28,16 +29,17 @@ from .accepted import document_bytes
 from .acting import Acting, ActingFacts
 from .announcing import EventAnnouncer
 from .blindness import blind_spots
+from .bypass import BypassWatch
 from .conditions import MonitorView
 from .core import MonitorCore
 from .facts import OLDEST_CONTACT, stop_reason
+from .injection import InjectionWatch
 from .key import MonitorKey
-from .pods import monitored_pods
+from .pods import MonitoredPod, monitored_pods
 from .refreshing import Refresher
 from .status_writer import StatusWriter
 from .storing import CheckpointFile
 from .switch import is_paused
-from .tasks import keep_running, pause
 from .trouble import Trouble
 from .world import Item, World
 
@@ -48,7 +50,7 @@ SETTLING_SECONDS = 30.0  # after which a new leader writes a status although not
 
 @dataclass(kw_only=True)
 class MonitorRuntime:
-    """The monitor `key`. `item` is its newest object, `signals` the load by pod.
+    """The monitor `key`. `item` is its newest object, `signals` the newest load by pod with the time of its arrival.
 
     `step` is called where a crash has a visible result.
     """
@@ -62,7 +64,7 @@ class MonitorRuntime:
     control: ControlStatus | None = None
     loaded: bool = False
     problem: str = ""
-    signals: dict[str, Signals] = field(default_factory=dict)
+    signals: dict[str, tuple[float, Signals]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.core = MonitorCore(self.key, self.world.clock())
@@ -70,8 +72,12 @@ class MonitorRuntime:
         self.refresher = Refresher(self.key, self.world)
         self.announcer = EventAnnouncer(self.key, self.world)
         self.writer = StatusWriter(self.key, self.world)
+        self.injection = InjectionWatch(self.key.namespace, self.world)
+        self.bypass = BypassWatch(self.key.namespace, self.world)
         self._raw = b""
         self._seen: object = None
+        self._targeted: dict[str, MonitoredPod] = {}
+        self._claims_seen = -1
         self._began = self.world.monotonic()
 
     @property
@@ -89,7 +95,12 @@ class MonitorRuntime:
     @property
     def blind(self) -> tuple[BlindSpot, ...]:
         """What of the fleet is not measured."""
-        return tuple(blind_spots(self.core, self.refresher.trouble, self.world.clock()))
+        return tuple(blind_spots(self.core, self.refresher.trouble, self.bypass.text, self.world.clock()))
+
+    @property
+    def knows_pods(self) -> bool:
+        """Whether the target was found, so that it is known which pods it selects."""
+        return self.refresher.selector is not None
 
     @property
     def settled(self) -> bool:
@@ -163,16 +174,20 @@ class MonitorRuntime:
         self._observe_pods()
 
     def _observe_pods(self) -> None:
-        """Take the pods of the target, if pods, selector or default version have changed."""
-        selector = self.refresher.selector
-        if self.core.document is None or selector is None:
+        """Take the pods of the target that follow this monitor, if something about them has changed."""
+        selector, claims = self.refresher.selector, self.world.claims
+        if self.core.document is None:
             return
         namespace, version = self.key.namespace, self.core.document.monitor.spec.model.version
         seen = self.world.pods.revision(namespace), selector, version
-        if seen == self._seen:
+        if seen != self._seen:
+            pods = self.world.pods.pods_in(namespace) if selector is not None else ()
+            self._targeted = monitored_pods(pods, selector, version) if selector is not None else {}
+            claims.claim(self.key, self.item["metadata"].get("creationTimestamp") or "", self._targeted)
+        elif claims.revision(namespace) == self._claims_seen:
             return
-        self._seen = seen
-        self.core.use_pods(monitored_pods(self.world.pods.pods_in(namespace), selector, version))
+        self._seen, self._claims_seen = seen, claims.revision(namespace)
+        self.core.use_pods({uid: pod for uid, pod in self._targeted.items() if claims.owner(uid) == self.key})
         self.signals = {uid: found for uid, found in self.signals.items() if uid in self.core.pods}
         if self.core.unprofiled:
             self.refresher.wake()
@@ -203,7 +218,7 @@ class MonitorRuntime:
     def take_signals(self, signals: Signals) -> None:
         """Take the load of a pod; the newest one of each pod is kept."""
         if signals.pod.uid in self.core.pods:
-            self.signals[signals.pod.uid] = signals
+            self.signals[signals.pod.uid] = self.world.clock(), signals
 
     async def offer(self, pod_uid: str, profile_hash: str, body: bytes) -> None:
         """Freeze the learned profile `body`, if the version of the pod has none yet; raise StoreError."""
@@ -231,6 +246,9 @@ class MonitorRuntime:
             heard=core.heard,
             expected=sum(pod.since is not None for pod in core.pods.values()),
             clock_off=core.clock_off,
+            injection=self.injection.finding,
+            bypass_trouble=self.bypass.trouble,
+            shared=len(self._targeted) - len(core.pods),
             report=self.published,
             blind=self.blind,
             control=self.control,
@@ -272,8 +290,16 @@ class MonitorRuntime:
     async def _refresh(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if self.loaded:
-                await self.refresher.refresh(self.core, self.observe)
+                await self.refresh()
             await self.refresher.wait(stop)
+
+    async def refresh(self) -> None:
+        """Read target and profiles, and look for pods without a sidecar and for Services that go past the proxies."""
+        await self.refresher.refresh(self.core, self.observe)
+        if self.refresher.selector is not None:
+            present = sum(not pod.ending for pod in self._targeted.values())
+            await self.injection.look(self.refresher.selector, self.refresher.replicas, present)
+            await self.bypass.look(self.core.pods.values(), self.signals)
 
     def _publish(self, report: Report | None) -> None:
         if report is not None:

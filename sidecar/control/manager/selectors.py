@@ -31,6 +31,11 @@ class Requirement:
     operator: str
     values: frozenset[str] = frozenset()
 
+    def __str__(self) -> str:
+        values = ",".join(sorted(self.values))
+        forms = {"DoesNotExist": f"!{self.key}", "Exists": self.key, "In": f"{self.key} in ({values})"}
+        return forms.get(self.operator, f"{self.key} notin ({values})")
+
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether `labels` meet the condition; a missing label meets NotIn, as in Kubernetes."""
         present = self.key in labels
@@ -47,9 +52,12 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A label selector: all requirements must hold."""
+    """A label selector: all requirements must hold. `str` returns its text form."""
 
     requirements: tuple[Requirement, ...]
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.requirements))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether `labels` meet all requirements."""

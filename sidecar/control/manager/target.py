@@ -1,9 +1,12 @@
-"""Finds the label selector of the workload that `spec.targetRef` names.
+"""Finds the workload that `spec.targetRef` names: the selector of its pods, and their number.
 
 WORKLOADS lists the kinds whose `spec.selector` is read. For any other kind, the `scale` subresource has the selector.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from ...errors import quote_value
 from ...kube.client import Kube
@@ -12,8 +15,9 @@ from ...kube.objects import Resource
 from ...kube.read import get
 from ...settings.document import TargetRef
 from ..reasons import Reason
-from .selectors import Selector, SelectorError, from_object, from_text
+from .selectors import SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube
+from .world import Target
 
 # by API group and kind, alphabetically
 WORKLOADS = {
@@ -26,18 +30,23 @@ WORKLOADS = {
 }
 
 
-async def find_selector(kube: Kube, namespace: str, target: TargetRef) -> Selector:
-    """Return the selector of the pods of `target`; raise TroubleError."""
+def _replicas(workload: Mapping[str, Any]) -> int:
+    status = workload.get("status") or {}
+    return int(status.get("replicas") or status.get("currentNumberScheduled") or 0)  # the latter: of a DaemonSet
+
+
+async def find_target(kube: Kube, namespace: str, target: TargetRef) -> Target:
+    """Return the selector and the number of the pods of `target`; raise TroubleError."""
     group, _, version = target.api_version.rpartition("/")
     plural = WORKLOADS.get((group, target.kind))
     what = f"spec.targetRef: {target.kind} {quote_value(target.name)} of {target.api_version}"
     try:
         if plural is not None:
             found = await get(kube, Resource(group, version, plural), target.name, namespace)
-            return from_object((found.get("spec") or {}).get("selector"))
+            return Target(from_object((found.get("spec") or {}).get("selector")), _replicas(found))
         resource = Resource(group, version, f"{target.kind.lower()}s")
         scale = await get(kube, resource, target.name, namespace, subresource="scale")
-        return from_text(str((scale.get("status") or {}).get("selector") or ""))
+        return Target(from_text(str((scale.get("status") or {}).get("selector") or "")), _replicas(scale))
     except NotFoundError as error:
         text = f"{what} does not exist in the namespace; correct it, or create the workload"
         raise TroubleError(Reason.TARGET_NOT_FOUND, text) from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...kube.errors import KubeError
@@ -18,11 +18,20 @@ from ..retrain.alerts import AlertFacts
 from ..situation import RetrainingFacts
 from ..store import StateStore
 from .audit import Audit
+from .claims import Claims
 from .key import MonitorKey
 from .selectors import Selector
 from .switch import KillSwitch
 
 Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The workload of a monitor: the selector of its pods, and how many of them it has, by its status."""
+
+    selector: Selector
+    replicas: int = 0
 
 
 RecordEvent = Callable[[Item, str, str, str, str], None]  # object, reason, action, note, type
@@ -61,7 +70,10 @@ class World:
         contact_age: seconds since the API server was last heard.
         check_leading: raises NotLeaderError when this process must not act.
         pods: the pods with a sidecar, as objects of the API server.
-        find_selector: the selector of a target; raises TroubleError.
+        find_target: the workload of a target; raises TroubleError.
+        list_uninjected: metadata of pods that a selector selects and that have no sidecar; raises TroubleError.
+        list_services: the Services of a namespace; raises TroubleError.
+        find_pod: a whole pod, None if it does not exist; raises TroubleError.
         fetch_profile: the bytes of a profile from a ConfigMap or URL; raises TroubleError.
         store: the states of all monitors.
         lanes: the executors that a document configures.
@@ -69,6 +81,7 @@ class World:
         alerts: the alerts of a monitor at a time in epoch seconds.
         write_status: replaces the status of an object, unless it has changed since; raises KubeError.
         record: records an Event; it never fails and never waits.
+        claims: which monitor each pod follows.
     """
 
     clock: Callable[[], float]
@@ -76,7 +89,10 @@ class World:
     contact_age: Callable[[], float]
     check_leading: Callable[[], object]
     pods: PodSource
-    find_selector: Callable[[str, TargetRef], Awaitable[Selector]]
+    find_target: Callable[[str, TargetRef], Awaitable[Target]]
+    list_uninjected: Callable[[str, Selector], Awaitable[Sequence[Item]]]
+    list_services: Callable[[str], Awaitable[Sequence[Item]]]
+    find_pod: Callable[[str, str], Awaitable[Item | None]]
     fetch_profile: Callable[[MonitorKey, ProfileSource], Awaitable[bytes]]
     store: StateStore
     lanes: Callable[[ModelMonitor, MonitorKey], Mapping[str, Lane]]
@@ -86,6 +102,7 @@ class World:
     record: RecordEvent
     audit: Audit
     kill_switch: KillSwitch
+    claims: Claims = field(default_factory=Claims)
 
     def may_act(self) -> bool:
         """Return whether this process leads now."""

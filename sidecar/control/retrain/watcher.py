@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,10 +72,9 @@ class ObjectWatcher:
         """Read the objects until `stop` is set."""
         while not stop.is_set():
             await self.read()
-            try:
-                await asyncio.wait_for(stop.wait(), interval)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await stop.wait()
 
     async def read(self) -> None:
         """Read each object once. One that cannot be read keeps its facts, whatever the error is."""

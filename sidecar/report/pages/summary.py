@@ -11,6 +11,7 @@ from ..columns import ColumnEntry, has_no_values, ordered
 from ..problems import EVERYDAY, FINDINGS, REASONS, remedy
 from ..response import ReportResponse
 from ..schema import EpisodeReport, FeatureReport, QualityFinding
+from ..sync_status import NO_MONITOR
 from .markup import Clock
 from .overview import STATES, input_rows, not_compared, state, title
 
@@ -89,6 +90,8 @@ def _sync(answer: ReportResponse) -> Iterator[str]:
             f"controller {found.control}: {reached}, {number(found.unacknowledged, 'tick')} not stored yet, "
             f"{found.dropped:,} dropped"
         )
+        if found.no_monitor:
+            yield NO_MONITOR
 
 
 def _table(answer: ReportResponse, *, everything: bool) -> Iterator[str]:

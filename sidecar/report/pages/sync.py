@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..response import ReportResponse
+from ..sync_status import NO_MONITOR
 from .markup import section, text, time, whole
 
 
@@ -13,12 +14,15 @@ def sync(answer: ReportResponse) -> str:
         return ""
     row = (
         text(found.control),
+        text(found.monitor),
         time(found.last_success) if found.last_success is not None else "never",
         whole(found.unacknowledged),
         time(found.oldest) if found.oldest is not None else "",
         whole(found.dropped),
         text(found.problem),
     )
-    heads = ("controller", "last success", "#ticks not stored", "oldest", "#dropped", "problem")
-    note = '<p class="soft">The controller adds the counts of all pods and detects drift on the sum.</p>'
-    return section("Sync with the controller", note, heads, [row])
+    heads = ("controller", "monitor", "last success", "#ticks not stored", "oldest", "#dropped", "problem")
+    note = (
+        NO_MONITOR if found.no_monitor else "The controller adds the counts of all pods and detects drift on the sum."
+    )
+    return section("Sync with the controller", f'<p class="soft">{text(note)}</p>', heads, [row])

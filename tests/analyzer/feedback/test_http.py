@@ -40,8 +40,7 @@ async def test_labels_are_answered_with_counts_and_problems(tmp_path: Path) -> N
         assert "not scored" in answer["note"]
         assert [item["index"] for item in answer["problems"]] == [2, 1]
         assert answer["problems"][0]["path"] == "$.feedback[2].row"
-        report = one.app.report
-        await eventually(lambda: one.app.report is not report and one.app.report.feedback.labels[0].labels == 1)
+        await eventually(lambda: one.app.report.feedback.labels[0].labels == 1, what="the direct label")
         assert await outcomes(one) == {"direct": 1, "unknown": 1, "invalid": 1}
         _, text, _ = await one.get("/metrics")
         assert 'pilotfish_feedback_total{outcome="direct"} 1.0' in text

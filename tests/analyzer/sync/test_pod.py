@@ -32,11 +32,11 @@ from tests.sync.controller import FakeController, Running, controlling
 GOOD = profile(version="1")
 
 
-def document(generation: int = 1, **spec: Any) -> bytes:
+def document(generation: int = 1, uid: str = "", **spec: Any) -> bytes:
     monitor = {
         "apiVersion": "pilotfish.dev/v1alpha1",
         "kind": "ModelMonitor",
-        "metadata": {"name": "m", "generation": generation},
+        "metadata": {"name": "m", "generation": generation, **({"uid": uid} if uid else {})},
         "spec": {"model": {"name": "m", "version": "1"}, **spec},
     }
     return json.dumps(monitor).encode()
@@ -67,6 +67,7 @@ class Followed:
     certificates: Path
     controller: FakeController
     server: Running
+    monitor: str = "m"
     admin: int = field(default_factory=free_port)
     app: App | None = None
     starts: int = 0
@@ -82,7 +83,7 @@ class Followed:
             url=self.controller.url,
             ca_file=self.folder / "ca.pem",
             token_file=token,
-            monitor="m",
+            monitor=self.monitor,
             pod=Pod(namespace="shop", name="m-0", uid="uid-0"),
         )
         return Options(shared=self.folder / "shared", admin=f"127.0.0.1:{self.admin}", cluster=True, control=control)
@@ -132,13 +133,13 @@ class Followed:
 
 
 @asynccontextmanager
-async def following(folder: Path, certificates: Path, **fields: Any) -> AsyncIterator[Followed]:
+async def following(folder: Path, certificates: Path, monitor: str = "m", **fields: Any) -> AsyncIterator[Followed]:
     """Yield an analyzer that runs, and the controller with these fields."""
     (folder / "ca.pem").write_bytes((certificates / "ca.pem").read_bytes())
     with controlling(certificates) as (controller, server):
         for name, value in fields.items():
             setattr(controller, name, value)
-        made, stop = Followed(folder, certificates, controller, server), asyncio.Event()
+        made, stop = Followed(folder, certificates, controller, server, monitor), asyncio.Event()
         serving = asyncio.create_task(made.serve(stop))
         await eventually(lambda: made.app is not None or serving.done(), what="the analyzer")
         try:
@@ -205,7 +206,7 @@ async def test_another_profile_replaces_the_one_in_force(tmp_path: Path, certifi
 async def test_a_profile_with_another_hash_is_refused_and_not_fetched_again_at_once(
     tmp_path: Path, certificates: Path, raw: bytes, words: tuple[str, ...]
 ) -> None:
-    given = {"profiles": {GOOD.hash: raw}, "profile_hash": GOOD.hash}
+    given: dict[str, Any] = {"profiles": {GOOD.hash: raw}, "profile_hash": GOOD.hash}
     async with following(tmp_path, certificates, document=document(), generation=1, **given) as here:
         await eventually(problem_has(here, *words), what="the problem")
         fetched = len(here.controller.fetched)
@@ -250,7 +251,7 @@ async def test_a_pod_learns_when_asked_and_offers_its_profile(tmp_path: Path, ce
 
 @pytest.mark.asyncio
 async def test_a_profile_of_the_controller_ends_the_learning(tmp_path: Path, certificates: Path) -> None:
-    given = {"document": document(), "generation": 1, "learn": True}
+    given: dict[str, Any] = {"document": document(), "generation": 1, "learn": True}
     async with following(tmp_path, certificates, **given) as here:
         await eventually(lambda: here.report.learning is not None, what="the learning")
         for name, value in profiles(GOOD).items():
@@ -337,3 +338,51 @@ async def test_a_controller_that_fails_is_named_in_the_report(
         await eventually(problem_has(here, *words), 20, what=fault)
         here.controller.fault = ""
         await eventually(lambda: not problem_has(here, *words)(), 20, what="the end of the problem")
+
+
+@pytest.mark.long
+@pytest.mark.asyncio
+async def test_a_pod_follows_monitors_that_come_change_and_go_and_mixes_no_counts(
+    tmp_path: Path, certificates: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "NO_MONITOR_SECONDS", 0.05)
+    caplog.set_level("INFO", "pilotfish.sync")
+    async with following(tmp_path, certificates, monitor="") as here:
+        await eventually(lambda: len(here.controller.requests) > 2, what="requests")
+        sync = json.loads((await here.get("/readyz"))[1])["sync"]
+        assert (sync["monitor"], sync["no_monitor"], sync["problem"]) == ("", True, "")
+        assert json.loads((await here.get("/report"))[1])["sync"]["no_monitor"]
+        assert "No ModelMonitor targets this pod" in (await here.get("/report", "text/html"))[1]
+        assert sum("no_monitor" in text for text in caplog.messages) == 1
+        assert here.controller.signals == []
+
+        def offer(uid: str) -> None:
+            here.controller.monitor, here.controller.monitor_uid, here.controller.generation = "m", uid, 1
+            here.controller.document = document(uid=uid, drift={"tick": "1s"})
+
+        for name, value in profiles(GOOD).items():
+            setattr(here.controller, name, value)
+        offer("aa-1")
+        await eventually(lambda: here.in_force() == GOOD.hash, what="the profile")
+        here.controller.stores = False
+        await here.send(20)
+        await eventually(lambda: here.controller.reports, what="counts")
+        epochs = {key[2] for key in here.controller.reports}
+        assert here.controller.requests[-1].monitor_uid == "aa-1"
+        offer("bb-2")
+        await eventually(lambda: here.controller.requests[-1].monitor_uid == "bb-2", what="the other monitor")
+        seen = len(here.controller.requests)
+        await eventually(lambda: here.in_force() == GOOD.hash, what="the profile")
+        assert here.sender is not None
+        here.sender.disconnect()
+        here.sender = None  # the analyzer has started again
+        await here.send(20)
+        await eventually(lambda: any(one.ticks for one in here.controller.requests[seen:]), what="counts")
+        for one in here.controller.requests[seen:]:
+            assert one.epoch not in epochs
+        assert [one.name for one in (tmp_path / "shared" / "monitors").iterdir()] == ["bb-2"]
+        here.controller.monitor = here.controller.monitor_uid = ""
+        here.controller.document, here.controller.generation = b"", 0
+        await eventually(lambda: not (tmp_path / "shared" / "monitor.json").exists(), what="no document")
+        await eventually(lambda: here.report.profile is None and here.controller.requests[-1].monitor_uid == "")
+        assert here.report.model == ""

@@ -30,7 +30,7 @@ class Life:
         """Do what the tasks of a monitor do in a second."""
         runtime = self.runtime
         await runtime.turn()
-        await runtime.refresher.refresh(runtime.core, runtime.observe)
+        await runtime.refresh()
         if self.loop is None and runtime.facts is not None:
             acting = Acting(
                 key=KEY,

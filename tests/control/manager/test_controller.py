@@ -63,6 +63,7 @@ def options(index: int) -> ControllerOptions:
         listen="127.0.0.1:0",
         metrics_listen="",
         tls=None,
+        service="pilotfish-control",
         webhook_hosts=(),
         kill_switch=Path("/nonexistent/stop"),
     )

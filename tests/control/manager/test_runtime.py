@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from pilotfish.sidecar.control.manager import tasks
+from pilotfish.sidecar.control.manager.backend import ControllerBackend
+from pilotfish.sidecar.control.manager.monitors import Mirrors, Monitors
 from pilotfish.sidecar.control.manager.switch import PAUSED, KillSwitch
-from pilotfish.sidecar.control.manager.tasks import keep_running
+from pilotfish.sidecar.control.retrain.alerts import AlertBook
 from pilotfish.sidecar.settings.load import parse_resource
 from pilotfish.sidecar.settings.sources import source_for
 from tests.control.manager.lives import PODS, Life
@@ -67,6 +70,26 @@ async def test_another_leader_neither_forgets_nor_repeats() -> None:
     assert len(small.receiver.seen) == 1
 
 
+async def test_a_new_leader_exports_no_counter_before_it_has_loaded_the_state() -> None:
+    small = world()
+    process = await started(small)
+    process.runtime.sync(report_of("a", [FIRST]))
+    await process.runtime.checkpoint()
+    again = Life(small)
+    monitors = SimpleNamespace(runtimes={again.runtime.key: again.runtime}, mirrors=Mirrors(cast("Any", None)))
+    backend = ControllerBackend(
+        leads=lambda: True,
+        monitors=lambda: cast("Monitors", monitors),
+        clock=lambda: small.now,
+        problems=tuple,
+        book=AlertBook(),
+        failures=dict,
+    )
+    assert backend.reading().monitors == ()
+    await again.turn()
+    assert len(backend.reading().monitors) == 1
+
+
 async def test_nothing_is_acknowledged_before_it_is_stored() -> None:
     small = world()
     process = await started(small)
@@ -84,6 +107,13 @@ async def test_a_pod_of_another_workload_is_not_counted() -> None:
     answer = process.runtime.sync(report_of("stranger", [FIRST]))
     assert "not among the pods" in answer.problem
     assert answer.document == b""
+
+
+async def test_pods_of_the_release_before_get_no_setting_that_they_would_refuse() -> None:
+    process = await started(world(), monitor_item(traffic={"interception": "move", "ports": [8080]}))
+    answer = process.runtime.sync(report_of("a", [], generation=0, profile_hash=""))
+    assert b"interception" not in answer.document
+    assert b"8080" in answer.document
 
 
 async def test_pods_get_document_and_profile_without_receivers() -> None:
@@ -192,23 +222,6 @@ async def test_a_version_that_no_profile_is_for_is_a_blind_spot() -> None:
     process = await started(world(), monitor_item(profiles=[{"version": "6", "configMap": "delays-profile"}]))
     (spot,) = process.runtime.blind
     assert (spot.reason, spot.text) == ("no_profile", "spec.profiles names no profile for the version '7' of the pods")
-
-
-async def test_work_that_fails_unexpectedly_begins_again(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tasks, "AGAIN", 0.0)
-    attempts = []
-
-    async def work() -> None:
-        attempts.append(1)
-        if len(attempts) == 1:
-            raise LookupError("an odd object")
-
-    stop = asyncio.Event()
-    await keep_running("the test", work, stop)
-    assert len(attempts) == 2
-    assert "the test failed" in caplog.text
 
 
 async def test_a_new_leader_writes_no_status_before_it_has_read_everything() -> None:

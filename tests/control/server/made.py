@@ -84,6 +84,9 @@ class SmallBackend:
     def pods_of(self, namespace: str, monitor: str) -> MonitorPods | None:
         return self.monitors.get((namespace, monitor))
 
+    def monitor_of(self, pod: Pod, named: str) -> str:
+        return named or (MONITOR if self.has_pod(pod.namespace, MONITOR, pod.uid) else "")
+
     async def sync(self, request: SyncRequest) -> SyncResponse:
         if self.error is not None:
             raise self.error

@@ -19,6 +19,7 @@ from pilotfish.sidecar.analyzer.feedback.store import PredictionStore
 from pilotfish.sidecar.analyzer.sync.labels import LabelCourier
 from pilotfish.sidecar.analyzer.sync.options import SyncOptions
 from pilotfish.sidecar.analyzer.sync.transport import ControlError, Transport
+from pilotfish.sidecar.certificates.files import CertificateFiles
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions
 from pilotfish.sidecar.labels.labels import FeedbackResponse, request_key
 from pilotfish.sidecar.serving.tls import TlsFiles
@@ -77,7 +78,9 @@ class RealPod:
 async def controller() -> AsyncIterator[tuple[ControlServer, SmallBackend]]:
     backend, reviews = SmallBackend(), Reviews()
     reviews.rights.add(("system:serviceaccount:etl:labels", "feedback", NAMESPACE, MONITOR))
-    server = ControlServer(backend, reviews, ServerOptions(listen="127.0.0.1:0", tls=TlsFiles(*ONE)))
+    server = ControlServer(
+        backend, reviews, ServerOptions(listen="127.0.0.1:0", certificates=CertificateFiles(TlsFiles(*ONE)))
+    )
     await server.start()
     try:
         yield server, backend

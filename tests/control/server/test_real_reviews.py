@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from pilotfish.sidecar.certificates.files import CertificateFiles
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions, reviewer
 from pilotfish.sidecar.control.manager.server.backend import MonitorPods
 from pilotfish.sidecar.kube.client import Kube
@@ -41,7 +42,9 @@ async def test_pods_and_labellers_are_told_apart_by_a_real_api_server(control_pl
     kubeconfig = await asyncio.to_thread(control_plane.account, namespace, "control", REVIEWS, cluster=True)
     kube = await Kube.connect(kubeconfig)
     backend = SmallBackend(monitors={(namespace, "prices"): MonitorPods(uids=frozenset({bound.uid}))})
-    server = ControlServer(backend, reviewer(kube), ServerOptions(listen="127.0.0.1:0", tls=TlsFiles(*ONE)))
+    server = ControlServer(
+        backend, reviewer(kube), ServerOptions(listen="127.0.0.1:0", certificates=CertificateFiles(TlsFiles(*ONE)))
+    )
     await server.start()
     own = control_plane.token(namespace, "default", audience="pilotfish", pod="prices-1")
     foreign = control_plane.token(namespace, "default", pod="prices-1")

@@ -1,56 +1,50 @@
-"""A cluster with Pilotfish's kind, and the controller's rights exactly as docs/control.md lists them."""
+"""A cluster with Pilotfish's kind, and the controller's rights exactly as the chart renders them."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pilotfish.detectors.profile.profile import Profile
+from tests.helm.render import objects
 from tests.support.cluster import ControlPlane
 from tests.support.ports import free_port
 from tests.support.processes import Child, Children
 from tests.support.waiting import patient, wait_until
 
 ROOT = Path(__file__).parents[3]
-SYSTEM, TEAM = "pilotfish-system", "flights"  # in docs/control.md
+SYSTEM, TEAM, CONTROL = "pilotfish-system", "flights", "pilotfish-control"  # in the chart and helm/ci
 LEASE_SECONDS = 4.0
-_YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
 
 
-def documented_rights() -> tuple[str, str]:
-    """The manifests of docs/control.md: for the controller, and for each namespace with monitors."""
-    text = (ROOT / "docs/control.md").read_text().split("## Rights")[1]
-    controller, namespace = _YAML.findall(text)
-    return controller, namespace
+def rendered_rights() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rights that the chart renders: of the controller, and of a namespace in `actNamespaces`."""
+    kinds = {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ServiceAccount"}
+    found = [item for item in objects("default") if item["kind"] in kinds and item["metadata"]["name"] == CONTROL]
+    act = [item for item in objects("act-namespaces") if item["metadata"].get("namespace") == TEAM]
+    return found, act
 
 
 def install_kind(plane: ControlPlane) -> None:
     """Install the kind ModelMonitor."""
-    plane.kubectl("apply", "--server-side", "-f", ROOT / "helm/crds/modelmonitors.yaml")
+    plane.kubectl("apply", "--server-side", "-f", ROOT / "helm/files/modelmonitors.yaml")
     plane.kubectl("wait", "--for=condition=Established", "crd/modelmonitors.pilotfish.dev", "--timeout=60s")
 
 
 def install_rights(plane: ControlPlane, system: str, teams: list[str]) -> None:
     """Create the controller's account and rights; cluster-wide names are unique to `system`."""
-    controller, namespace = documented_rights()
-    for text in (controller, *(namespace.replace(TEAM, team) for team in teams)):
-        objects = [item for item in yaml.safe_load_all(text.replace(SYSTEM, system)) if item]
-        for item in objects:
-            for named in (item["metadata"], item.get("roleRef", {})):
-                cluster = item["kind"].startswith("Cluster") or item.get("roleRef", {}).get("kind") == "ClusterRole"
-                if (
-                    cluster
-                    and named.get("name")
-                    and (named is not item["metadata"] or item["kind"].startswith("Cluster"))
-                ):
+    controller, act = rendered_rights()
+    for items, team in ((controller, ""), *((act, team) for team in teams)):
+        text = json.dumps(items).replace(SYSTEM, system).replace(f'"{TEAM}"', f'"{team}"')
+        renamed: list[dict[str, Any]] = json.loads(text)
+        for item in renamed:
+            for named in (item["metadata"], *([item["roleRef"]] if "roleRef" in item else [])):
+                if (named.get("kind") or item["kind"]).startswith("Cluster"):
                     named["name"] = f"{named['name']}-{system}"
-        plane.apply(*objects)
+        plane.apply(*renamed)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

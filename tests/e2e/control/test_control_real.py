@@ -72,7 +72,7 @@ def begin_drift(fleet: SyncingFleet, name: str) -> None:
             pod.drifts_from = int(time.time() // TICK)
 
 
-def test_drift_creates_one_job_in_each_namespace_with_the_documented_rights(
+def test_drift_creates_one_job_in_each_namespace_with_the_rendered_rights(
     control_plane: ControlPlane, namespaces: list[str], installation: Installation, fleet: SyncingFleet, tmp_path: Path
 ) -> None:
     _, *teams = namespaces

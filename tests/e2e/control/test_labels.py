@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from pilotfish.detectors.profile.profile import Profile
+from pilotfish.sidecar.certificates.files import CertificateFiles
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions
 from pilotfish.sidecar.control.manager.server.backend import MonitorPods
 from pilotfish.sidecar.serving.tls import TlsFiles
@@ -116,7 +117,9 @@ async def test_labels_are_joined_once_by_the_pod_that_predicted(tmp_path: Path, 
     raw, reviews = profile(), Reviews()
     reviews.rights.add(("system:serviceaccount:etl:labels", "feedback", NAMESPACE, MONITOR))
     backend = OneProfile(profiles={Profile.from_bytes(raw).hash: raw})
-    server = ControlServer(backend, reviews, ServerOptions(listen="127.0.0.1:0", tls=TlsFiles(*ONE)))
+    server = ControlServer(
+        backend, reviews, ServerOptions(listen="127.0.0.1:0", certificates=CertificateFiles(TlsFiles(*ONE)))
+    )
     await server.start()
     try:
         start = partial(start_pod, folder=tmp_path, spawn=spawn, model=int(port_file.read_text()), control=server.port)

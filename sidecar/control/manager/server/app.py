@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ....certificates.source import CertificateSource
 from ....kube.client import Kube
 from ....kube.create import create
 from ....kube.objects import SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS
 from ....serving.connections import ConnectionBounds
 from ....serving.server import BoundedServer, ServerNames
-from ....serving.tls import TlsContext, TlsFiles
 from ....system.limits import raise_descriptor_limit
 from ....telemetry.exposition import Exposition
 from ....telemetry.fleet import FleetCollector, ServerReading
@@ -47,12 +47,12 @@ class ServerOptions:
     Attributes:
         listen: HOST:PORT for pods, senders of labels and Alertmanager.
         metrics_listen: HOST:PORT for probes and Prometheus, without TLS; empty to serve them only at `listen`.
-        tls: certificate and key of `listen`; None serves plain HTTP, which only tests should do.
+        certificates: those of `listen`; None serves plain HTTP, which only tests should do.
     """
 
     listen: str
     metrics_listen: str = ""
-    tls: TlsFiles | None = None
+    certificates: CertificateSource | None = None
 
 
 def reviewer(kube: Kube) -> Review:
@@ -69,10 +69,9 @@ class ControlServer:
     """Serves `backend` from `start` until `stop`."""
 
     def __init__(self, backend: Backend, review: Review, options: ServerOptions) -> None:
-        """Read certificate and key; raise UsageError if they cannot be used."""
         clock = time.monotonic
         self._options = options
-        self._tls = TlsContext(options.tls) if options.tls is not None else None
+        self._certificates = options.certificates
         self._tallies = Tallies()
         self._desk = LabelDesk(clock)
         self._authenticator = Authenticator(review, clock=clock, now=time.time)
@@ -90,7 +89,7 @@ class ControlServer:
             problems=self.problems,
         )
         views = ControlViews(parts)
-        self._server = BoundedServer(views.build_response, names=NAMES, bounds=BOUNDS, tls=self._tls)
+        self._server = BoundedServer(views.build_response, names=NAMES, bounds=BOUNDS, tls=self._certificates)
         self._metrics = BoundedServer(views.build_open_response, names=NAMES)
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -121,7 +120,7 @@ class ControlServer:
 
     def problems(self) -> tuple[str, ...]:
         """Return what is wrong with the server now, such as a certificate that cannot be used, or a missing right."""
-        tls = self._tls.problem if self._tls is not None else ""
+        tls = self._certificates.problem if self._certificates is not None else ""
         return tuple(filter(None, (tls, self._authenticator.cache.problem, self._authorizer.cache.problem)))
 
     def _reading(self) -> ServerReading:
@@ -134,6 +133,7 @@ class ControlServer:
             reviews=reviews,
             cached={"access": len(access), "token": len(tokens)},
             connections=self._server.connections,
+            certificates=self._certificates.expiries() if self._certificates is not None else {},
         )
 
     async def _sweep(self) -> None:

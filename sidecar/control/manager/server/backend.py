@@ -106,6 +106,10 @@ class Backend(Protocol):
         """Return the pods of a monitor; None if this controller knows no such ModelMonitor."""
         ...
 
+    def monitor_of(self, pod: Pod, named: str) -> str:
+        """Return the name of the monitor that `pod` follows; empty if the pod named none and none targets it."""
+        ...
+
     async def sync(self, request: SyncRequest) -> SyncResponse:
         """Take the counts of a pod; return acknowledgements and what the pod should use."""
         ...

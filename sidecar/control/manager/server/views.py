@@ -20,6 +20,7 @@ from aiohttp import web
 
 from ....errors import RefusedError
 from ....kube.errors import KubeError
+from ....serving.responses import json_response
 from ....sync import messages
 from ....sync.messages import (
     LABELS_PATH,
@@ -194,6 +195,7 @@ class ControlViews:
         return await self._profiles.fetch(call.request, pod, path[1])
 
     async def _deliveries(self, pod: Pod, monitor: str, *, hold: float = 0.0) -> web.Response:
+        monitor = self._backend.monitor_of(pod, monitor)
         if not self._backend.has_pod(pod.namespace, monitor, pod.uid):
             return _packed(SignalsResponse())
         found = await self._parts.desk.collect(pod.uid, (pod.namespace, monitor), hold=hold)
@@ -213,8 +215,9 @@ class ControlViews:
             except MessageError as error:
                 raise RefusedRequestError(str(error), reason="unreadable") from error
         require_same_pod(bound, message.pod)
-        if self._backend.knows(bound.namespace, message.monitor):
-            call.monitor = (bound.namespace, message.monitor)
+        monitor = self._backend.monitor_of(bound, message.monitor)
+        if self._backend.knows(bound.namespace, monitor):
+            call.monitor = (bound.namespace, monitor)
         return message
 
     # --- other callers
@@ -283,12 +286,6 @@ class ControlViews:
     def _unknown(self) -> web.Response:
         known = sorted([*self._open, *(f"{path}HASH" if path == PROFILE_PATH else path for path in self._routes)])
         return json_response({"error": "unknown path", "addresses": known}, 404)
-
-
-def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a response with `body` as JSON."""
-    raw = msgspec.json.format(msgspec.json.encode(body), indent=1) + b"\n"
-    return web.Response(body=raw, status=status, headers=headers, content_type="application/json", charset="utf-8")
 
 
 def _packed(message: messages.SyncResponse | SignalsResponse) -> web.Response:

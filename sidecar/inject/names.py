@@ -1,0 +1,16 @@
+"""Labels and annotations of pods and namespaces that the injector reads and writes."""
+
+from __future__ import annotations
+
+LABEL = "pilotfish.dev/inject"  # on a pod: true or false; on a namespace: all or monitored
+INJECTED = "pilotfish.dev/injected"
+RELEASE = "pilotfish.dev/release"
+INJECTION = "pilotfish.dev/injection"  # the outcome, as JSON
+INTERCEPTION = "pilotfish.dev/interception"
+CONTAINER = "pilotfish.dev/container"
+PORTS = "pilotfish.dev/ports"
+MOVE_ARGUMENT = "pilotfish.dev/move-argument"
+MOVE_ENV = "pilotfish.dev/move-env"
+
+ENFORCE = "pod-security.kubernetes.io/enforce"
+SYSTEM_NAMESPACES = frozenset({"kube-node-lease", "kube-public", "kube-system"})

@@ -1,0 +1,83 @@
+"""The decision about one pod: gathers what `inject` needs, and turns its outcome into an answer. No effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import chain
+
+from ...errors import PilotfishError, quote_value
+from ..context import Context, owner_of
+from ..injection import Injection, inject
+from ..operations import patch_json
+from ..plan import InterceptionMode
+from ..reasons import InjectionReason
+from ..template import SidecarTemplate
+from .mirrors import ClusterMirrors
+from .owners import OwnerReference
+from .review import ReviewAnswer, ReviewRequest
+
+QUIET = frozenset({InjectionReason.ALREADY_INJECTED, InjectionReason.NOT_SELECTED, InjectionReason.OPTED_OUT})
+
+
+class NotReadyError(PilotfishError):
+    """A review that arrived before the injector knows enough to decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is done with a pod. `stale` names the kinds of objects whose mirror may be out of date."""
+
+    injection: Injection
+    owners: tuple[OwnerReference, ...] = field(default=())
+    stale: tuple[str, ...] = ()
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether the pod asks for sidecars that it does not have yet."""
+        return self.injection.reason not in QUIET
+
+    def answer(self) -> ReviewAnswer:
+        """Return the answer to the review."""
+        found = self.injection
+        audit = {"mode": str(found.mode), "reason": str(found.reason), "stale": ", ".join(self.stale)}
+        refused = self.asked_for and found.mode == InterceptionMode.NONE
+        warnings = [f"Pilotfish did not inject its sidecars: {found.message}"] if refused else []
+        return ReviewAnswer(patch_json(found.patch), warnings=warnings, audit=audit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decider:
+    """Decides reviews with what `mirrors` knows; `template` returns the template in force."""
+
+    mirrors: ClusterMirrors
+    template: Callable[[], SidecarTemplate]
+    release_namespace: str
+
+    async def decide(self, request: ReviewRequest) -> Decision:
+        """Return the decision about the pod of a request; raise NotReadyError."""
+        assert request.pod is not None
+        mirrors, namespace, pod = self.mirrors, request.namespace, request.pod
+        missing = mirrors.missing()
+        if missing:
+            raise NotReadyError(f"the injector has not read these objects yet: {', '.join(missing)}; try again")
+        facts = await mirrors.namespace(namespace)
+        if facts is None:
+            raise NotReadyError(f"namespace {quote_value(namespace)} cannot be read; look at the log of the injector")
+        owners = await mirrors.owners(pod, namespace)
+        labels = pod["metadata"].get("labels") or {}
+        context = Context(
+            namespace=namespace,
+            labels=facts.labels,
+            annotations=facts.annotations,
+            services=tuple(mirrors.services.candidates(namespace, labels)),
+            pools=tuple(
+                chain(mirrors.pools.candidates(namespace, labels), mirrors.alpha_pools.candidates(namespace, labels))
+            ),
+            monitor=mirrors.monitor_of(namespace, owners),
+            limit_ranges=mirrors.limits.all(namespace),
+            quotas=mirrors.quotas.all(namespace),
+            owner=owner_of(pod),
+            release_namespace=self.release_namespace,
+        )
+        return Decision(inject(pod, context, self.template()), owners, mirrors.stale())
