@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import copy
-from datetime import UTC, datetime
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from pilotfish.sidecar.certificates.secret import bundle
 from pilotfish.sidecar.doctor.app import wanted_rights
 from pilotfish.sidecar.doctor.checks.cluster import POLICY
 from pilotfish.sidecar.doctor.snapshot import Right, Snapshot, Trial
-from pilotfish.sidecar.inject.context import Context, ServicePort, ClusterService
+from pilotfish.sidecar.inject.context import ClusterService, Context, ServicePort
 from pilotfish.sidecar.inject.injection import inject
 from pilotfish.sidecar.inject.names import INJECTION
 from pilotfish.sidecar.inject.offline.images import package_text
