@@ -54,15 +54,16 @@ demo: venv ## the closed loop on real data, on this machine
 notebook: venv ## execute docs/notebook.ipynb, and write its outputs anew
 	$(BIN)/python -m tests.notebook.execute
 
-test: venv ## the tests that need nothing beyond PyPI
-	$(PYTEST) -m "not real and not long and not node"
+test: venv ## the tests that need nothing beyond PyPI; the rules in tests/architecture are in `make check`
+	$(PYTEST) -m "not real and not long and not node" --ignore=tests/architecture
 
-test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with all their examples
+test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with more examples
 	.ci/programs
-	$(PYTEST) -m "(long or hypothesis) and not real" --hypothesis-profile=long
+	$(PYTEST) -m "(long or hypothesis) and not real and not node" --hypothesis-profile=long
 
-soak: venv ## faults in full: 50 kills of each process, stops, clock steps, full disks, an hour of load (HOURS=0.1 shortens it)
+soak: venv ## long tests and faults in full: all examples, 50 kills of each process, an hour of load (HOURS=0.1 shortens it)
 	.ci/programs
+	SOAK=1 $(PYTEST) -m "(long or hypothesis) and not real and not node" --ignore=tests/e2e/soak --hypothesis-profile=long
 	SOAK=1 SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest tests/e2e/soak -m long --capture=no --verbose
 
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
@@ -72,7 +73,7 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
 	$(PYTEST) -m real $(CLUSTER)
-	$(BIN)/python -m pytest -m real $(addprefix --ignore=,$(CLUSTER))
+	$(PYTEST) --numprocesses $(shell nproc) -m real $(addprefix --ignore=,$(CLUSTER))
 
 test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (20 minutes)
 	.ci/programs

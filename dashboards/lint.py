@@ -30,7 +30,7 @@ TARGET_LABELS = frozenset({"namespace", "pod", "container", "monitor", "version"
 OWN = {metric.name: metric for metric in METRICS}
 FOREIGN = {name for exporter in EXPORTERS for name in exporter.metrics}
 _PART = re.compile(r"_(?:bucket|count|sum)$")
-_COUNTING = ("changes", "increase", "rate", "resets")
+_COUNTING = ("changes", "increase", "last_over_time", "rate", "resets")
 
 
 def check(dashboard: Json) -> list[str]:

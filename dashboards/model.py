@@ -42,6 +42,7 @@ class Panel:
         states: names and colours of values, such as 0 and 1.
         content: Markdown of a text panel.
         share: whether the lines are stacked.
+        log: whether the axis is logarithmic, for evidence, which grows by factors.
         links: columns of a table that lead to another dashboard: label and uid.
     """
 
@@ -59,6 +60,7 @@ class Panel:
     high: float | None = None
     content: str = ""
     share: bool = False
+    log: bool = False
     links: tuple[tuple[str, str], ...] = ()
 
 

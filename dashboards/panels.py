@@ -95,11 +95,13 @@ def _lines(panel: Panel) -> Any:
     tooltip = common.VizTooltipOptions().mode(common_models.TooltipDisplayMode.MULTI)
     style = "DASHED" if len(panel.steps) > 1 else "OFF"
     mode = common_models.GraphThresholdsStyleMode[style]
+    scale = common.ScaleDistributionConfig().type(common_models.ScaleDistribution["LOG" if panel.log else "LINEAR"])
     return (
         timeseries.Panel()
         .legend(legend)
         .tooltip(tooltip.sort(common_models.SortOrder.DESCENDING))
         .line_width(1)
+        .scale_distribution(scale.log(10) if panel.log else scale)
         .fill_opacity(25 if panel.share else 5)
         .show_points(common_models.VisibilityMode.NEVER)
         .stacking(common.StackingConfig().mode(common_models.StackingMode["NORMAL" if panel.share else "NONE"]))

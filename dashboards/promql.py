@@ -14,7 +14,7 @@ _MATCHER = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"")
 _GROUPING = re.compile(r"\b(by|without|on|ignoring|group_left|group_right)\s*\(([^()]*)\)")
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 _VARIABLE = re.compile(r"\$\{?(\w+)")
-KEYWORDS = frozenset({"and", "bool", "or", "unless"})
+KEYWORDS = frozenset({"and", "bool", "offset", "or", "unless"})
 BUILT_IN = ("__from", "__interval", "__range", "__rate_interval", "__to")
 
 

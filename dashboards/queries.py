@@ -15,6 +15,7 @@ PODS = 'namespace=~"$namespace", pod=~"$pod"'
 SELECTED = 'namespace=~"$namespace", model=~"$model", version=~"$version"'
 MODEL_PODS = f'topk by (namespace, pod) (1, pilotfish_model_info{{monitor="", {SELECTED}, pod=~"$pod"}})'
 OF_CONTROLLER, OF_PODS = 'monitor!=""', 'monitor=""'
+LEAST_EVIDENCE = 1e-06
 FAILED = 'code=~"5xx|none"'
 OBJECTIVE_WINDOW = "1h"  # of the error-budget burn: long enough for a ratio, short enough for a page
 
@@ -22,6 +23,25 @@ OBJECTIVE_WINDOW = "1h"  # of the error-budget burn: long enough for a ratio, sh
 def series(metric: str, *matchers: str, scope: str = PODS) -> str:
     """Return a selector of `metric` in the selected namespaces and pods, with further `matchers`."""
     return f"{metric}{{{', '.join((scope, *matchers))}}}"
+
+
+def grown(metric: str, *matchers: str, window: str = "$__rate_interval", scope: str = PODS) -> str:
+    """Return how much a counter of rare events grew within `window`."""
+    return growth(series(metric, *matchers, scope=scope), window)
+
+
+def growth(selector: str, window: str = "$__rate_interval") -> str:
+    """Return how much the selected counters grew within `window`, as whole numbers.
+
+    `increase` extrapolates, and misses the first event of a series that began with it. A reset counts as nothing.
+    """
+    now = f"last_over_time({selector}[{window}])"
+    return f"clamp_min({now} - (last_over_time({selector}[{window}] offset {window}) or {now} * 0), 0)"
+
+
+def evidence(vector: str) -> str:
+    """Return evidence within the bounds that a logarithmic axis shows; an alarm is raised at 1."""
+    return f"clamp({vector}, {LEAST_EVIDENCE}, 100)"
 
 
 def equal(label: str, value: str) -> str:
@@ -32,11 +52,6 @@ def equal(label: str, value: str) -> str:
 def rate(metric: str, *matchers: str, window: str = "$__rate_interval", scope: str = PODS) -> str:
     """Return the rate per second of a counter in the selected pods."""
     return f"rate({series(metric, *matchers, scope=scope)}[{window}])"
-
-
-def increase(metric: str, *matchers: str, window: str = "$__rate_interval", scope: str = PODS) -> str:
-    """Return the increase of a counter within `window`."""
-    return f"increase({series(metric, *matchers, scope=scope)}[{window}])"
 
 
 def of_model(vector: str) -> str:

@@ -14,15 +14,16 @@ from hypothesis import HealthCheck, settings
 from tests.support.cluster import control_plane  # noqa: F401  # a fixture for every folder, started once
 from tests.support.examples import ALL
 from tests.support.processes import Children
+from tests.support.sizes import size
 from tests.support.waiting import PATIENCE, patient
 
 # Time on a shared core says nothing about an example. In CI the examples are the same ones in every run. `make test`
-# tries a quarter of what a test asks for (tests/support/examples.py), `make test-long` all of it.
+# tries a sixth of what a test asks for (tests/support/examples.py), `make test-long` 40 %, and `make soak` all of it.
 _common = settings(
     deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow], max_examples=ALL
 )
-settings.register_profile("long", _common)
-settings.register_profile("pilotfish", _common, max_examples=ALL // 4)
+settings.register_profile("long", _common, max_examples=size(ALL * 2 // 5, ALL))
+settings.register_profile("pilotfish", _common, max_examples=ALL // 6)
 settings.load_profile("pilotfish")
 
 FAILED = pytest.StashKey[bool]()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model import ZERO_IS_GOOD, Page, Panel, Section, Target
-from ..queries import equal, increase, series, total
+from ..queries import equal, grown, series, total
 from .variables import MODEL, MONITOR, NAMESPACE
 
 _MONITOR = 'namespace=~"$namespace", monitor=~"$monitor"'
@@ -23,7 +23,7 @@ INTENTS = Section(
             "Intents in this time whose effect was delivered.",
             (
                 Target(
-                    total(increase(_INTENTS, equal("outcome", "executed"), window="$__range", scope=_MONITOR)),
+                    total(grown(_INTENTS, equal("outcome", "executed"), window="$__range", scope=_MONITOR)),
                     "executed",
                 ),
             ),
@@ -35,11 +35,7 @@ INTENTS = Section(
             "stat",
             "Given up",
             "Intents in this time that could not be executed, after all attempts.",
-            (
-                Target(
-                    total(increase(_INTENTS, equal("outcome", "failed"), window="$__range", scope=_MONITOR)), "failed"
-                ),
-            ),
+            (Target(total(grown(_INTENTS, equal("outcome", "failed"), window="$__range", scope=_MONITOR)), "failed"),),
             empty="none",
             width=4,
             height=4,
@@ -88,7 +84,7 @@ INTENTS = Section(
             "lines",
             "Intents by outcome",
             "Changes of intents by kind and outcome; each intent is decided once and ends once.",
-            (Target(total(increase(_INTENTS, scope=_MONITOR), "kind", "outcome"), "{{kind}} {{outcome}}"),),
+            (Target(total(grown(_INTENTS, scope=_MONITOR), "kind", "outcome"), "{{kind}} {{outcome}}"),),
             empty=NO_CONTROL,
         ),
         Panel(
@@ -97,7 +93,7 @@ INTENTS = Section(
             "Decisions that were not executed, by kind and reason; docs/reasons.md has the remedies.",
             (
                 Target(
-                    total(increase(_INTENTS, 'outcome!~"executed"', scope=_MONITOR), "kind", "reason"),
+                    total(grown(_INTENTS, 'outcome!~"executed"', scope=_MONITOR), "kind", "reason"),
                     "{{kind}} {{reason}}",
                 ),
             ),
@@ -123,7 +119,7 @@ INTENTS = Section(
             "Intents of each ModelMonitor in this time, and what waits or was given up.",
             (
                 Target(
-                    total(increase(_INTENTS, window="$__range", scope=_MONITOR), "namespace", "monitor"),
+                    total(grown(_INTENTS, window="$__range", scope=_MONITOR), "namespace", "monitor"),
                     title="Intents",
                 ),
                 Target(
@@ -174,7 +170,7 @@ CAUSES = Section(
             "Alarms that were raised, by model and family of features.",
             (
                 Target(
-                    f"max by (model, family) ({increase('pilotfish_drift_alarms_total', scope=_MODEL)})",
+                    f"max by (model, family) ({grown('pilotfish_drift_alarms_total', scope=_MODEL)})",
                     "{{model}} {{family}}",
                 ),
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model import ZERO_IS_BAD, ZERO_IS_GOOD, Panel, Section, Steps, Target
-from ..queries import equal, increase, largest, rate, ratio, series, total, worst_pods
+from ..queries import equal, grown, largest, rate, ratio, series, total, worst_pods
 
 NO_CONTROLLER = "no controller is scraped"
 NO_SYNC = "no sidecar follows a controller"
@@ -47,9 +47,9 @@ SYNC = Section(
             "Dropped ticks",
             "Ticks that pods dropped before they were stored, and ticks that the controller closed without rows.",
             (
-                Target(total(increase("pilotfish_sync_dropped_ticks_total"), "namespace"), "pods of {{namespace}}"),
+                Target(total(grown("pilotfish_sync_dropped_ticks_total"), "namespace"), "pods of {{namespace}}"),
                 Target(
-                    total(increase("pilotfish_fleet_dropped_ticks_total", scope=_MONITORS), "namespace", "monitor"),
+                    total(grown("pilotfish_fleet_dropped_ticks_total", scope=_MONITORS), "namespace", "monitor"),
                     _WHO,
                 ),
             ),
@@ -68,11 +68,7 @@ SYNC = Section(
             "lines",
             "Refused reports",
             "Reports of pods that the controller did not count, by reason.",
-            (
-                Target(
-                    total(increase("pilotfish_fleet_refused_reports_total", scope=_MONITORS), "reason"), "{{reason}}"
-                ),
-            ),
+            (Target(total(grown("pilotfish_fleet_refused_reports_total", scope=_MONITORS), "reason"), "{{reason}}"),),
             empty="no report was refused",
             steps=ZERO_IS_GOOD,
         ),
@@ -115,7 +111,7 @@ CONTROLLER = Section(
         ),
         Panel(
             "state",
-            "Ticks that wait",
+            "Monitors whose ticks wait",
             "When ticks of a monitor waited for pods, by reason.",
             (
                 Target(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model import EVIDENCE, PSI, Page, Panel, Section, Steps, Target
-from ..queries import MODEL_PODS, OF_PODS, results, series
+from ..queries import LEAST_EVIDENCE, MODEL_PODS, OF_PODS, evidence, results, series
 from .variables import FEATURE, MODEL, NAMESPACE, POD, VERSION
 
 NO_PROFILE = "no profile is in force, or metrics of features are off"
@@ -18,16 +18,20 @@ def by_feature(metric: str) -> str:
     return results(metric, "feature", read=lambda selector: selector.replace("}", f", {_FEATURE}}}"))
 
 
-def _over_time(title: str, description: str, metric: str, unit: str, steps: Steps, width: int = 8) -> Panel:
+def _over_time(
+    title: str, description: str, metric: str, unit: str, steps: Steps, width: int = 8, *, log: bool = False
+) -> Panel:
     return Panel(
         "lines",
         title,
         description,
-        (Target(by_feature(metric), "{{feature}} {{version}}"),),
+        (Target(evidence(by_feature(metric)) if log else by_feature(metric), "{{feature}} {{version}}"),),
         unit=unit,
         empty=NO_PROFILE,
         width=width,
         steps=steps,
+        low=LEAST_EVIDENCE if log else 0,
+        log=log,
     )
 
 
@@ -40,7 +44,10 @@ OVERVIEW = Section(
             "Each feature with its evidence of drift and its difference from the reference in the recent ticks.",
             (
                 Target(
-                    by_feature("pilotfish_feature_evidence_ratio"), title="Evidence", unit="percentunit", steps=EVIDENCE
+                    evidence(by_feature("pilotfish_feature_evidence_ratio")),
+                    title="Evidence",
+                    unit="none",
+                    steps=EVIDENCE,
                 ),
                 Target(by_feature("pilotfish_feature_psi"), title="PSI", unit="none", steps=PSI),
                 Target(
@@ -78,9 +85,10 @@ DRIFT = Section(
             "Evidence of drift of each feature, divided by the threshold of its family; 1 confirms its drift, and its "
             "rise shows the onset.",
             "pilotfish_feature_evidence_ratio",
-            "percentunit",
+            "none",
             EVIDENCE,
             12,
+            log=True,
         ),
         _over_time(
             "Population stability index",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from ..model import BURN, ERRORS, EVIDENCE, GOOD, ZERO_IS_GOOD, Page, Panel, Section, Target
 from ..queries import (
+    LEAST_EVIDENCE,
     MODEL_PODS,
     OBJECTIVE_WINDOW,
     OF_PODS,
     equal,
     errors,
+    evidence,
+    growth,
     how_many,
     largest,
     of_model,
@@ -18,6 +21,7 @@ from ..queries import (
     series,
     total,
 )
+from .injector import REFUSED
 from .variables import MODEL, NAMESPACE, POD, VERSION
 
 _BY = ("namespace", "model", "version")
@@ -31,15 +35,6 @@ _UNPROFILED = f"{MODEL_PODS} unless on (namespace, pod) {series('pilotfish_profi
 NOW = Section(
     "Now",
     (
-        Panel(
-            "stat",
-            "Models",
-            "Models, counted by namespace, name and version.",
-            (Target(f"count(count by (namespace, model, version) ({MODEL_PODS}))"),),
-            empty=NO_PODS,
-            width=3,
-            height=4,
-        ),
         Panel(
             "stat",
             "Pods",
@@ -82,7 +77,7 @@ NOW = Section(
         ),
         Panel(
             "stat",
-            "Pods with a blind spot",
+            "Blind pods",
             "Pods in which a part of the traffic is not measured; the dashboard of the model has the reason.",
             (Target(how_many(_BLIND, "== 1")),),
             empty=NO_PODS,
@@ -92,10 +87,20 @@ NOW = Section(
         ),
         Panel(
             "stat",
-            "Pods without a profile",
+            "No profile",
             "Pods in which no profile is in force, so that no drift can be found.",
             (Target(f"count({_UNPROFILED}) or 0 * count({MODEL_PODS})"),),
             empty=NO_PODS,
+            width=3,
+            height=4,
+            steps=ZERO_IS_GOOD,
+        ),
+        Panel(
+            "stat",
+            "Not injected",
+            "Pods in this time that asked for sidecars and were admitted without; Pilotfish itself has the reasons.",
+            (Target(total(growth(REFUSED, "$__range"))),),
+            empty="none",
             width=3,
             height=4,
             steps=ZERO_IS_GOOD,
@@ -122,7 +127,7 @@ MODELS = Section(
     (
         Panel(
             "table",
-            "Models",
+            "All models",
             "Each model and version with its traffic, errors, latency and drift; follow the link to its dashboard.",
             (
                 Target(f"count by (namespace, model, version) ({MODEL_PODS})", title="Pods"),
@@ -130,9 +135,9 @@ MODELS = Section(
                 Target(errors(*_BY), title="Errors", unit="percentunit", steps=ERRORS),
                 Target(quantile(0.95, "pilotfish_request_duration_seconds", *_BY), title="p95", unit="s"),
                 Target(
-                    largest(results("pilotfish_drift_evidence_ratio"), *_BY),
+                    evidence(largest(results("pilotfish_drift_evidence_ratio"), *_BY)),
                     title="Evidence",
-                    unit="percentunit",
+                    unit="none",
                     steps=EVIDENCE,
                 ),
                 Target(results("pilotfish_episodes_open"), title="Open episodes", steps=ZERO_IS_GOOD),
@@ -200,10 +205,12 @@ DRIFT = Section(
             "lines",
             "Evidence against the threshold",
             "Largest evidence of drift, divided by the threshold that the false-alarm budget gives; 1 raises an alarm.",
-            (Target(largest(results("pilotfish_drift_evidence_ratio"), *_BY), _LEGEND),),
-            unit="percentunit",
+            (Target(evidence(largest(results("pilotfish_drift_evidence_ratio"), *_BY)), _LEGEND),),
+            unit="none",
             empty="no profile is in force",
             steps=EVIDENCE,
+            low=LEAST_EVIDENCE,
+            log=True,
         ),
         Panel(
             "state",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..model import FULL, SHARE_LOST, ZERO_IS_GOOD, Page, Panel, Section, Steps, Target
-from ..queries import equal, how_many, increase, largest, rate, ratio, series, total, worst_pods
+from ..queries import equal, grown, how_many, largest, rate, ratio, series, total, worst_pods
 from .controller import CONTROLLER, SYNC
+from .injector import INJECTOR
 from .variables import ALL_PODS, NAMESPACE
 
 NO_SIDECAR = "no sidecar is scraped"
@@ -96,7 +97,7 @@ ACCOUNT = Section(
             (
                 Target(
                     f"({total(rate('pilotfish_exchanges_total', equal('fate', 'dropped')), 'reason')})"
-                    f" / on () group_left () ({total(rate('pilotfish_exchanges_seen_total'))} > 0)",
+                    f" / on () group_left () ({total(rate('pilotfish_exchanges_seen_total'))} > 0) > 0",
                     "{{reason}}",
                 ),
             ),
@@ -122,6 +123,17 @@ SIDECARS = Section(
             "Pods that run each release of Pilotfish.",
             (Target(f"count by (version) ({series('pilotfish_build_info')})", "{{version}}"),),
             empty=NO_SIDECAR,
+        ),
+        Panel(
+            "lines",
+            "Injected pods by release",
+            "Pods that the controller sees with a sidecar, by release, and those of another release than its own.",
+            (
+                Target("max by (release) (pilotfish_sidecars)", "release {{release}}"),
+                Target("max(pilotfish_sidecars_outdated)", "outdated"),
+            ),
+            empty="no controller is scraped",
+            steps=((None, "green"),),
         ),
         Panel(
             "lines",
@@ -197,7 +209,7 @@ SIDECARS = Section(
             "lines",
             "Failed checkpoints",
             "Checkpoints that could not be written, such as on a full disk.",
-            (Target(f"topk(10, {total(increase('pilotfish_checkpoint_failures_total'), 'pod')})", "{{pod}}"),),
+            (Target(f"topk(10, {total(grown('pilotfish_checkpoint_failures_total'), 'pod')})", "{{pod}}"),),
             empty=NO_SIDECAR,
             steps=ZERO_IS_GOOD,
         ),
@@ -208,5 +220,5 @@ PAGE = Page(
     "Pilotfish / Pilotfish itself",
     "The account of every exchange, and the state of sidecars and controller.",
     (NAMESPACE, ALL_PODS),
-    (NOW, ACCOUNT, SIDECARS, SYNC, CONTROLLER),
+    (NOW, ACCOUNT, SIDECARS, SYNC, CONTROLLER, INJECTOR),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model import FULL, ZERO_IS_GOOD, Page, Panel, Section, Steps, Target
-from ..queries import equal, increase, largest, of_model, rate, ratio, series, total
+from ..queries import equal, grown, largest, of_model, rate, ratio, series, total
 from .variables import MODEL, NAMESPACE, POD, VERSION
 
 NO_KUBELET = "no metrics of cAdvisor for these pods"
@@ -100,11 +100,7 @@ MEMORY = Section(
             "lines",
             "Restarts",
             "Restarts of containers in the selected pods.",
-            (
-                Target(
-                    total(of_model(increase("kube_pod_container_status_restarts_total")), "pod", "container"), _LEGEND
-                ),
-            ),
+            (Target(total(of_model(grown("kube_pod_container_status_restarts_total")), "pod", "container"), _LEGEND),),
             empty=NO_STATE,
             steps=ZERO_IS_GOOD,
         ),

@@ -13,7 +13,7 @@ proxy:
   args:
     - proxy
     - --shared=/run/pilotfish
-    - --health=0.0.0.0:9796
+    - --health=:9796
     - --drain-seconds={{ .Values.sidecar.proxy.drainSeconds }}
     - --log-format={{ .Values.log.format }}
     - --log-level={{ .Values.log.level }}

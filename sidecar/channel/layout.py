@@ -82,6 +82,7 @@ AT_SLOTS = AT_OUTCOMES + len(OUTCOMES)
 
 SLOTS = 32
 PROBES, FIRST_ROUTE, OTHER = 0, 1, SLOTS - 1
+PROBES_ROUTE, OTHER_ROUTE = "probes", "other"  # names of these slots; all others are a method and a path
 
 # nanoseconds; 8 bounds per decade from 10 us to 100 s, rounded to three digits; one more bucket for larger values
 BOUNDS = tuple(int(float(f"{10 ** (4 + step / 8):.2e}")) for step in range(57))

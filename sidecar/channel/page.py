@@ -113,7 +113,7 @@ class CounterPage:
         self.words = words
         self._descriptor = descriptor  # stays open because of its lock: a page has one writer
         self._backing = backing
-        for slot, name in ((at.PROBES, "probes"), (at.OTHER, "other")):
+        for slot, name in ((at.PROBES, at.PROBES_ROUTE), (at.OTHER, at.OTHER_ROUTE)):
             self._set_name(slot, name)
 
     @classmethod

@@ -58,7 +58,7 @@ async def _gather(args: argparse.Namespace, progress: Callable[[str], None]) -> 
             release=args.release_namespace,
             version=version("pilotfish"),
             namespace=args.namespace,
-            wanted=_rights,
+            wanted=wanted_rights,
             progress=progress,
         )
         return snapshot, kube.host
@@ -66,7 +66,7 @@ async def _gather(args: argparse.Namespace, progress: Callable[[str], None]) -> 
         await kube.close()
 
 
-def _rights(release: str) -> Sequence[Right]:
+def wanted_rights(release: str) -> Sequence[Right]:
     """Return the rights that the manifests of this version grant."""
     text = render(package_text(DATA), release, Images())
     return [*rights_of([one.value for one in read(text, "the manifests of this version")], release)]

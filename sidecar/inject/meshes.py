@@ -26,7 +26,7 @@ MESH_CONTAINERS = {
     "linkerd-proxy": "Linkerd",
 }
 _AMBIENT = "istio.io/dataplane-mode"
-_DOMAINS = re.compile(r"(traffic\.sidecar\.istio\.io|config\.linkerd\.io|traffic\.kuma\.io)/.*ports?$")
+_DOMAINS = re.compile(r"(traffic\.sidecar\.istio\.io|config\.linkerd\.io|traffic\.kuma\.io)/.*ports?$", re.IGNORECASE)
 _NUMBERS = re.compile(r"[0-9]+")
 
 

@@ -70,18 +70,16 @@ def _plan_port(pod: PodView, context: Context, model: ModelServer) -> Intercepti
         if not found:
             what = f"no Service selects the pod, and port {number} of container {model.name} has no name"
             raise NotInjectedError(InjectionReason.NO_SERVICE, what)
+    _refuse_ambiguous_names(pod, model)
     numbers = free_ports(pod, frozenset(model.ports))
     pairs = tuple(PortPair(next(numbers), number, names[number]) for number in model.ports)
     moved = {name: pair.upstream for pair in pairs for name in pair.names}
-    quoted = ", ".join(moved)
-    via = ", ".join(dict.fromkeys(target.via for target in model.targets))
-    message = f"the port name {quoted} of container {model.name} belongs to the proxy now, and {via} follows it"
-    if not via:
-        message = (
-            f"the port name {quoted} of container {model.name} belongs to the proxy now; no Service selects the pod "
-            "yet, so use the name as targetPort, since a number would bypass the proxy"
-        )
-    elif any(target.headless for target in model.targets):
+    message = f"port name {', '.join(moved)} moved from container {model.name} to the proxy"
+    if not model.targets:
+        message += "; no Service selects the pod yet: use the name as targetPort, since a number bypasses the proxy"
+    else:
+        message += f", and so did {', '.join(dict.fromkeys(target.via for target in model.targets))}"
+    if any(target.headless for target in model.targets):
         message += "; clients of a headless Service that use the number bypass the proxy"
     operations = (*unname(pod, model.container, frozenset(moved)), *follow(pod, model.container, moved))
     return InterceptionPlan(InterceptionMode.PORT, InjectionReason.NAMED_PORTS, message, pairs, operations)
@@ -102,6 +100,7 @@ def _plan_move(pod: PodView, context: Context, model: ModelServer) -> Intercepti
         raise NotInjectedError(InjectionReason.MESH, what, "use the number as targetPort of the Service")
     numbers = free_ports(pod, frozenset(model.ports) | {ADMIN_PORT, HEALTH_PORT})
     moved = {number: next(numbers) for number in model.ports}
+    _refuse_ambiguous_names(pod, model)
     relocation = relocate(pod, model, moved)
     own = [
         port
@@ -157,6 +156,18 @@ def _plan_redirect(pod: PodView, context: Context, model: ModelServer) -> Interc
 _MODES: Mapping[str, Callable[[PodView, Context, ModelServer], InterceptionPlan]] = MappingProxyType(
     {"move": _plan_move, "port": _plan_port, "redirect": _plan_redirect}
 )
+
+
+def _refuse_ambiguous_names(pod: PodView, model: ModelServer) -> None:
+    """Refuse a port name of a Service that another container has too: it would then lead there, not to the proxy."""
+    names = {target.name for target in model.targets if target.name}
+    sidecars = [item for item in pod.init_containers if item.get("restartPolicy")]
+    others = [item for index, item in enumerate(pod.containers) if index != model.container]
+    for container in (*others, *sidecars):
+        for port in container.get("ports") or ():
+            if port.get("name") in names and (port.get("protocol") or "TCP") == "TCP":
+                what = f"container {container.get('name')} has a port with the name {port['name']} too"
+                raise NotInjectedError(InjectionReason.NAME_TAKEN, what)
 
 
 def _requested(pod: PodView, context: Context) -> str:

@@ -29,7 +29,8 @@ from .sampler import Sampler
 _LOG = logging.getLogger(__name__)
 
 RECORDED_METHODS = frozenset(("POST", "PUT", "PATCH"))
-_KUBELET_PROBE = "kube-probe/"  # the prefix of the User-Agent in a kubelet's HTTP probe
+# prefixes of the User-Agent of probes: kubelet; load balancers of Google and AWS; Envoy
+_PROBE_AGENTS = ("kube-probe/", "GoogleHC/", "ELB-HealthChecker/", "Envoy/HC")
 _ROUTE_CACHE_ENTRIES = 4096
 _CLOCK_STEP = 1_000_000_000
 _CLOCK_READINGS = 5
@@ -200,7 +201,7 @@ class Observer:
         method, target, agent = key = (exchange.method, exchange.target, exchange.user_agent)
         found = self._route_cache.get(key)
         if found is None:
-            is_probe = target.partition("?")[0] in self._probes or agent.startswith(_KUBELET_PROBE)
+            is_probe = target.partition("?")[0] in self._probes or agent.startswith(_PROBE_AGENTS)
             found = self._templates.route(method, target), is_probe
             if len(self._route_cache) >= _ROUTE_CACHE_ENTRIES:
                 self._route_cache.clear()

@@ -28,7 +28,7 @@ class ProxySettings:
     max_records_per_second  maximum number of records per second for the analyzer; 0 sends none
     body_limit              maximum number of bytes kept of one body; a longer body is truncated
     routes                  the user's path templates, such as `/score/{name}`, tried before the built-in ones
-    probes                  paths that count as probes, in addition to kubelet probes; probes are never recorded
+    probes                  paths that count as probes, beside those known by User-Agent; probes are never recorded
     model                   the document's model, whose inference paths always have a route slot; "" for none
     """
 

@@ -106,7 +106,11 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
     ] = ()
     probes: Annotated[
         tuple[PathTemplate, ...],
-        Meta(description="Paths that count as probes, in addition to kubelet probes.", max_length=30),
+        Meta(
+            description="Paths that count as probes, beside the probes that are known by their User-Agent: those of "
+            "the kubelet, and of the load balancers of AWS, Envoy and Google.",
+            max_length=30,
+        ),
     ] = ()
     keep_rows: Annotated[
         KeepRows | None, Meta(description="Store the newest rows on disk, for reports on rows. Off without this block.")

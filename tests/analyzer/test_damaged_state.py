@@ -21,6 +21,7 @@ from pilotfish.sidecar.report.schema import AuditEntry, FeatureReport
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from tests.analyzer.feedback.made import exchange, labelled, labels
 from tests.analyzer.made import SECOND, T0, monitor
+from tests.support.sizes import size
 
 DOCUMENT = """
 apiVersion: pilotfish.dev/v1alpha1
@@ -38,7 +39,7 @@ FILES = (
     "state/profile", "state/profile.previous", "state/rows/recent.000000000001.rows",
 )  # fmt: skip
 ALWAYS_SAID = ("state/checkpoint", "state/profile")  # they have a checksum over all
-SHORT, LONG = 6, 50  # changes of each file
+CHANGES = size(15, 50)  # of each file
 
 
 @contextmanager
@@ -155,13 +156,7 @@ def try_damages(name: str, whole: Path, folder: Path, number: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", FILES)
-def test_a_damaged_file_never_ends_the_analyzer(name: str, whole: Path, tmp_path: Path) -> None:
-    try_damages(name, whole, tmp_path, SHORT)
-
-
-@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", FILES)
-def test_a_damaged_file_never_ends_the_analyzer_in_long(name: str, whole: Path, tmp_path: Path) -> None:
-    try_damages(name, whole, tmp_path, LONG)
+def test_a_damaged_file_never_ends_the_analyzer(name: str, whole: Path, tmp_path: Path) -> None:
+    try_damages(name, whole, tmp_path, CHANGES)

@@ -25,6 +25,7 @@ from pilotfish.sidecar.settings.errors import SettingsError
 from pilotfish.sidecar.settings.load import parse
 from tests.analyzer.made import SECOND, T0
 from tests.analyzer.profile_mutants import CASES, live_record, mutants, render
+from tests.support.sizes import size
 from tests.support.waiting import patient
 
 HEAD = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "delays"}}
@@ -148,7 +149,7 @@ def test_any_value_changed_is_refused_with_its_path_or_works(name: str, tmp_path
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", SPECS)
 def test_any_value_changed_is_refused_with_its_path_or_works_in_long(name: str, tmp_path: Path) -> None:
-    try_mutants(name, 4, tmp_path)
+    try_mutants(name, size(12, 4), tmp_path)
 
 
 # --- documents that ask for more work than they have bytes

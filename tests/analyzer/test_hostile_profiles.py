@@ -20,12 +20,13 @@ from pilotfish.sidecar.analyzer.engine import EngineFactory, effect_sizes_only
 from pilotfish.sidecar.analyzer.errors import ProfileRefusedError
 from tests.analyzer.made import monitor
 from tests.analyzer.profile_mutants import CASES, Case, mutants, raw_of, run, transplants
+from tests.support.sizes import FULL, size
 
 NAMES_THE_PLACE = re.compile(
     r"^\$\.|^the profile's format is|^the profile was built for|^the profile is not a JSON document|"
     r"feature .* has \d+ variance inflations"
 )
-ONE_OF_SHORT, ONE_OF_LONG = 1000, 150  # mutants that are tried
+ONE_OF_SHORT, ONE_OF_LONG = 1500, size(400, 150)  # mutants that are tried
 
 
 def check(case: Case, raw: bytes, factory: EngineFactory) -> str:
@@ -71,7 +72,9 @@ def test_any_value_changed_is_refused_with_its_path_or_works_in_long(name: str) 
 
 
 @pytest.mark.parametrize(
-    "count", [2, pytest.param(40, marks=[pytest.mark.long, pytest.mark.timeout(1800)])], ids=["short", "in_long"]
+    "count",
+    [2, pytest.param(size(12, 40), marks=[pytest.mark.long, pytest.mark.timeout(1800)])],
+    ids=["short", "in_long"],
 )
 @pytest.mark.parametrize("name", CASES)
 def test_values_from_other_places_are_refused_or_work(name: str, count: int) -> None:
@@ -231,16 +234,15 @@ EXTREMES: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("what", EXTREMES)
-def test_an_extreme_profile_works(what: str) -> None:
-    try_extreme(what, list(CASES)[list(EXTREMES).index(what) % len(CASES)])
+def extremes() -> list[tuple[str, str]]:
+    """Return what is extreme and the names of cases: one case each, and all of them in `make soak`."""
+    names = list(CASES)
+    return [(what, name) for n, what in enumerate(EXTREMES) for name in (names if FULL else [names[n % len(names)]])]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("what", EXTREMES)
-def test_an_extreme_profile_works_in_long(what: str, name: str) -> None:
+@pytest.mark.parametrize(("what", "name"), extremes())
+def test_an_extreme_profile_works(what: str, name: str) -> None:
     try_extreme(what, name)
 
 

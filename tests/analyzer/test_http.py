@@ -436,10 +436,10 @@ async def test_a_rebaseline_needs_a_name_a_reason_and_enough_rows(tmp_path: Path
     ("begin", "flood"),
     [
         (b"", b"\0" * 65536),
-        (b"", b"\r\n" * 32768),
+        pytest.param(b"", b"\r\n" * 32768, marks=pytest.mark.long),
         (b"GET /metrics HTTP/1.1\r\n", b"X-A: b\r\n" * 8192),
         (b"GET /", b"a" * 65536),
-        (b"", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 1900),
+        pytest.param(b"", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n" * 1900, marks=pytest.mark.long),
         (b"PUT /profile HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-A: b\r\n" * 8192),
         (b"GET /healthz HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b"z" * 65536),
     ],

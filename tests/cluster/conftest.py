@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.model import MODEL
+from tests.cluster.release import SAID, Release
 from tests.conftest import FAILED
 from tests.support.node.images import PILOTFISH, REDIRECT, archive
 from tests.support.node.node import Node, node
 
-__all__ = ["cluster", "namespace", "node"]
+__all__ = ["cluster", "namespace", "node", "release"]
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,16 @@ def cluster(node: Node) -> Node:
     """The node, with the images of Pilotfish and of the model."""
     node.load(archive(PILOTFISH), archive(REDIRECT), archive(MODEL))
     return node
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Node) -> Release:
+    """The chart, installed on the node."""
+    if not SAID.exists():
+        pytest.skip("no Helm: `.ci/helm > build/helm` builds it, with Go")
+    installed = Release(cluster.plane)
+    installed.install()
+    return installed
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ SCRIPTS = {
     "hangs-first": ["hang", "200"],
 }
 
-LONG = {"fails-first", "hangs-first"}  # the rest of the matrix: `make test-long`
+LONG = {"closes-without-an-answer", "fails-first", "hangs-first"}  # the rest of the matrix: `make test-long`
 AT_LENGTH = (pytest.mark.long,)
 
 

@@ -1,7 +1,7 @@
 """A strict stand-in for Grafana's HTTP API: tokens, folders, and dashboards by uid, with the answers of Grafana 11.
 
-It checks what Grafana checks when a dashboard is stored: title, uid, folder, version and name conflicts. It also checks
-that the SDK's models read and write the JSON without a difference.
+Like Grafana, it checks title, uid, folder, version and name conflicts of a dashboard. In addition, it checks that the
+SDK's models read and write the JSON without a difference.
 """
 
 from __future__ import annotations

@@ -106,6 +106,7 @@ def test_a_monitor_goes_on_from_its_state_to_the_bit() -> None:
         check_state(PROFILE, QUICK, ticks, cut)
 
 
+@pytest.mark.long
 def test_counts_of_many_pods_raise_the_same_alarms_to_the_bit() -> None:
     rng = np.random.default_rng(2)
     batches = []

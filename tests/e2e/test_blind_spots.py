@@ -21,6 +21,8 @@ from tests.support.ports import free_port
 from tests.support.processes import Children
 from tests.support.waiting import patient, wait_until
 
+pytestmark = pytest.mark.long
+
 REQUESTS = 40
 PREDICT = "/v1/models/m:predict"
 ROWS = [{"a": 0.3, "b": -1.2}, {"a": -0.6, "b": 0.4}]
@@ -171,12 +173,9 @@ CASES: dict[str, tuple[Act, Answer, Expected]] = {
     ),
     "labels of another type": (label("late"), RIGHT, Expected("labels_unused", "not a number", total=False)),
 }
-FAST = {"json of its own"}
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(name, marks=[] if name in FAST else [pytest.mark.long], id=name) for name in CASES]
-)
+@pytest.mark.parametrize("case", CASES)
 def test_a_blind_spot_is_seen(case: str, stack: Stack, profile: bytes) -> None:
     act, answer, expected = CASES[case]
     with watched(stack, profile, answer):
@@ -189,7 +188,6 @@ def test_a_feature_that_the_profile_lacks_is_named(stack: Stack, profile: bytes)
         check_is_seen(stack, Expected("unknown_names", "spec.drift.features.bb", total=False))
 
 
-@pytest.mark.long
 def test_a_blind_spot_ends_with_traffic_that_is_measured(stack: Stack, profile: bytes) -> None:
     with watched(stack, profile, RIGHT):
         post({"rows": ROWS}, path="/score")(stack)
@@ -203,7 +201,6 @@ def exchanges(stack: Stack, fate: str) -> float:
     return total(stack.metrics(), "pilotfish_exchanges_total", fate=fate)
 
 
-@pytest.mark.long
 def test_once_it_is_ready_no_exchange_is_lost(stack: Stack, profile: bytes) -> None:
     with watched(stack, profile, RIGHT):
         GOOD(stack)
@@ -216,7 +213,6 @@ def test_once_it_is_ready_no_exchange_is_lost(stack: Stack, profile: bytes) -> N
         assert exchanges(stack, "dropped") == 0
 
 
-@pytest.mark.long
 def test_without_a_counter_page_it_is_not_ready(stack: Stack, profile: bytes) -> None:
     with watched(stack, profile, RIGHT):
         (stack.folder / "shared" / "page").unlink()

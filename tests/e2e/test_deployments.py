@@ -53,6 +53,7 @@ def own(value: str, stack: Stack) -> str:
     return value
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "variables", [COMPOSE["services"]["pilotfish"]["environment"], unit_variables()], ids=["compose", "systemd"]
 )

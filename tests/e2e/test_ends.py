@@ -56,6 +56,7 @@ def test_wrong_flags_are_refused_before_anything_starts(spawn: Children) -> None
     assert "nonsense" in child.errors()
 
 
+@pytest.mark.long
 def test_an_admin_address_in_use_at_the_start_ends_it_with_the_reason(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", stack.admin)):
         stack.start()
@@ -94,9 +95,8 @@ def taken(port: int) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(
-    "limit", [pytest.param("16Mi", marks=pytest.mark.long), "100Mi", pytest.param("150Mi", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("limit", ["16Mi", "100Mi", "150Mi"])
 def test_a_memory_limit_that_is_too_low_to_start_ends_it_with_a_usable_one(stack: Stack, limit: str) -> None:
     stack.start("--memory-limit", limit)
     assert stack.run.process.wait(timeout=patient(20)) == 2
@@ -142,6 +142,7 @@ def test_options_that_cannot_be_used_end_it_before_anything_starts(spawn: Childr
     assert "relaying" not in child.errors()
 
 
+@pytest.mark.long
 def test_a_signal_to_all_processes_under_load_loses_no_exchange_and_no_checkpoint(stack: Stack) -> None:
     stack.start()
     wait_until(stack.ready)
@@ -171,6 +172,7 @@ def test_a_signal_to_all_processes_under_load_loses_no_exchange_and_no_checkpoin
     assert saved["ledger"]["totals"][encode(MEASURED.key())] == answered
 
 
+@pytest.mark.long
 def test_without_folders_it_uses_a_private_one_and_removes_it(stack: Stack, spawn: Children) -> None:
     listen, admin = free_port(), free_port()
     child = spawn.pilotfish(

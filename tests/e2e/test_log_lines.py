@@ -129,6 +129,7 @@ def replaced(path: Path) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_a_document_for_a_cluster_is_not_ready_and_says_so(stack: Stack, receiver: Receiver) -> None:
     stack.write("monitor.yaml", (DOCUMENT % receiver.url).replace("path: profile.json", "configMap: m-profile"))
     stack.start()

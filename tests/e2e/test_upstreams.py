@@ -81,6 +81,7 @@ def named(absent: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     return absent
 
 
+@pytest.mark.long
 def test_a_model_whose_address_changes_is_found_again(named: Stack) -> None:
     port = named.upstream
     with ExitStack() as first:

@@ -6,6 +6,8 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
+import pytest
+
 from tests.integration import cases_ends, cases_http, cases_opaque
 from tests.integration.case import Case
 from tests.integration.conftest import Harness
@@ -16,6 +18,7 @@ CASES = [case for case in (*cases_ends.CASES, *cases_http.CASES, *cases_opaque.C
 SCRIPTS, THREADS, SEED = 400, 16, 3
 
 
+@pytest.mark.long
 def test_concurrent_scripts_do_not_affect_each_other(harness: Harness) -> None:
     chosen = random.Random(SEED).choices(CASES, k=SCRIPTS)
     before, connecting = harness.proxy.page(), Lock()

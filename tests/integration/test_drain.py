@@ -102,6 +102,7 @@ def test_new_clients_are_served_during_the_drain(tmp_path: Path) -> None:
         assert proxy.exit_status(5) == 0
 
 
+@pytest.mark.long
 def test_repeated_sigterm_cuts_nothing(tmp_path: Path) -> None:
     """A service manager signals the whole process group, and the supervisor forwards its own SIGTERM."""
     with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared", extra=LONG) as proxy:
@@ -178,6 +179,7 @@ def has_reached_upstream(page: Path) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_sigterm_to_the_process_group_cuts_nothing(tmp_path: Path) -> None:
     """What systemd does by default to `pilotfish run`: all of its processes get the signal."""
     address, admin = ("127.0.0.1", free_port()), ("127.0.0.1", free_port())

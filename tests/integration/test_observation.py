@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from pilotfish.sidecar.channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATED
 from tests.integration.case import answer, bare, chunked, head, post
 from tests.integration.cases_http import TE
@@ -152,6 +154,7 @@ def test_probes_are_counted_separately_and_never_recorded(tmp_path: Path) -> Non
     assert page.accepted == 1
 
 
+@pytest.mark.long
 def test_times_are_taken_when_bytes_arrive(tmp_path: Path) -> None:
     with observed(tmp_path, "{}") as harness, connected(harness.listener, harness.proxy.address) as wire:
         wire.up(post(b"x" * 100)[:-50])

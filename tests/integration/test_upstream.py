@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.integration.case import answer, post
 from tests.integration.health import health
 from tests.integration.process import Proxy, dial, running_proxy
@@ -78,6 +80,7 @@ def test_upstream_that_never_comes_is_reported_and_its_clients_are_refused(tmp_p
         assert len(lines(proxy, f"127.0.0.1:{upstream[1]} is unreachable: Connection refused")) == 1
 
 
+@pytest.mark.long
 def test_late_upstream_is_found_without_traffic_and_then_not_probed_again(tmp_path: Path) -> None:
     upstream = ("127.0.0.1", free_port())
     with running_proxy(upstream, tmp_path / "shared") as proxy:

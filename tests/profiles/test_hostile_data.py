@@ -18,6 +18,7 @@ from pilotfish.sidecar.profiles import table
 from pilotfish.sidecar.profiles.build import ColumnRoles, read_table
 from pilotfish.sidecar.profiles.csvheader import MAX_HEADER
 from pilotfish.sidecar.profiles.csvtable import CsvOptions
+from tests.support.sizes import size
 
 ROWS = 300
 
@@ -127,7 +128,7 @@ def parquet_of_all_types(folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])
-@pytest.mark.parametrize("count", [100, pytest.param(5000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [100, pytest.param(size(1000, 5000), marks=pytest.mark.long)])
 def test_damaged_files_are_read_or_refused(count: int, form: str, tmp_path: Path) -> None:
     seed = random.Random(count)
     csv = b'a,"b ""x""",c\n' + b'1,"p, q",true\n2.5,r,false\n,"[1, 2]",\n' * 50

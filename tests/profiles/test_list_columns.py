@@ -86,7 +86,7 @@ def test_csv_and_parquet_of_the_same_rows_make_the_same_features(reference: Path
     assert one.excluded == ()
 
 
-@pytest.mark.parametrize("form", [as_csv, as_parquet])
+@pytest.mark.parametrize("form", [pytest.param(as_csv, marks=pytest.mark.long), as_parquet])
 def test_drift_in_arrays_is_found_by_replay(
     reference: Path, tmp_path: Path, form: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,6 +30,7 @@ from pilotfish.sidecar.profiles.replay_rows import columns_of
 from pilotfish.sidecar.rows.blocks import RowBlock
 from pilotfish.sidecar.rows.table import build_table
 from tests.analyzer.decode.exchanges import OIP_PATH, V1_PATH, record, tensor
+from tests.support.examples import examples
 
 ROWS, AT_ONCE = 240, 60
 NUMBERS = {"count", "number", "texts"}
@@ -235,7 +236,7 @@ def assert_same(profile: Profile, counts: Counts, what: str) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=5),
     odd=st.sampled_from(["", "error", "12 kg", "1.2.3", "true", True]),

@@ -22,6 +22,7 @@ from pilotfish.sidecar.profiles.csvtable import CsvOptions
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.files import read_profile
 from pilotfish.sidecar.profiles.table import ReferenceTable
+from tests.support.examples import examples
 
 CELLS = st.sampled_from(["1", "2.5", "x", "", "NA", "007", '"a,b"', "true"])
 ROWS = "".join(f"{row / 7:.3f},{'abc'[row % 3]}\n" for row in range(600))
@@ -42,7 +43,7 @@ def cells(table: ReferenceTable) -> dict[str, list[str]]:
     return found
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.lists(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8), min_size=1, max_size=4))
 def test_several_files_are_read_as_one(
     tmp_path_factory: pytest.TempPathFactory, parts: list[list[tuple[str, str]]]

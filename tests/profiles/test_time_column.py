@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pilotfish.detectors.batch import Column
 from pilotfish.sidecar.profiles.errors import ReferenceDataError
 from pilotfish.sidecar.profiles.time_column import epoch_seconds
+from tests.support.examples import examples
 
 FIRST, LAST = (datetime(year, 1, 1) for year in (1990, 2050))  # noqa: DTZ001  # hypothesis wants them without a zone
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC).timestamp()
@@ -90,7 +91,7 @@ def test_calendar_numbers_are_the_dates_that_they_are(values: tuple[float, ...],
     assert times[0] in (NOON, NOON - 43_200)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.datetimes(FIRST, LAST), st.sampled_from(["%Y%m%d", "%Y%m%d%H%M", "%Y%m%d%H%M%S"]))
 def test_any_date_is_read_from_its_calendar_number(moment: datetime, form: str) -> None:
     text = moment.strftime(form)
@@ -137,7 +138,7 @@ def test_a_zone_may_be_the_word_utc() -> None:
     assert (times.tolist(), "with a zone" in how) == ([NOON], True)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @example([8.988465674311579e307, 8.98846567431158e307])
 @given(st.lists(st.floats(), min_size=1, max_size=5))
 def test_any_numbers_are_times_or_refused(values: list[float]) -> None:

@@ -163,6 +163,7 @@ def test_new_address_is_used_after_a_failure_without_losing_the_client(loop: Loo
         assert loop.page.words[at.connection("connect_failures")] == 1
 
 
+@pytest.mark.long
 def test_new_address_is_used_after_silence_of_the_old_one(loop: Loop) -> None:
     with silent_upstream() as silent, server() as (_, moved):
         dns = ScriptedDns(Target(socket.AF_INET, silent))

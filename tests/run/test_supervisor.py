@@ -61,6 +61,7 @@ def test_it_ends_with_the_proxys_status_and_stops_the_analyzer_first(
     assert stopped.read_text() == "bye\n"
 
 
+@pytest.mark.long
 def test_a_killed_analyzer_is_restarted_and_the_proxy_stays(spawn: Children, tmp_path: Path) -> None:
     children = SupervisedChildren(spawn, tmp_path, SLEEP, SLEEP)
     proxy = children.pid("proxy")

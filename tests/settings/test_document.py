@@ -352,6 +352,7 @@ CLUSTER_ONLY = {
     "retrain.job": "retrain: {job: {cronJob: train}}",
     "retrain.argoWorkflow": "retrain: {argoWorkflow: {workflowTemplate: train}}",
     "retrain.tektonPipelineRun": "retrain: {tektonPipelineRun: {pipeline: train}}",
+    "traffic.interception": "traffic: {interception: move}",
     "retrain.webhook.urlSecretRef": "retrain: {webhook: {urlSecretRef: {name: s}}}",
     "retrain.webhook.secretRef": "retrain: {webhook: {url: 'https://t.example/', secretRef: {name: s}}}",
 }

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -132,6 +133,13 @@ class ControlPlane:
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane for all tests of a session; a test uses a namespace of its own."""
+    with running_control_plane(tmp_path_factory) as plane:
+        yield plane
+
+
+@contextmanager
+def running_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane of its own, for tests that install and remove what is unique in a cluster."""
     programs = Path(SAID.read_text().strip() or "/missing") if SAID.exists() else Path("/missing")
     absent = [name for name in PROGRAMS if not (programs / name).exists()] + missing("openssl")
     if absent:

@@ -44,6 +44,7 @@ def test_a_limit_never_exceeds_the_hard_one() -> None:
     assert output_of(program) == "True"
 
 
+@pytest.mark.long
 def test_cpu_time_is_limited() -> None:
     done = run_bounded(
         python(LIMITS + "limits.limit_processor(1)\nwhile True: pass"), seconds=patient(30), most_output=0

@@ -30,6 +30,7 @@ OWN = (
     "pilotfish_memory",
     "pilotfish_kube",
     "pilotfish_control_",
+    "pilotfish_sidecars",
 )
 
 
@@ -51,7 +52,12 @@ def monitor(namespace: str, name: str = "prices") -> MonitorReading:
 
 def text(*monitors: MonitorReading, accept: str = "") -> str:
     reading = ControllerReading(
-        now=NOW, leading=True, contact_age=0.5, api_errors={("get", "timeout"): 1}, monitors=monitors
+        now=NOW,
+        leading=True,
+        contact_age=0.5,
+        api_errors={("get", "timeout"): 1},
+        sidecars={"1.1": 3},
+        monitors=monitors,
     )
     return Exposition(FleetCollector(lambda: reading, lambda: SERVER)).render(accept)[0].decode()
 
@@ -69,6 +75,22 @@ def test_every_series_of_a_monitor_names_it_and_two_namespaces_never_share_one()
                 assert sample.labels["monitor"] == "prices"
     names = {name for name, *_ in series}
     assert {"pilotfish_drift_evidence_ratio", "pilotfish_feature_psi", "pilotfish_intents_total"} <= names
+
+
+def test_sidecars_of_another_release_are_outdated_and_labels_of_pods_make_a_bounded_number_of_series() -> None:
+    sidecars = {"1.1": 5, "1.0": 3, "": 2, **{f"made-up-{index}": 1 for index in range(50)}}
+    reading = ControllerReading(now=NOW, leading=True, release="1.1", sidecars=sidecars)
+    found = {
+        (sample.name, sample.labels.get("release", "")): sample.value
+        for family in parse_text(Exposition(FleetCollector(lambda: reading, lambda: SERVER)).render("")[0].decode())
+        for sample in family.samples
+        if sample.name.startswith("pilotfish_sidecars")
+    }
+    assert found["pilotfish_sidecars_outdated", ""] == 53
+    assert found["pilotfish_sidecars", "1.1"] == 5
+    assert found["pilotfish_sidecars", ""] == 2
+    assert sum(value for (name, _), value in found.items() if name == "pilotfish_sidecars") == 60
+    assert len(found) == 12
 
 
 def test_versions_of_a_model_are_told_apart() -> None:

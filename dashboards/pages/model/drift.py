@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from ...model import EVIDENCE, PSI, ZERO_IS_GOOD, Panel, Section, Target
-from ...queries import OF_PODS, increase, of_model, results, series, total
+from ...queries import LEAST_EVIDENCE, OF_PODS, evidence, grown, growth, of_model, results, series, total
 
 _TOP = 10  # features in a panel
 _PROFILES = series("pilotfish_profile_info", OF_PODS, 'model=~"$model"', 'version=~"$version"')
 NO_PROFILE = "no profile is in force"
-
-
-def _began(selector: str) -> str:
-    """Return the increase of the counter that `selector` selects."""
-    return f"increase({selector}[$__rate_interval])"
 
 
 DRIFT = Section(
@@ -23,10 +18,12 @@ DRIFT = Section(
             "Evidence against the threshold",
             "Evidence of drift by family of features, divided by the threshold that the false-alarm budget gives; 1 "
             "raises an alarm.",
-            (Target(results("pilotfish_drift_evidence_ratio", "family"), "{{version}} {{family}}"),),
-            unit="percentunit",
+            (Target(evidence(results("pilotfish_drift_evidence_ratio", "family")), "{{version}} {{family}}"),),
+            unit="none",
             empty=NO_PROFILE,
             steps=EVIDENCE,
+            low=LEAST_EVIDENCE,
+            log=True,
         ),
         Panel(
             "state",
@@ -43,7 +40,7 @@ DRIFT = Section(
             "Alarms that were raised, by family of features.",
             (
                 Target(
-                    results("pilotfish_drift_alarms_total", "family", read=_began, combine=total),
+                    results("pilotfish_drift_alarms_total", "family", read=growth, combine=total),
                     "{{version}} {{family}}",
                 ),
             ),
@@ -56,11 +53,13 @@ DRIFT = Section(
             f"The {_TOP} features with most evidence of drift now, divided by the threshold of their family.",
             (
                 Target(
-                    f"sort_desc(topk({_TOP}, {results('pilotfish_feature_evidence_ratio', 'feature')}))", "{{feature}}"
+                    f"sort_desc(topk({_TOP}, {evidence(results('pilotfish_feature_evidence_ratio', 'feature'))}))",
+                    "{{feature}} {{version}}",
                 ),
             ),
-            unit="percentunit",
+            unit="none",
             empty=NO_PROFILE,
+            width=6,
             steps=EVIDENCE,
         ),
         Panel(
@@ -68,9 +67,14 @@ DRIFT = Section(
             "Features with the largest PSI",
             f"The {_TOP} features that differ most from the reference now, by population stability index; its usual "
             "reading calls 0.1 a change and 0.25 a large one.",
-            (Target(f"sort_desc(topk({_TOP}, {results('pilotfish_feature_psi', 'feature')}))", "{{feature}}"),),
+            (
+                Target(
+                    f"sort_desc(topk({_TOP}, {results('pilotfish_feature_psi', 'feature')}))", "{{feature}} {{version}}"
+                ),
+            ),
             unit="none",
             empty=NO_PROFILE,
+            width=6,
             steps=PSI,
         ),
         Panel(
@@ -90,6 +94,7 @@ DRIFT = Section(
                 ),
             ),
             empty=NO_PROFILE,
+            width=12,
         ),
     ),
 )
@@ -110,7 +115,7 @@ QUALITY = Section(
             "Data-quality findings that began, by kind.",
             (
                 Target(
-                    results("pilotfish_data_quality_findings_total", "kind", read=_began, combine=total),
+                    results("pilotfish_data_quality_findings_total", "kind", read=growth, combine=total),
                     "{{version}} {{kind}}",
                 ),
             ),
@@ -121,7 +126,7 @@ QUALITY = Section(
             "lines",
             "Values of the wrong type",
             "Values whose type differs from that of their feature in the profile.",
-            (Target(results("pilotfish_type_mismatches_total", read=_began, combine=total), "{{model}} {{version}}"),),
+            (Target(results("pilotfish_type_mismatches_total", read=growth, combine=total), "{{model}} {{version}}"),),
             empty=NO_PROFILE,
             steps=ZERO_IS_GOOD,
         ),
@@ -140,7 +145,7 @@ QUALITY = Section(
             (
                 Target(
                     results(
-                        "pilotfish_stream_changes_total", "detector", "stream", "budget", read=_began, combine=total
+                        "pilotfish_stream_changes_total", "detector", "stream", "budget", read=growth, combine=total
                     ),
                     "{{detector}} {{stream}} ({{budget}})",
                 ),
@@ -152,7 +157,7 @@ QUALITY = Section(
             "lines",
             "Closed ticks",
             "Ticks with rows that were closed; no tick means that no drift is looked for.",
-            (Target(total(of_model(increase("pilotfish_ticks_total")), "pod"), "{{pod}}"),),
+            (Target(total(of_model(grown("pilotfish_ticks_total")), "pod"), "{{pod}}"),),
             empty="no rows yet",
         ),
     ),

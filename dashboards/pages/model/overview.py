@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...model import ERRORS, EVIDENCE, ZERO_IS_GOOD, Panel, Section, Target
-from ...queries import MODEL_PODS, errors, how_many, largest, of_model, quantile, rate, results, series, total
+from ...queries import MODEL_PODS, errors, evidence, how_many, largest, of_model, quantile, rate, results, series, total
 
 NO_TRAFFIC = "no requests"
 _BLIND = f"max by (namespace, pod) ({of_model(series('pilotfish_blind'))})"
@@ -55,8 +55,8 @@ NOW = Section(
             "stat",
             "Evidence",
             "Largest evidence of drift, divided by the threshold that the false-alarm budget gives; 1 raises an alarm.",
-            (Target(largest(results("pilotfish_drift_evidence_ratio"))),),
-            unit="percentunit",
+            (Target(evidence(largest(results("pilotfish_drift_evidence_ratio")))),),
+            unit="none",
             empty="no profile is in force",
             width=3,
             height=4,
@@ -74,7 +74,7 @@ NOW = Section(
         ),
         Panel(
             "stat",
-            "Pods with a blind spot",
+            "Blind pods",
             "Pods in which a part of the traffic is not measured; the section about blind spots has the reasons.",
             (Target(how_many(_BLIND, "== 1")),),
             empty="no sidecar is scraped",
@@ -84,7 +84,7 @@ NOW = Section(
         ),
         Panel(
             "stat",
-            "Unreachable upstreams",
+            "Unreachable",
             "Model servers that a proxy could not connect to at its last attempt.",
             (Target(total(of_model(series("pilotfish_upstreams_unreachable")))),),
             empty="no proxy is up",

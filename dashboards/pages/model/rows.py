@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...model import SHARE_LOST, ZERO_IS_GOOD, Panel, Section, Target
-from ...queries import equal, increase, of_model, rate, ratio, results, series, total
+from ...queries import equal, grown, of_model, rate, ratio, results, series, total
 
 NO_TRAFFIC = "no requests"
 _UNMEASURED = 'fate!="measured"'
@@ -28,7 +28,7 @@ VISIBILITY = Section(
             (
                 Target(
                     f"({total(of_model(rate('pilotfish_exchanges_total', _UNMEASURED)), 'fate', 'reason')})"
-                    f" / on () group_left () ({total(of_model(rate('pilotfish_exchanges_seen_total')))} > 0)",
+                    f" / on () group_left () ({total(of_model(rate('pilotfish_exchanges_seen_total')))} > 0) > 0",
                     "{{fate}} {{reason}}",
                 ),
             ),
@@ -44,7 +44,7 @@ VISIBILITY = Section(
                 Target(
                     ratio(
                         total(of_model(rate("pilotfish_exchanges_total", equal("fate", "measured"))), "pod"),
-                        total(of_model(rate("pilotfish_exchanges_seen_total")), "pod"),
+                        total(of_model(rate("pilotfish_exchanges_total")), "pod"),
                     ),
                     "{{pod}}",
                 ),
@@ -83,7 +83,7 @@ VISIBILITY = Section(
             "lines",
             "Connections no longer parsed",
             "Connections whose bytes could not be followed, by reason.",
-            (Target(total(of_model(increase("pilotfish_downgrades_total")), "reason"), _REASON),),
+            (Target(total(of_model(grown("pilotfish_downgrades_total")), "reason"), _REASON),),
             empty="no proxy is up",
             steps=ZERO_IS_GOOD,
         ),
@@ -91,7 +91,7 @@ VISIBILITY = Section(
             "lines",
             "Late rows",
             "Rows that arrived after their tick had closed, by pod; they count in the open tick.",
-            (Target(total(of_model(increase("pilotfish_late_rows_total")), "pod"), "{{pod}}"),),
+            (Target(total(of_model(grown("pilotfish_late_rows_total")), "pod"), "{{pod}}"),),
             empty="no rows yet",
             steps=ZERO_IS_GOOD,
         ),
@@ -142,7 +142,7 @@ LEARNING = Section(
             "lines",
             "Rows that could not be stored",
             "Rows that were not written, because there was no space or a value cannot be written.",
-            (Target(total(of_model(increase("pilotfish_rows_not_kept_total")), "store"), "{{store}}"),),
+            (Target(total(of_model(grown("pilotfish_rows_not_kept_total")), "store"), "{{store}}"),),
             empty="no rows are stored",
             steps=ZERO_IS_GOOD,
         ),

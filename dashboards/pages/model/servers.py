@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...model import FULL, ZERO_IS_GOOD, Panel, Section, Target
+from ...model import FULL, Panel, Section, Target
 from ...queries import of_model, quantile, rate, ratio, series, total
 from .traffic import quantiles
 
@@ -163,7 +163,7 @@ TRITON = Section(
             "Requests that wait for execution, by pod.",
             (Target(total(of_model(series("nv_inference_pending_request_count")), "pod"), "{{pod}}"),),
             empty=NO_TRITON,
-            steps=ZERO_IS_GOOD,
+            steps=((None, "green"), (10, "yellow")),
         ),
     ),
     collapsed=True,

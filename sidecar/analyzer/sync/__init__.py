@@ -8,8 +8,11 @@
     labels.py --> worker command --> POST /v1/labels --> more labels
 
 Only counts that a checkpoint contains are sent. Otherwise a restart from an older checkpoint would count rows again
-that the controller already has. `loop.py`, `follower.py`, `labels.py`, `signals.py` and `transport.py`
-do I/O; all other modules are pure.
+that the controller already has. Everything that is counted for one ModelMonitor is in a folder of its own
+(`followed.py`), so that counts of two monitors never mix.
+
+`document.py`, `follower.py`, `labels.py`, `loop.py`, `signals.py` and `transport.py` do I/O; `followed.py` reads the
+stored document; all other modules are pure.
 
 Glossary
 

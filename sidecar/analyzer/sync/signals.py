@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
 
+import msgspec
+
 from ...channel import layout
 from ...channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from ...errors import PilotfishError
@@ -50,11 +52,14 @@ class SignalSender:
     async def run(self) -> None:
         """Send the signals of each interval; the first one begins at a random time."""
         await asyncio.sleep(self._random.uniform(0.0, SIGNAL_SECONDS))
+        quiet = QuietTime()
         before, begun = self._read(), self._now()
+        quiet.update(before, begun)
         while True:
             await asyncio.sleep(SIGNAL_SECONDS)
             page, now = self._read(), self._now()
-            signals = signals_of(self._options, before, page, now - begun, now)
+            found = signals_of(self._options, before, page, now - begun, now)
+            signals = msgspec.structs.replace(found, quiet=quiet.update(page, now))
             before, begun = page, now
             try:
                 with suppress(PilotfishError):  # `loop.py` reports a controller that cannot be reached
@@ -63,23 +68,53 @@ class SignalSender:
                 _LOG.exception("cannot send signals; this is a defect, please report it")
 
 
+class QuietTime:
+    """For how long the proxy has seen nothing but probes. Bytes that are not parsed count as requests."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[int, ...] | None = None
+        self._since = 0.0
+
+    def update(self, page: PageSnapshot | None, now: float) -> float:
+        """Return the seconds until `now`, in epoch seconds; 0 without a proxy, and while a request is in flight."""
+        if page is None:
+            self._seen = None
+            return 0.0
+        routes = _measured(page)
+        requests = sum(sum(route.codes.values()) for route in routes)
+        opaque = (page.connections[name] for name in ("opaque", "opaque_bytes_in", "opaque_bytes_out"))
+        seen = (page.epoch, requests, *opaque)
+        if seen != self._seen or now < self._since or any(route.in_flight for route in routes):
+            self._seen, self._since = seen, now
+        return now - self._since
+
+
+def _measured(page: PageSnapshot) -> list[RouteCounters]:
+    """Return the routes of all requests but probes."""
+    return [route for route in page.routes if route.route != layout.PROBES_ROUTE]
+
+
 def signals_of(
     options: SyncOptions, before: PageSnapshot | None, page: PageSnapshot | None, seconds: float, now: float
 ) -> Signals:
-    """Return the signals of the last `seconds`: the difference of two pages of the same proxy, else no load."""
+    """Return the signals of the last `seconds`: the difference of two pages of the same proxy, else no load.
+
+    Probes are no load. `QuietTime` has the field `quiet`.
+    """
     found = Signals(pod=options.pod, monitor=options.monitor, at=now)
     if page is None:
         return found
-    in_flight = sum(route.in_flight for route in page.routes)
+    routes = _measured(page)
+    in_flight = sum(route.in_flight for route in routes)
     if before is None or before.epoch != page.epoch or seconds <= 0:
         return Signals(pod=options.pod, monitor=options.monitor, at=now, in_flight=in_flight)
     earlier = {route.route: route for route in before.routes}
     requests = errors = 0
-    for route in page.routes:
+    for route in routes:
         grown = _grown(route, earlier.get(route.route))
         requests += sum(grown.values())
         errors += sum(grown[code] for code in ERRORS)
-    durations = _durations(page.routes, earlier)
+    durations = _durations(routes, earlier)
     return Signals(
         pod=options.pod,
         monitor=options.monitor,

@@ -161,12 +161,11 @@ def _trouble(reason: Reason) -> Trouble:
 
 
 def _injected(view: MonitorView, work: Trouble) -> Answer:
-    found = view.injection
-    if work.reason in CONDITIONS["Injected"].unknown:
-        return UNKNOWN, work.reason.camel, work.text
-    if found is None:
-        return UNKNOWN, Reason.WAITING.camel, Reason.WAITING.meaning
-    if found.trouble is not None and found.trouble.reason in CONDITIONS["Injected"].unknown:
+    found, unknown = view.injection, CONDITIONS["Injected"].unknown
+    if view.contact_lost or found is None or work.reason is Reason.TARGET_NOT_FOUND:
+        known = work if work.reason in unknown else _trouble(Reason.WAITING)
+        return UNKNOWN, known.reason.camel, known.text
+    if found.trouble is not None and found.trouble.reason in unknown:
         return UNKNOWN, found.trouble.reason.camel, found.trouble.text
     if found.others:
         return FALSE, Reason.NOT_INJECTED.camel, found.text
@@ -254,12 +253,15 @@ def _degraded(view: MonitorView) -> Answer:
 def _limits(view: MonitorView) -> Iterator[Trouble]:
     """Yield everything that limits the work of the monitor."""
     yield from view.troubles
+    yield from (Trouble(Reason.BYPASSED, spot.text) for spot in view.blind if spot.reason == BYPASSED)
     yield from (state.trouble for state in view.versions if state.trouble is not None)
     if view.document is not None and view.document.monitor.spec.profiles:
         for version in sorted(view.served - view.wanted.keys()):
             yield Trouble(Reason.VERSION_UNPROFILED, f"{Reason.VERSION_UNPROFILED.meaning}: {version or 'no version'}")
     if partly := _uninjected(view.injection):
         yield partly
+    if view.injection is not None and view.injection.trouble is not None:
+        yield view.injection.trouble
     if view.bypass_trouble is not None:
         yield view.bypass_trouble
     if view.shared:
@@ -273,10 +275,8 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
         missing = f"{view.fleet.expected - view.fleet.heard} of {view.fleet.expected} pods"
         yield Trouble(Reason.PODS_SILENT, f"{missing}: {Reason.PODS_SILENT.meaning}; {Reason.PODS_SILENT.remedy}")
     for spot in view.blind:
-        if spot.reason == BYPASSED:
-            yield Trouble(Reason.BYPASSED, spot.text)
-            continue
-        yield Trouble(Reason.BLIND if spot.total else Reason.PARTLY_BLIND, spot.text)
+        if spot.reason != BYPASSED:
+            yield Trouble(Reason.BLIND if spot.total else Reason.PARTLY_BLIND, spot.text)
 
 
 def _explained(value: str) -> str:

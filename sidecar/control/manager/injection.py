@@ -39,7 +39,7 @@ class InjectionFinding:
     """How many pods of a target have a sidecar, and how many have none, at least.
 
     `more` is whether there may be more without one. `why` is why most of those have none. `trouble` is why the pods
-    cannot be listed; `others` is then the difference between the workload and the mirror.
+    cannot be listed; then nothing is said of others.
     """
 
     injected: int
@@ -79,9 +79,7 @@ class InjectionWatch:
         try:
             found = await self.world.list_uninjected(self.namespace, selector)
         except TroubleError as error:
-            self.finding = InjectionFinding(
-                injected, replicas - injected, trouble=error.trouble, why=error.trouble.text
-            )
+            self.finding = InjectionFinding(injected, trouble=error.trouble)
             return
         alive = [item for item in found if not item["metadata"].get("deletionTimestamp")]
         self.finding = InjectionFinding(injected, len(alive), len(found) >= MAX_LISTED, explain(alive))

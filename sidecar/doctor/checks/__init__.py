@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from ...errors import error_location
 from ..findings import Finding, Level
 from ..snapshot import Snapshot
 from . import admission, cluster, monitors, owners, peers, pods, release, services
@@ -33,6 +34,11 @@ def findings(snapshot: Snapshot) -> Iterator[Finding]:
     for name, why in sorted(snapshot.unreadable.items()):
         remedy = "run doctor as an account that may list them"
         yield Finding(check="access", level=Level.UNKNOWN, where=name, what=f"cannot be read: {why}", remedy=remedy)
-    for checks in CHECKS.values():
+    for name, checks in CHECKS.items():
         for check in checks:
-            yield from check(snapshot)
+            try:
+                yield from check(snapshot)
+            except Exception as error:  # one check must not hide what the others find
+                what = f"the check failed: {type(error).__name__} at {error_location(error)}"
+                remedy = "report it as a fault of pilotfish doctor"
+                yield Finding(check=name, level=Level.UNKNOWN, where="doctor", what=what, remedy=remedy)

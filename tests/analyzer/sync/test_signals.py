@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.sync.signals import signals_of
+from pilotfish.sidecar.analyzer.sync.signals import QuietTime, signals_of
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from pilotfish.sidecar.sync.messages import MAX_SIGNALS_BYTES, encode
@@ -66,3 +66,30 @@ def test_any_two_pages_give_numbers_that_are_not_negative(
     assert min(found.requests_per_second, found.errors_per_second, found.latency_p50, found.latency_p99) >= 0
     assert found.errors_per_second <= found.requests_per_second
     assert len(encode(found)) <= MAX_SIGNALS_BYTES
+
+
+def test_probes_are_no_load(empty: PageSnapshot) -> None:
+    before = with_routes(empty, {"probes": {"2xx": 1}})
+    now = with_routes(empty, {"probes": {"2xx": 100, "5xx": 9}, "a": {"2xx": 5}})
+    found = signals_of(OPTIONS, before, now, 5.0, 1.7e9)
+    assert (found.requests_per_second, found.errors_per_second, found.in_flight) == (1.0, 0.0, 2)
+
+
+def idle(found: PageSnapshot, requests: int, probes: int, **connections: int) -> PageSnapshot:
+    made = with_routes(found, {"a": {"2xx": requests}, "probes": {"2xx": probes}})
+    routes = tuple(replace(route, in_flight=0) for route in made.routes)
+    return replace(made, routes=routes, connections={**made.connections, **connections})
+
+
+def test_the_quiet_time_ends_with_a_request_with_unparsed_bytes_and_with_another_proxy(empty: PageSnapshot) -> None:
+    busy = with_routes(empty, {"a": {"2xx": 7}})  # in flight
+    restarted = replace(idle(empty, 7, 9), epoch=empty.epoch + 1)
+    opaque = idle(restarted, 7, 9, opaque_bytes_in=1)
+    steps = [
+        (idle(empty, 5, 0), 0.0), (idle(empty, 5, 3), 5.0), (idle(empty, 5, 9), 10.0), (idle(empty, 6, 9), 0.0),
+        (idle(empty, 6, 9), 5.0), (busy, 0.0), (busy, 0.0), (None, 0.0), (idle(empty, 7, 9), 0.0),
+        (idle(empty, 7, 9), 5.0), (restarted, 0.0), (restarted, 5.0), (opaque, 0.0), (opaque, 5.0),
+    ]  # fmt: skip
+    quiet = QuietTime()
+    assert [quiet.update(page, 1.7e9 + 5 * step) for step, (page, _) in enumerate(steps)] == [one for _, one in steps]
+    assert quiet.update(opaque, 1.6e9) == 0.0  # the clock was set back

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
@@ -388,8 +389,17 @@ async def check_everywhere(here: Served, case: Case, found: dict[str, Any]) -> N
     assert f"pilotfish_ready {0.0 if case.total else 1.0}" in metrics
 
 
+def cases() -> Iterator[ParameterSet]:
+    """Yield the cases; those after the first one of a reason are long."""
+    seen = set[str]()
+    for case in CASES:
+        marks = [pytest.mark.long] if case.reason in seen else []
+        yield pytest.param(case, id=f"{case.reason}: {case.words[0]}", marks=marks)
+        seen.add(case.reason)
+
+
 @pytest.mark.asyncio
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.reason}: {case.words[0]}")
+@pytest.mark.parametrize("case", [*cases()])
 async def test_a_blind_spot_is_seen_everywhere_until_it_ends(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, case: Case
 ) -> None:

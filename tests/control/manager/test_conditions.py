@@ -16,6 +16,7 @@ from pilotfish.sidecar.control.fleet.status import FleetStatus
 from pilotfish.sidecar.control.manager.accepted import accept
 from pilotfish.sidecar.control.manager.conditions import ConditionFinding, MonitorView, findings
 from pilotfish.sidecar.control.manager.core import VersionState
+from pilotfish.sidecar.control.manager.injection import InjectionFinding
 from pilotfish.sidecar.control.manager.reporting import build_report
 from pilotfish.sidecar.control.manager.status import build_status
 from pilotfish.sidecar.control.manager.trouble import Trouble
@@ -116,9 +117,28 @@ views = st.builds(
     wanted=st.sampled_from([{}, {"7": CONFIG_MAP}, {"7": LEARN}]),
     served=st.sampled_from([frozenset(), frozenset({"7"}), frozenset({"7", "8"})]),
     fleet=st.none() | st.builds(fleet, st.integers(0, 3), st.integers(3, 4), holding=st.booleans()),
-    blind=st.sampled_from([(), (BlindSpot(reason="no_profile", text="t", since=0.0, total=True),)]),
+    blind=st.lists(
+        st.builds(
+            BlindSpot,
+            reason=st.sampled_from(["bypassed", "no_profile"]),
+            text=st.just("t"),
+            since=st.just(0.0),
+            total=st.just(True),
+        ),
+        max_size=2,
+    ).map(tuple),
     control=st.none() | st.lists(intents, max_size=3).map(lambda items: ControlStatus(intents=tuple(items))),
     stopped=st.sampled_from(["", Reason.PAUSED, Reason.KILL_SWITCH]),
+    injection=st.none()
+    | st.builds(
+        InjectionFinding,
+        st.integers(0, 3),
+        st.integers(0, 3),
+        why=st.just("why"),
+        trouble=st.none() | st.builds(Trouble, st.sampled_from(TROUBLES), st.just("text")),
+    ),
+    bypass_trouble=st.none() | st.builds(Trouble, st.sampled_from(TROUBLES), st.just("text")),
+    shared=st.integers(0, 2),
     loaded=st.booleans(),
     contact_lost=st.booleans(),
 )

@@ -6,12 +6,12 @@ import asyncio
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from pilotfish.sidecar.control.manager.backend import ControllerBackend
-from pilotfish.sidecar.control.manager.monitors import Monitors
+from pilotfish.sidecar.control.manager.monitors import Mirrors, Monitors
 from pilotfish.sidecar.control.manager.switch import PAUSED, KillSwitch
 from pilotfish.sidecar.control.retrain.alerts import AlertBook
 from pilotfish.sidecar.settings.load import parse_resource
@@ -76,7 +76,7 @@ async def test_a_new_leader_exports_no_counter_before_it_has_loaded_the_state() 
     process.runtime.sync(report_of("a", [FIRST]))
     await process.runtime.checkpoint()
     again = Life(small)
-    monitors = SimpleNamespace(runtimes={again.runtime.key: again.runtime}, mirrors=SimpleNamespace(age=lambda: 0.0))
+    monitors = SimpleNamespace(runtimes={again.runtime.key: again.runtime}, mirrors=Mirrors(cast("Any", None)))
     backend = ControllerBackend(
         leads=lambda: True,
         monitors=lambda: cast("Monitors", monitors),
@@ -107,6 +107,13 @@ async def test_a_pod_of_another_workload_is_not_counted() -> None:
     answer = process.runtime.sync(report_of("stranger", [FIRST]))
     assert "not among the pods" in answer.problem
     assert answer.document == b""
+
+
+async def test_pods_of_the_release_before_get_no_setting_that_they_would_refuse() -> None:
+    process = await started(world(), monitor_item(traffic={"interception": "move", "ports": [8080]}))
+    answer = process.runtime.sync(report_of("a", [], generation=0, profile_hash=""))
+    assert b"interception" not in answer.document
+    assert b"8080" in answer.document
 
 
 async def test_pods_get_document_and_profile_without_receivers() -> None:

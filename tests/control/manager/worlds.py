@@ -24,7 +24,7 @@ from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.pod_index import PodIndex
 from pilotfish.sidecar.control.manager.selectors import Selector, from_object
 from pilotfish.sidecar.control.manager.switch import KillSwitch
-from pilotfish.sidecar.control.manager.world import Item, Target, World
+from pilotfish.sidecar.control.manager.world import Item, TargetWorkload, World
 from pilotfish.sidecar.control.situation import RetrainingFacts
 from pilotfish.sidecar.control.store import MemoryStore
 from pilotfish.sidecar.kube.errors import NotLeaderError
@@ -165,10 +165,10 @@ class SmallWorld:
             contact_age=lambda: self.contact,
             check_leading=self._check,
             pods=self.pods,
-            find_target=self._find_target,
-            list_uninjected=self._list_uninjected,
-            list_services=self._list_services,
-            find_pod=self._find_pod,
+            find_target=self.find_target,
+            list_uninjected=self.list_uninjected,
+            list_services=self.list_services,
+            find_pod=self.find_pod,
             fetch_profile=self._fetch,
             store=self.store,
             lanes=lambda _monitor, _key: {"retrain": Lane(self.receiver, "hooks.example")},
@@ -189,18 +189,18 @@ class SmallWorld:
         if not self.leading:
             raise NotLeaderError("another process leads")
 
-    async def _find_target(self, _namespace: str, _target: TargetRef) -> Target:
-        return Target(from_object({"matchLabels": {"app": "delays"}}), self.replicas)
+    async def find_target(self, _namespace: str, _target: TargetRef) -> TargetWorkload:
+        return TargetWorkload(from_object({"matchLabels": {"app": "delays"}}), self.replicas)
 
-    async def _list_uninjected(self, _namespace: str, _selector: Selector) -> list[dict[str, Any]]:
+    async def list_uninjected(self, _namespace: str, _selector: Selector) -> list[dict[str, Any]]:
         self.lists.append("pods")
         return self.uninjected
 
-    async def _list_services(self, _namespace: str) -> list[dict[str, Any]]:
+    async def list_services(self, _namespace: str) -> list[dict[str, Any]]:
         self.lists.append("services")
         return self.services
 
-    async def _find_pod(self, namespace: str, name: str) -> Item | None:
+    async def find_pod(self, namespace: str, name: str) -> Item | None:
         return next((item for item in self.pods.pods_in(namespace) if item["metadata"]["name"] == name), None)
 
     async def _fetch(self, _key: MonitorKey, _source: ProfileSource) -> bytes:

@@ -14,6 +14,7 @@ from tests.detectors.material import mixed_profile, tick
 PROFILE = mixed_profile()
 
 
+@pytest.mark.long
 def test_a_trend_agrees_with_the_effect_sizes_of_each_window() -> None:
     rng, windows = np.random.default_rng(4), Windows(PROFILE, window_levels(60.0))
     for number in range(70):

@@ -120,6 +120,7 @@ def test_a_shift_off_the_lattice_of_common_values_is_found_at_once() -> None:
     raise AssertionError("not found in 200 rows")
 
 
+@pytest.mark.long
 def test_rows_that_follow_one_another_do_not_alarm_without_drift() -> None:
     """A level that wanders with a memory of 20 ticks. Under the assumption of independence it alarms repeatedly."""
 

@@ -105,6 +105,7 @@ def test_a_cycle_no_longer_hides_a_shift() -> None:
     assert ticks_to_alarm(profile.without_slots(), 0, 300) is None
 
 
+@pytest.mark.long
 def test_nothing_is_raised_while_the_cycle_goes_on() -> None:
     profile, rng = reference(), np.random.default_rng(5)
     monitor = DriftMonitor(profile, DriftSettings(TICK, per_seconds=TICK * 1000))
@@ -199,6 +200,7 @@ def test_a_lasting_drift_alarms_once_and_its_episode_ends_when_it_is_over() -> N
     assert 2 * DAY_TICKS <= closed[0] < 2 * DAY_TICKS + 80
 
 
+@pytest.mark.long
 def test_counts_of_pods_add_up_and_alarms_are_the_same_to_the_bit() -> None:
     rng, profile = np.random.default_rng(8), reference()
     batches = []
@@ -215,6 +217,7 @@ def test_counts_of_pods_add_up_and_alarms_are_the_same_to_the_bit() -> None:
     assert any(result.alarms for result in results[0])
 
 
+@pytest.mark.long
 def test_a_monitor_goes_on_from_its_state_to_the_bit_across_hours() -> None:
     rng, profile = np.random.default_rng(9), reference()
     ticks = [live(profile, number, rng, 1.5 if 20 <= number < 40 else 0.0) for number in range(70)]

@@ -66,7 +66,7 @@ def test_a_cycle_of_the_day_is_evidence_for_hours_and_not_for_days_of_the_week(n
     assert (found["hour of the day"] < 0.003) == (name != "weekday")
 
 
-@pytest.mark.parametrize("name", ["none", "weekday", "hour of the day"])
+@pytest.mark.parametrize("name", ["none", pytest.param("weekday", marks=pytest.mark.long), "hour of the day"])
 def test_the_slots_are_those_of_the_cycle(name: str) -> None:
     (feature,) = profile_of(LEVELS[name]).features
     assert (None if feature.slots is None else feature.slots.kind.name) == (None if name == "none" else name)

@@ -45,6 +45,7 @@ def test_a_change_in_the_last_third_is_reported_with_feature_and_row() -> None:
     assert any("last third" in warning and "'other'" in warning for warning in profile.warnings)
 
 
+@pytest.mark.long
 def test_rows_in_any_order_are_tried_in_the_order_of_time() -> None:
     rows = _rows(3)
     rows["other"][2500:] += 2

@@ -66,7 +66,9 @@ def test_a_cycle_is_no_variation_beside_its_slots_nor_are_day_effects_within_one
     assert beside < whole
 
 
-@pytest.mark.parametrize("kind", ["normal", "rare", "atoms"])
+@pytest.mark.parametrize(
+    "kind", ["normal", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("rare", "atoms"))]
+)
 def test_independent_rows_are_rarely_called_dependent(kind: str) -> None:
     dependent = 0
     for seed in range(20):

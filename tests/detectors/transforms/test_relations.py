@@ -202,6 +202,7 @@ def test_collinear_constant_duplicate_and_empty_columns_never_raise() -> None:
         assert found.feature(name).calibration.sum() > 0
 
 
+@pytest.mark.long
 def test_more_columns_than_rows_and_than_are_taken() -> None:
     rng = np.random.default_rng(11)
     common = rng.normal(size=(800, 1))

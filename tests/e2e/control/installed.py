@@ -41,7 +41,7 @@ def install_rights(plane: ControlPlane, system: str, teams: list[str]) -> None:
         text = json.dumps(items).replace(SYSTEM, system).replace(f'"{TEAM}"', f'"{team}"')
         renamed: list[dict[str, Any]] = json.loads(text)
         for item in renamed:
-            for named in (item["metadata"], item.get("roleRef", {})):
+            for named in (item["metadata"], *([item["roleRef"]] if "roleRef" in item else [])):
                 if (named.get("kind") or item["kind"]).startswith("Cluster"):
                     named["name"] = f"{named['name']}-{system}"
         plane.apply(*renamed)

@@ -62,6 +62,7 @@ class SyncingPod:
     waiting: dict[int, bytes] = field(default_factory=dict)
     closed: int = -1
     answer: SyncResponse = field(default_factory=SyncResponse)
+    answers: int = 0
 
     def close_ticks(self, now: float) -> None:
         """Count the rows of the ticks that have ended."""
@@ -76,6 +77,7 @@ class SyncingPod:
         return SyncRequest(
             pod=self.pod,
             monitor=self.monitor,
+            monitor_uid=self.answer.monitor_uid,
             epoch="1",
             profile_hash=self.profile_hash,
             tick_seconds=self.tick,
@@ -86,7 +88,7 @@ class SyncingPod:
 
     def take(self, answer: SyncResponse) -> None:
         """Take what the controller answers."""
-        self.answer, self.generation = answer, answer.generation
+        self.answer, self.generation, self.answers = answer, answer.generation, self.answers + 1
         self.profile_hash = answer.profile_hash
         for item in answer.acknowledged:
             self.waiting.pop(item.tick, None)

@@ -10,8 +10,9 @@ from random import Random
 from tests.control.receiver import Receiver
 from tests.e2e.conftest import profile_of
 from tests.e2e.load import until
-from tests.e2e.soak.sizes import SLOW, progress, size
+from tests.e2e.soak.sizes import SLOW, progress
 from tests.e2e.stack import DOCUMENT, Stack
+from tests.support.sizes import size
 
 ALLOWED_REPEATS = size(1, 2)
 ANSWERS = ("200", "200", "500", "die")  # of the receiver

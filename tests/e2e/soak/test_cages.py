@@ -18,16 +18,17 @@ from tests.e2e.scrapes import ScrapeChecker
 from tests.e2e.soak.cage import USER, Cage
 from tests.e2e.soak.caged import PILOTFISH, start_caged
 from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all
-from tests.e2e.soak.sizes import SLOW, progress, size
+from tests.e2e.soak.sizes import SLOW, progress
 from tests.e2e.stack import DOCUMENT, Stack, requests_total, total
 from tests.support.programs import needs
+from tests.support.sizes import size
 from tests.support.users import needs_root
 from tests.support.waiting import patient, wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(size(180, 1800)), needs_root, needs("mount", "unshare")]
 
-ROUNDS, PAGES = size(6, 120), size(6, 24)  # free pages from 0 to PAGES - 1: each write fails in some round
-STEP = size(300, 1000)  # requests in one round
+ROUNDS, PAGES = size(4, 120), size(4, 24)  # free pages from 0 to PAGES - 1: each write fails in some round
+STEP = size(150, 1000)  # requests in one round
 
 
 def owners_and_modes(folder: Path) -> set[tuple[int, int]]:

@@ -16,9 +16,10 @@ from tests.e2e.load import Load, loaded, until
 from tests.e2e.scrapes import ScrapeChecker
 from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all, open_another_episode
 from tests.e2e.soak.figures import FIGURES
-from tests.e2e.soak.sizes import FULL, SLOW, progress, size
+from tests.e2e.soak.sizes import SLOW, progress
 from tests.e2e.stack import DOCUMENT, Stack, requests_total, total
 from tests.e2e.test_feedback import labels_with_error, predict, send_labels
+from tests.support.sizes import FULL, size
 from tests.support.waiting import patient, wait_until
 
 LIBRARIES = [*glob("/usr/lib*/*/faketime/libfaketimeMT.so.1"), *glob("/usr/lib*/faketime/libfaketimeMT.so.1")]
@@ -31,7 +32,7 @@ pytestmark = [
 HOUR, YEAR = 3600, 365 * 86400
 # Offsets from the true time, in seconds.
 STEPS = {"hour": (HOUR, 0, -HOUR), "year": (YEAR, 0, -YEAR)} if FULL else {"year and hour": (YEAR, -HOUR)}
-REQUESTS = size(300, 3000)
+REQUESTS = size(150, 3000)
 RENEWED_SECONDS = 5.0
 MOST_ATTEMPTS = 3  # to deliver the event that waited for its second attempt
 TICK, MORE_TICKS = 0.2, 100  # seconds of a tick; a step that closed all ticks of an hour would close 18,000

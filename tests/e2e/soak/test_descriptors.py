@@ -14,16 +14,17 @@ from tests.control.receiver import Receiver
 from tests.e2e.load import loaded, until
 from tests.e2e.scrapes import ScrapeChecker
 from tests.e2e.soak.caged import start_behind
-from tests.e2e.soak.sizes import SLOW, progress, size
+from tests.e2e.soak.sizes import SLOW, progress
 from tests.e2e.stack import Stack, requests_total, total
+from tests.support.sizes import size
 from tests.support.waiting import patient, wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(size(180, 1800))]
 
 DESCRIPTORS = 64
 STRANGERS = 200
-ROUNDS = size(4, 30)
-STEP = 300  # requests while the strangers are there
+ROUNDS = size(2, 30)
+STEP = size(150, 300)  # requests while the strangers are there
 
 
 @contextmanager

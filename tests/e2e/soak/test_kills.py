@@ -14,14 +14,15 @@ from tests.e2e.scrapes import ScrapeChecker
 from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all, open_another_episode, prepare
 from tests.e2e.soak.figures import FIGURES
 from tests.e2e.soak.parts import ANALYZER, PROXY, Parts
-from tests.e2e.soak.sizes import SLOW, progress, size
+from tests.e2e.soak.sizes import SLOW, progress
 from tests.e2e.stack import Stack, requests_total, total
+from tests.support.sizes import size
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(size(180, 3000))]
 
-KILLS = size(5, 50)
-KILLS_OF_SUPERVISED = size(3, 50)  # the supervisor's backoff reaches 30 s
+KILLS = size(3, 50)
+KILLS_OF_SUPERVISED = size(2, 50)  # the supervisor's backoff reaches 30 s
 CLIENTS = 4
 LONGEST_LIFE = 1.5  # seconds between two kills; an analyzer needs about one to start
 

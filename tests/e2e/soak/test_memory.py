@@ -19,16 +19,17 @@ from tests.e2e.load import Load, loaded
 from tests.e2e.scrapes import ScrapeChecker
 from tests.e2e.soak.figures import FIGURES
 from tests.e2e.soak.processes import Usage, pids_of
-from tests.e2e.soak.sizes import progress, size
+from tests.e2e.soak.sizes import progress
 from tests.e2e.soak.strangers import Strangers, strangers
 from tests.e2e.soak.trend import Sample, growth
 from tests.e2e.stack import DOCUMENT, Stack, total
 from tests.e2e.test_feedback import PREDICTED
 from tests.support.processes import Children
+from tests.support.sizes import size
 from tests.support.waiting import wait_until
 
-SECONDS = size(60, int(3600 * float(os.environ.get("SOAK_HOURS", "1"))))
-SAMPLES = size(60, 240)
+SECONDS = size(45, int(3600 * float(os.environ.get("SOAK_HOURS", "1"))))
+SAMPLES = size(45, 240)
 LINES = max(1, int(SECONDS / 60))  # of progress
 WARM_UP = 1 / 3  # of the samples: tables and caches fill up to their limits
 MIB_PER_HOUR = 4.0  # allowed growth after the warm-up; 5 bytes per request grow faster

@@ -18,15 +18,16 @@ from tests.e2e.scrapes import ScrapeChecker
 from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all, open_another_episode, prepare
 from tests.e2e.soak.figures import FIGURES
 from tests.e2e.soak.processes import pids_of
-from tests.e2e.soak.sizes import SLOW, progress, size
+from tests.e2e.soak.sizes import SLOW, progress
 from tests.e2e.stack import Stack, requests_total, total
+from tests.support.sizes import size
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(size(240, 3000))]
 
-OUTAGES = size(4, 50)
-SHORTAGES = size(3, 20)
-CUTS = size(3, 20)
+OUTAGES = size(2, 50)
+SHORTAGES = size(2, 20)
+CUTS = size(2, 20)
 CLIENTS = 4
 VALUES = 70_000  # in a large request: 0.9 MB
 SHORT_BYTES = 8 << 20  # the limit is as much below what the process has: no new memory is granted

@@ -19,14 +19,15 @@ from tests.e2e.scrapes import ScrapeChecker
 from tests.e2e.soak.events import assert_one_event_per_episode, delivered_all, open_another_episode, prepare
 from tests.e2e.soak.figures import FIGURES
 from tests.e2e.soak.processes import pids_of
-from tests.e2e.soak.sizes import SLOW, progress, size
+from tests.e2e.soak.sizes import SLOW, progress
 from tests.e2e.stack import Stack, requests_total, total
 from tests.support.processes import is_running
+from tests.support.sizes import size
 from tests.support.waiting import patient, wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(size(240, 3000))]
 
-KILLS = size(3, 50)
+KILLS = size(2, 50)
 CLIENTS = 4
 LONGEST_LIFE = 1.5  # seconds between two kills, after the analyzer counts
 LONGEST_PAUSE = 8.0  # seconds without a response: the last checkpoint of the analyzer process, and a start

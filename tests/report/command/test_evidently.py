@@ -105,6 +105,7 @@ def test_rows_that_cannot_be_compared_are_an_error(tmp_path: Path, line: str, me
         compare(ComparisonJob(reference=str(reference(tmp_path)), rows=str(rows), out=str(tmp_path / "out.html")))
 
 
+@pytest.mark.long
 def test_the_error_without_evidently_says_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(EvidentlyError, match=r"pip install 'pilotfish\[evidently\]'"):
         write(

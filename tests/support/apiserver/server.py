@@ -62,6 +62,9 @@ class ApiServer:
     watches      the watches that are open
     missing      groups of the API whose kinds are not installed
     allows       whether a user may make a call, as RBAC would decide
+    admits       what admission makes of an object that is created
+    reviews      the answer to the attributes of a SubjectAccessReview
+    version      of Kubernetes
     bookmark     seconds between two bookmarks of a watch
     """
 
@@ -72,6 +75,9 @@ class ApiServer:
     watches: set[OpenWatch] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     allows: Callable[[User, Call], bool] = lambda user, call: True
+    admits: Callable[[Object], Object] = lambda created: created
+    reviews: Callable[[Object], bool] = lambda attributes: True
+    version: str = "v1.36.0"
     bookmark: float = 60.0
     port: int = 0
     _runner: web.AppRunner | None = None
@@ -138,6 +144,8 @@ class ApiServer:
             fault = self.faults.take(call)
             if fault and (early := await self._fail(request, fault, "before")):
                 return early
+            if request.path == "/version":
+                return web.json_response({"gitVersion": self.version})
             target = self._allowed(user, call)
             if call.watches:
                 return await self._watch(request, call, target, fault)
@@ -192,8 +200,11 @@ class ApiServer:
             return 201, self.tokens.review(call.body)
         if call.method == "POST" and (kind.plural, target.subresource) == ("serviceaccounts", "token"):
             return 201, self.tokens.issue(namespace, name, call.body)
+        if call.method == "POST" and kind.plural == "subjectaccessreviews":
+            return 201, {**call.body, "status": {"allowed": self.reviews(call.body["spec"]["resourceAttributes"])}}
         if call.method == "POST" and not name:
-            return 201, self.storage.create(kind, namespace, call.body)
+            created = self.admits(call.body)
+            return 201, created if "dryRun" in call.query else self.storage.create(kind, namespace, created)
         if call.method == "PUT" and name:
             return 200, self.storage.update(kind, namespace, name, call.body, target.subresource)
         if call.method == "PATCH" and name:

@@ -22,6 +22,7 @@ from tests.support.waiting import patient, wait_until
 
 CGROUPS = Path("/sys/fs/cgroup")
 PREFIX = "pilotfish-node-"
+SHARES = {"cpu.shares": "20480", "cpu.weight": "1000"}  # pods get processors beside a busy test run
 # SIGCHLD stays ignored: the kernel then reaps the processes that daemons leave behind.
 FIRST_PROCESS = (
     *("setpriv", "--pdeathsig", "KILL"),
@@ -140,7 +141,11 @@ def _start(folder: Path, children: Children) -> Machine:
     names = {"FOLDER": str(folder), "NAME": started.name, "ADDRESS": started.address, "NET": net}
     started.run("sh", "-c", SETUP, env=names)
     for hierarchy in _hierarchies():
-        (hierarchy / started.cgroup.lstrip("/")).mkdir()
+        group = hierarchy / started.cgroup.lstrip("/")
+        group.mkdir()
+        for name, share in SHARES.items():
+            if (group / name).exists():
+                (group / name).write_text(share)
     return started
 
 
