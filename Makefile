@@ -88,8 +88,9 @@ bench-detection: venv ## measure the promises of drift detection: 50 minutes (QU
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
-bench-control: venv ## what a monitor with 1000 pods costs the controller: fold, detection, checkpoint, HTTP (2 minutes)
+bench-control: venv ## what a monitor with 1000 pods costs the controller: fold, detection, checkpoint, HTTP; and what a review costs the injector (4 minutes)
 	$(BIN)/python -m tests.benchmarks.control
+	$(BIN)/python -m tests.benchmarks.injector
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile
 	.ci/check
