@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from dashboards.foreign import EXPORTERS
 from dashboards.page import line_of, text_of
 from dashboards.pages import PAGES
 from pilotfish.detectors.detection import episodes
@@ -110,11 +111,19 @@ def chart() -> str:
     return between("chart.md", "rights", f"{head}\n{rows}", page)
 
 
+def dashboards() -> str:
+    """Return docs/dashboards.md with a fresh table of the exporters of others that panels query."""
+    head = "| exporter | metrics |\n| --- | --- |"
+    rows = (f"| [{one.name}]({one.source}) | {', '.join(f'`{name}`' for name in one.metrics)} |" for one in EXPORTERS)
+    return between("dashboards.md", "exporters", "\n".join([head, *rows]))
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/blind-spots.md": blind_spots,
     "docs/chart.md": chart,
     "docs/commands.md": commands,
     "docs/configuration.md": configuration,
+    "docs/dashboards.md": dashboards,
     "docs/detection.md": detection,
     "docs/exchange.md": exchange,
     "docs/metrics.md": metrics,

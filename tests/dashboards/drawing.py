@@ -87,7 +87,8 @@ def shown_value(value: float, unit: str) -> str:
 def colour_of(value: float, defaults: Json) -> str:
     """Return the colour of the threshold that a value has reached."""
     reached = [step for step in defaults["thresholds"]["steps"] if step["value"] is None or value >= step["value"]]
-    return COLOURS.get(reached[-1]["color"], reached[-1]["color"])
+    colour: str = reached[-1]["color"]
+    return COLOURS.get(colour, colour)
 
 
 def text(x: float, y: float, content: str, *, size: int = 11, anchor: str = "start", fill: str = TEXT) -> str:

@@ -18,10 +18,11 @@ from pilotfish.sidecar.dashboards.files import load
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from tests.control.receiver import receiving
 from tests.dashboards import exporters
+from tests.dashboards.cluster import FLEET_MODEL
 from tests.dashboards.exporters import exposing
 from tests.dashboards.prometheus import ScrapeTarget, substituted
 from tests.dashboards.rendering import BROWSER, screenshot, size_of, svg_of, titles
-from tests.dashboards.scene import FLEET_MODEL, MODEL, NAMESPACE, SIDECARS, Scene, running
+from tests.dashboards.scene import MODEL, NAMESPACE, SIDECARS, Scene, running
 from tests.support.processes import Children
 from tests.support.programs import needs
 from tests.support.waiting import patient, wait_until
@@ -93,7 +94,7 @@ def only(found: list[tuple[dict[str, str], float]]) -> float:
 
 def test_traffic_is_that_of_the_clients(scene: Scene) -> None:
     assert only(panel(scene, "fleet", "Pods")) == len(SIDECARS)
-    assert only(panel(scene, "fleet", "Models")) == 2
+    assert {labels["version"] for labels, _ in panel(scene, "fleet", "All models")} == {"3", "4"}
     assert only(panel(scene, "model", "Pods", version="4")) == 1
     rates = {labels["version"]: value for labels, value in panel(scene, "model", "Requests by version")}
     assert set(rates) == {"3", "4"}
