@@ -83,7 +83,7 @@ class Machine:
         """Start a program on the machine; it ends with the machine."""
         return self.children(*self.inside(), *argv, env=env)
 
-    def run(self, *argv: str | Path, env: dict[str, str] | None = None, timeout: float = 60) -> str:
+    def run(self, *argv: str | Path, env: dict[str, str] | None = None, seconds: float = 60) -> str:
         """Run a command on the machine and return its output; raise AssertionError with its errors if it fails."""
         done = subprocess.run(
             [*self.inside(), *map(str, argv)],
@@ -91,7 +91,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=patient(timeout),
+            timeout=patient(seconds),
         )
         assert done.returncode == 0, f"{' '.join(map(str, argv))}: {done.stderr.strip()} {done.stdout.strip()}"
         return done.stdout
