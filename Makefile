@@ -78,6 +78,7 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (20 minutes)
 	.ci/programs
 	.ci/kubernetes node > build/node || echo "WARNING: no Kubernetes node; its tests will be skipped" >&2
+	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	$(BIN)/python -m pytest tests/cluster --timeout 600
 
 bench: venv ## the benchmark table
