@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.helm.render import CHART, ROOT, cases, helm_programs, renderings
+from tests.helm.render import CHART, ROOT, cases, helm_programs, objects, renderings
 from tests.support.cluster import ControlPlane, running_control_plane
 from tests.support.waiting import patient, wait_until
 
@@ -134,6 +134,12 @@ def test_lints(helm: Path) -> None:
             )  # fmt: skip
 
 
+@pytest.mark.parametrize("version", ["1.33.0", "v1.33.4-gke.1200", "1.34.1+k3s1", "v1.36.0-eks-1234"])
+def test_accepts_the_versions_of_distributions(helm: Path, version: str) -> None:
+    command = [helm, "template", CHART, f"--kube-version={version}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=patient(60))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -194,14 +200,40 @@ def test_what_the_processes_wrote_survives_upgrade_rollback_and_a_new_installati
     assert release.get("modelmonitor", "delays", "-n", "default")
 
 
-def test_the_api_server_accepts_every_feature(release: Release) -> None:
-    for namespace in ("flights", "loans"):
-        release.plane.kubectl("create", "namespace", namespace, "--dry-run=client", "-o", "yaml")
-    for namespace in ("flights", "loans", SYSTEM):
-        release.plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+def test_the_api_server_accepts_every_feature(plane: ControlPlane) -> None:
+    foreign = (
+        ("cert-manager.io", "Certificate"),
+        ("cert-manager.io", "Issuer"),
+        ("monitoring.coreos.com", "PodMonitor"),
+    )
+    plane.apply(*(foreign_kind(group, kind) for group, kind in foreign))
+    namespaces = ("flights", "loans", SYSTEM, f"{SYSTEM}-test")
+    plane.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces))
+    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     for name in cases():
-        if not name.startswith(("cert-manager", "one-namespace")):
-            release("upgrade", "--install", "pilotfish", CHART, "--values", CHART / f"ci/{name}-values.yaml")
+        if rendered := objects(name):
+            text = json.dumps({"apiVersion": "v1", "kind": "List", "items": rendered})
+            plane.kubectl(
+                *("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"),
+                stdin=text,
+            )
+
+
+def foreign_kind(group: str, kind: str) -> dict[str, Any]:
+    """Return a kind of another project, with any content."""
+    plural, version = f"{kind.lower()}s", "v1"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural},
+            "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
+        },
+    }
 
 
 def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> None:
@@ -210,6 +242,16 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
     release(
         "install", "pilotfish", CHART, "--create-namespace", "--values", CHART / "ci/act-namespaces-values.yaml"
     )  # fmt: skip
+
+    release.plane.apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "author", "namespace": "flights"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+            "subjects": [{"kind": "ServiceAccount", "name": "pilotfish-author", "namespace": SYSTEM}],
+        }
+    )
 
     def may(account: str, verb: str, resource: str, namespace: str) -> bool:
         user = f"--as=system:serviceaccount:{SYSTEM}:pilotfish-{account}"
@@ -221,6 +263,8 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
         return done.stdout.strip() == "yes"
 
     allowed = [
+        ("author", "create", "modelmonitors.pilotfish.dev", "flights"),
+        ("author", "watch", "modelmonitors.pilotfish.dev", "flights"),
         ("control", "create", "jobs.batch", "flights"),
         ("control", "get", "configmaps/delays-profile", "flights"),
         ("control", "get", "secrets/retrain-hmac", "flights"),
@@ -232,6 +276,8 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
         ("injector", "watch", "services", "flights"),
     ]
     refused = [
+        ("author", "create", "modelmonitors.pilotfish.dev", "loans"),
+        ("author", "patch", "modelmonitors.pilotfish.dev/status", "flights"),
         ("control", "create", "jobs.batch", "default"),
         ("control", "create", "pods", "flights"),
         ("control", "get", "configmaps/other", "flights"),
@@ -246,6 +292,7 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
         ("injector", "patch", "mutatingwebhookconfigurations/other", SYSTEM),
         ("injector", "update", "pods", "flights"),
     ]
+    wait_until(lambda: may(*allowed[0]), timeout=60, what="the aggregation of the role edit")
     answers = {case: may(*case) for case in (*allowed, *refused)}
     assert [case for case in allowed if not answers[case]] == []
     assert [case for case in refused if answers[case]] == []

@@ -64,11 +64,9 @@ def test_an_injected_pod_keeps_its_traffic_its_probes_and_its_class(name: str) -
         service for service in context.services
         if service.selector and service.selector.items() <= pod["metadata"]["labels"].items()
     ]  # fmt: skip
-    wanted = {pair["upstream" if injection.mode != "move" else "listen"] for pair in note["ports"]}
-    targets = [port.target for service in selecting for port in service.ports if port.protocol == "TCP"]
-    taken = [target for target in targets if before_network.resolve(target) in wanted]
-    laws.check_traffic(before_network, after_network, taken, {note["container"]})
-    laws.check_traffic(before_network, after_network, targets, set())
+    intercepted = {after_network.listening[port] for port in after_network.pairs.values()}
+    for port in (port for service in selecting for port in service.ports if port.protocol == "TCP"):
+        laws.check_traffic(before_network, after_network, port.target, intercepted)
     laws.check_probes(before_network, after_network)
 
 
