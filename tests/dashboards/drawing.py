@@ -239,8 +239,11 @@ def _axes(drawn: Drawn, bounds: tuple[float, float], box: tuple[float, float, fl
 
 
 def _times(span: tuple[float, float], left: float, width: float, y: float) -> str:
-    shown = (time.strftime("%H:%M", time.gmtime(span[0] + (span[1] - span[0]) * step / 4)) for step in range(5))
-    return "".join(text(left + width * step / 4, y, word, size=9, anchor="middle") for step, word in enumerate(shown))
+    parts = []
+    for step in range(5):
+        word = time.strftime("%H:%M", time.gmtime(span[0] + (span[1] - span[0]) * step / 4))
+        parts.append(text(left + width * step / 4, y, word, size=9, anchor="end" if step == 4 else "middle"))
+    return "".join(parts)
 
 
 def _heat(drawn: Drawn, width: float, height: float) -> str:
