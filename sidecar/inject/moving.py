@@ -67,7 +67,7 @@ def _why(model: InjectedServer) -> str:
     for target in model.targets:
         if not target.name:
             return f"{target.via} targets port {target.number} of container {model.name} by number"
-    return f"{model.targets[0].via} targets {port}" if model.targets else f"no Service selects the pod yet for {port}"
+    return f"{model.targets[0].via} targets {port}" if model.targets else f"no Service targets {port} yet"
 
 
 def _by_table(edit: ContainerEdit, server: KnownServer | None, old: int, new: int) -> str:
