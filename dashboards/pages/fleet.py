@@ -204,7 +204,7 @@ DRIFT = Section(
         Panel(
             "lines",
             "Evidence against the threshold",
-            "Largest evidence of drift, divided by the threshold that the false-alarm budget gives; 1 raises an alarm.",
+            "Largest evidence of drift, divided by its threshold; 1 raises an alarm, after which it starts again.",
             (Target(evidence(largest(results("pilotfish_drift_evidence_ratio"), *_BY)), _LEGEND),),
             unit="none",
             empty="no profile is in force",

@@ -30,7 +30,7 @@ from tests.telemetry.made import HOSTILE, reading
 
 pytestmark = [pytest.mark.real, needs("prometheus"), pytest.mark.timeout(patient(300))]
 
-WARM_UP, DRIFTED = 25.0, 15.0  # seconds of traffic that Prometheus has seen before and after the drift
+WARM_UP, DRIFTED = 8, 15.0  # scrapes before the drift, and seconds of traffic after it
 DASHBOARDS = {file.name: file.content for file in load()}
 TARGETS = [
     (name, panel["title"], target["refId"], target)
@@ -57,7 +57,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             target = ScrapeTarget("pilotfish", port, {"namespace": "made", "pod": "made-0"})
             with running(folder, spawn, receiver.url, target) as one:
                 oldest = "min(count_over_time(pilotfish_ready[10m]))"
-                wait_until(lambda: one.prometheus.value(oldest) >= WARM_UP, timeout=90, what="warm traffic")
+                wait_until(lambda: one.prometheus.value(oldest) >= WARM_UP, timeout=120, what="warm traffic")
                 one.traffic.drift.set()
                 opened = f'count(sum by (pod) (pilotfish_episodes_open{{namespace="{NAMESPACE}", monitor=""}}) > 0)'
                 wait_until(lambda: one.prometheus.value(opened) >= len(SIDECARS), timeout=90, what="the drift")
