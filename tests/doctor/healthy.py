@@ -85,8 +85,8 @@ def _objects() -> dict[str, list[Object]]:
     deployment = {"kind": "Deployment", "name": "loans", "controller": True}
     replica_set = named("loans-5d", "models")
     replica_set["metadata"]["ownerReferences"] = [deployment]
-    ready: Object = {"spec": {"replicas": 2}, "status": {"availableReplicas": 2}}
-    monitor = {
+    ready: Any = {"spec": {"replicas": 2}, "status": {"availableReplicas": 2}}
+    monitor: Any = {
         "spec": {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "loans"}},
         "status": {"conditions": [{"type": "Ready", "status": "True"}]},
     }

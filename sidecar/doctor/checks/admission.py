@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-import yaml
 
 from ...inject.names import ENFORCE, INTERCEPTION, LABEL
 from ...settings.units import read_quantity
 from ..findings import Finding, Level
 from ..pods import Owners, by_owner, is_running
 from ..snapshot import Json, Snapshot, annotations_of, labels_of, name_of, namespace_of, place
+from ..template import template_of
 
-INJECTOR = "pilotfish-injector"
 REDIRECT = "redirect"
 _RESTRICTING = {"baseline", "restricted"}
 
@@ -70,12 +67,5 @@ def _needed(sidecars: list[Json], resource: str) -> float:
 
 def _sidecars(snapshot: Snapshot) -> list[Json]:
     """Return the containers of the template that the injector uses."""
-    item = snapshot.named("configuration", INJECTOR)
-    text = str(((item or {}).get("data") or {}).get("sidecar.yaml") or "")
-    try:
-        found: Any = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return []
-    if not isinstance(found, dict):
-        return []
+    found = template_of(snapshot)
     return [found[key] for key in ("proxy", "analyzer") if isinstance(found.get(key), dict)]

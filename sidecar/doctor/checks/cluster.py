@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from ...settings.crd import crd
@@ -71,13 +72,19 @@ def _kind(found: Json | None, version: str) -> Finding:
     if conditions.get("Established") == "False":
         what = "the kind ModelMonitor is not served (condition Established is False)"
         return Finding(check="kinds", level=Level.ERROR, where=where, what=what, remedy=f"kubectl describe crd {CRD}")
-    own = json.loads(json.dumps(crd()))
+    own = _own()
     different = sorted(_different(_schema(own), _schema(found), "spec"))
     if different:
         shown = ", ".join(different[:3]) + (f" and {len(different) - 3} more" if len(different) > 3 else "")
         what = f"the kind ModelMonitor is that of another version than {version}: {shown}"
         return Finding(check="kinds", level=Level.WARNING, where=where, what=what, remedy=remedy)
     return Finding(check="kinds", level=Level.OK, where=where, what=f"the kind ModelMonitor of version {version}")
+
+
+@cache
+def _own() -> Any:
+    """Return the kind of this version as JSON."""
+    return json.loads(json.dumps(crd()))
 
 
 def _schema(crd: Json) -> Any:

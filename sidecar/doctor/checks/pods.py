@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
-import yaml
 
 from ...errors import number
 from ...inject.context import Context, MonitorTraffic, PodOwner
@@ -15,8 +12,8 @@ from ...inject.selection import why_left_alone
 from ..findings import Finding, Level
 from ..pods import OWN, Owner, Owners, by_owner, container, is_labelled, is_running, note_of
 from ..snapshot import Json, Snapshot, labels_of, name_of, namespace_of
+from ..template import template_of
 
-INJECTOR = "pilotfish-injector"
 _RESTARTABLE = {"DaemonSet", "Deployment", "StatefulSet"}
 
 
@@ -109,7 +106,7 @@ def restart(owner: Owner) -> str:
 
 def check_current(snapshot: Snapshot) -> Iterator[Finding]:
     """Check that the sidecars are those of the installed release."""
-    release = _installed(snapshot)
+    release = str(template_of(snapshot).get("release") or "")
     pods = [pod for pod in snapshot.of("pods") if is_running(pod) and is_labelled(pod)]
     if not release or not pods:
         return
@@ -121,17 +118,6 @@ def check_current(snapshot: Snapshot) -> Iterator[Finding]:
     if not old:
         what = f"all sidecars are of release {release}"
         yield Finding(check="current", level=Level.OK, where="pods", what=what)
-
-
-def _installed(snapshot: Snapshot) -> str:
-    """Return the release of the template that the injector uses, empty if it cannot be read."""
-    item = snapshot.named("configuration", INJECTOR)
-    text = str(((item or {}).get("data") or {}).get("sidecar.yaml") or "")
-    try:
-        found: Any = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return ""
-    return str(found.get("release") or "") if isinstance(found, dict) else ""
 
 
 def check_namespaces(snapshot: Snapshot) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """The command `pilotfish manifests`: the installation as plain YAML, for clusters without Helm.
 
-The manifests are the rendering of the chart with its default values. Only what every installation must choose can be
+The manifests are the kind ModelMonitor, the policy on its authors, and the rendering of the chart with its default
+values. Only what every installation must choose can be
 replaced: the namespace, the images, the number of replicas, and what happens while no injector answers. Everything else
 is a value of the chart: render it with `helm template`, or patch the output with Kustomize.
 """
@@ -14,6 +15,8 @@ import re
 from typing import Any
 
 from ...errors import UsageError, quote_value
+from ...settings.author import policy_text
+from ...settings.crd import crd_text
 from ...terminal import show_document
 from .documents import read
 from .edit import rewrite
@@ -25,6 +28,7 @@ SIDECAR = "sidecar.yaml"
 MONITOR_WEBHOOK = "monitor.pilotfish.dev"
 CHECKSUM = "pilotfish.dev/sidecar-checksum"
 MAX_REPLICAS = 100
+_IMAGE = re.compile(r'(\bimage: )("?)(pilotfish(?:-redirect)?):[^\s"]+\2')
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -42,17 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the manifests; return 0."""
-    images = Images.of(args)
-    show_document(
-        render(
-            package_text(DATA), args.namespace, images, replicas=args.replicas, failure_policy=args.failure_policy or ""
-        )
-    )
+    given = {"replicas": args.replicas, "failure_policy": args.failure_policy or ""}
+    objects = render(package_text(DATA), args.namespace, Images.of(args), **given)
+    show_document("---\n".join([_namespace(args.namespace), crd_text(), policy_text(), objects]))
     return 0
 
 
 def render(text: str, namespace: str, images: Images, *, replicas: int | None = None, failure_policy: str = "") -> str:
-    """Return the manifests `text` for another namespace and other images; raise UsageError."""
+    """Return the objects `text` of an installation for another namespace and other images; raise UsageError."""
     if not _LABEL.fullmatch(namespace) or namespace.startswith("kube-"):
         raise UsageError(
             f"--namespace cannot be used: {quote_value(namespace)}; give at most 63 lower-case letters, digits and "
@@ -62,10 +63,9 @@ def render(text: str, namespace: str, images: Images, *, replicas: int | None = 
         raise UsageError(f"--replicas is {replicas}; give 1 to {MAX_REPLICAS}")
     original = text
     text = _word(NAMESPACE).sub(namespace, text)
-    for name, image in (("pilotfish-redirect", images.redirect), ("pilotfish", images.image)):
-        if image:
-            text = re.sub(rf'(\bimage: )"?{name}:[^\s"]+"?', rf'\g<1>"{image}"', text)
-    return _namespace(namespace) + _edited(text, replicas, failure_policy, substituted=text != original)
+    chosen = {"pilotfish": images.image, "pilotfish-redirect": images.redirect}
+    text = _IMAGE.sub(lambda found: f'{found[1]}"{chosen[found[3]]}"' if chosen[found[3]] else found[0], text)
+    return _edited(text, replicas, failure_policy, substituted=text != original)
 
 
 def _word(word: str) -> re.Pattern[str]:
@@ -76,7 +76,7 @@ def _word(word: str) -> re.Pattern[str]:
 def _namespace(name: str) -> str:
     return (
         f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels:\n"
-        "    pod-security.kubernetes.io/enforce: restricted\n---\n"
+        "    pod-security.kubernetes.io/enforce: restricted\n"
     )
 
 

@@ -258,7 +258,7 @@ def broken_pods(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(broken_pods())
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(100))
 def test_a_pod_with_values_of_any_type_is_injected_or_refused(found: dict[str, Any]) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
