@@ -8,11 +8,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from dashboards.foreign import EXPORTERS
 from dashboards.page import line_of, text_of
 from dashboards.pages import PAGES
 from pilotfish.detectors.detection import episodes
 from pilotfish.sidecar.control.conditions import CONDITIONS
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.inject.reasons import InjectionReason
+from pilotfish.sidecar.inject.servers import SERVERS
 from pilotfish.sidecar.report.schema import BLIND_REASONS, FLEET_BLIND_REASONS
 from pilotfish.sidecar.settings.app import schema_text
 from pilotfish.sidecar.settings.author import policy_text
@@ -92,6 +95,20 @@ def reasons() -> str:
     )
 
 
+def injection() -> str:
+    """Return docs/injection.md with fresh tables of known model servers and of reasons."""
+    rows = ["| server | ports | argument or variable | source |", "| --- | --- | --- | --- |"]
+    for server in SERVERS:
+        ports = [port for port in server.ports if not port.is_side]
+        numbers = ", ".join(str(port.default) if port.default else "as set" for port in ports)
+        words = ", ".join(f"`{word}`" for port in ports for word in (*port.flags[:1], *port.variables))
+        rows.append(f"| {server.name} | {numbers} | {words} | [documentation]({server.source}) |")
+    text = between("injection.md", "servers", "\n".join(rows))
+    rows = ["| metric, annotation | Event | meaning | what to do |", "| --- | --- | --- | --- |"]
+    rows += [f"| `{item}` | `{item.camel}` | {item.meaning} | {item.remedy} |" for item in InjectionReason]
+    return between("injection.md", "reasons", "\n".join(rows), text)
+
+
 def model_monitor() -> str:
     """Return docs/modelmonitor.md with a fresh table of conditions and their reasons."""
     head = "| condition | meaning | reasons for True | reasons for False | reasons for Unknown |"
@@ -110,13 +127,22 @@ def chart() -> str:
     return between("chart.md", "rights", f"{head}\n{rows}", page)
 
 
+def dashboards() -> str:
+    """Return docs/dashboards.md with a fresh table of the exporters of others that panels query."""
+    head = "| exporter | metrics |\n| --- | --- |"
+    rows = (f"| [{one.name}]({one.source}) | {', '.join(f'`{name}`' for name in one.metrics)} |" for one in EXPORTERS)
+    return between("dashboards.md", "exporters", "\n".join([head, *rows]))
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "docs/blind-spots.md": blind_spots,
     "docs/chart.md": chart,
     "docs/commands.md": commands,
     "docs/configuration.md": configuration,
+    "docs/dashboards.md": dashboards,
     "docs/detection.md": detection,
     "docs/exchange.md": exchange,
+    "docs/injection.md": injection,
     "docs/metrics.md": metrics,
     "docs/modelmonitor.md": model_monitor,
     "docs/modelmonitor.schema.json": schema_text,

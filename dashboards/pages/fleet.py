@@ -11,6 +11,7 @@ from ..queries import (
     equal,
     errors,
     evidence,
+    growth,
     how_many,
     largest,
     of_model,
@@ -20,6 +21,7 @@ from ..queries import (
     series,
     total,
 )
+from .injector import REFUSED
 from .variables import MODEL, NAMESPACE, POD, VERSION
 
 _BY = ("namespace", "model", "version")
@@ -33,15 +35,6 @@ _UNPROFILED = f"{MODEL_PODS} unless on (namespace, pod) {series('pilotfish_profi
 NOW = Section(
     "Now",
     (
-        Panel(
-            "stat",
-            "Models",
-            "Models, counted by namespace, name and version.",
-            (Target(f"count(count by (namespace, model, version) ({MODEL_PODS}))"),),
-            empty=NO_PODS,
-            width=3,
-            height=4,
-        ),
         Panel(
             "stat",
             "Pods",
@@ -98,6 +91,16 @@ NOW = Section(
             "Pods in which no profile is in force, so that no drift can be found.",
             (Target(f"count({_UNPROFILED}) or 0 * count({MODEL_PODS})"),),
             empty=NO_PODS,
+            width=3,
+            height=4,
+            steps=ZERO_IS_GOOD,
+        ),
+        Panel(
+            "stat",
+            "Not injected",
+            "Pods in this time that asked for sidecars and were admitted without; Pilotfish itself has the reasons.",
+            (Target(total(growth(REFUSED, "$__range"))),),
+            empty="none",
             width=3,
             height=4,
             steps=ZERO_IS_GOOD,
@@ -201,7 +204,7 @@ DRIFT = Section(
         Panel(
             "lines",
             "Evidence against the threshold",
-            "Largest evidence of drift, divided by the threshold that the false-alarm budget gives; 1 raises an alarm.",
+            "Largest evidence of drift, divided by its threshold; 1 raises an alarm, after which it starts again.",
             (Target(evidence(largest(results("pilotfish_drift_evidence_ratio"), *_BY)), _LEGEND),),
             unit="none",
             empty="no profile is in force",

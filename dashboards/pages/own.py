@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..model import FULL, SHARE_LOST, ZERO_IS_GOOD, Page, Panel, Section, Steps, Target
 from ..queries import equal, grown, how_many, largest, rate, ratio, series, total, worst_pods
 from .controller import CONTROLLER, SYNC
+from .injector import INJECTOR
 from .variables import ALL_PODS, NAMESPACE
 
 NO_SIDECAR = "no sidecar is scraped"
@@ -125,6 +126,17 @@ SIDECARS = Section(
         ),
         Panel(
             "lines",
+            "Injected pods by release",
+            "Pods that the controller sees with a sidecar, by release, and those of another release than its own.",
+            (
+                Target("max by (release) (pilotfish_sidecars)", "release {{release}}"),
+                Target("max(pilotfish_sidecars_outdated)", "outdated"),
+            ),
+            empty="no controller is scraped",
+            steps=((None, "green"),),
+        ),
+        Panel(
+            "lines",
             "Age of the analyzer",
             "Time since the analyzer started, of the ten youngest; short ages that return are restarts.",
             (
@@ -208,5 +220,5 @@ PAGE = Page(
     "Pilotfish / Pilotfish itself",
     "The account of every exchange, and the state of sidecars and controller.",
     (NAMESPACE, ALL_PODS),
-    (NOW, ACCOUNT, SIDECARS, SYNC, CONTROLLER),
+    (NOW, ACCOUNT, SIDECARS, SYNC, CONTROLLER, INJECTOR),
 )

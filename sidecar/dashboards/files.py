@@ -38,4 +38,4 @@ def load(names: Sequence[str] = ()) -> tuple[DashboardFile, ...]:
     unknown = [name for name in names if name not in found]
     if unknown:
         raise UsageError(f"no dashboard is called {quote_value(unknown[0])}; the dashboards are {', '.join(found)}")
-    return tuple(DashboardFile(name, found[name].read_text()) for name in dict.fromkeys(names or found))
+    return tuple(DashboardFile(name, found[name].read_bytes().decode()) for name in dict.fromkeys(names or found))

@@ -32,6 +32,16 @@ POLL_SECONDS = 0.5  # seconds between two requests for the report
 REPORT_TIMEOUT = 15.0  # seconds without a report after which the demo gives up
 INTERRUPTED = 130  # exit status, as a shell gives it after Ctrl-C
 
+PROMETHEUS_FILE = "prometheus.yml"
+PROMETHEUS = """\
+global: {{scrape_interval: 5s}}
+scrape_configs:
+  - job_name: pilotfish
+    static_configs:
+      - targets: ["{target}"]
+        labels: {{namespace: demo, pod: demo}}
+"""
+
 Queue = asyncio.Queue[AnyMessage | Report]
 
 
@@ -145,8 +155,15 @@ def _print_summary(console: Console, results: list[SummaryLine]) -> None:
         console.print(Text(f"not as promised: {', '.join(failed_checks(results))}", style="bold red"), soft_wrap=True)
 
 
+def prometheus_config(admin: str) -> str:
+    """Return a configuration of Prometheus that scrapes the demo with the labels that the dashboards use."""
+    return PROMETHEUS.format(target=admin.removeprefix("http://"))
+
+
 async def _keep(console: Console, processes: DemoProcesses, folder: Path) -> None:
     """Print addresses and files, then wait for Ctrl-C."""
+    scrape = folder / PROMETHEUS_FILE
+    scrape.write_text(prometheus_config(processes.admin))
     authorised = f'-H "Authorization: Bearer $(cat {folder / "token"})"'
     for line in (
         "",
@@ -154,6 +171,8 @@ async def _keep(console: Console, processes: DemoProcesses, folder: Path) -> Non
         f"  predict   curl --data @{folder / REQUEST_FILE} {processes.proxy_address}{INFER_PATH}",
         f"  metrics   curl {processes.admin}/metrics",
         f"  report    curl {authorised} {processes.admin}/report",
+        f"  graphs    prometheus --config.file={scrape}",
+        "            pilotfish dashboards push --url URL_OF_GRAFANA --token-file FILE",
         f"  files     {folder}",
     ):
         console.print(Text(line), soft_wrap=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -67,6 +67,16 @@ def share_descriptors(limit: int) -> tuple[int, int]:
     return backlog, room - backlog
 
 
+def abort_transport(transport: asyncio.WriteTransport) -> None:
+    """Abort a connection.
+
+    A TLS transport that was closed twice has forgotten its protocol (asyncio, Python 3.11), and cannot be aborted. Its
+    own shutdown timeout then ends it.
+    """
+    with suppress(AttributeError):
+        transport.abort()
+
+
 class BoundedConnection(web.RequestHandler):
     """One connection. Its error responses contain neither the request nor internal details."""
 
@@ -96,7 +106,7 @@ class BoundedConnection(web.RequestHandler):
         """Abort the connection after `seconds`, unless its state changes before."""
         self.unbound_time()
         if isinstance(self.transport, asyncio.Transport):
-            self._timer = asyncio.get_running_loop().call_later(seconds, self.transport.abort)
+            self._timer = asyncio.get_running_loop().call_later(seconds, abort_transport, self.transport)
 
     def unbound_time(self) -> None:
         """End the time limit of the current state."""
@@ -266,7 +276,7 @@ class BoundedConnections(web.Server):
         transport = handler.transport
         handler.force_close()
         if isinstance(transport, asyncio.Transport):
-            transport.abort()
+            abort_transport(transport)
 
     def _remove(self, handler: BoundedConnection) -> None:
         if handler in self._open:

@@ -20,7 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ..errors import error_location, quote_value
 from ..system.addresses import AddressError, parse_address
-from .connections import IDLE_SECONDS, BoundedConnections, ConnectionBounds, share_descriptors
+from .connections import IDLE_SECONDS, BoundedConnections, ConnectionBounds, abort_transport, share_descriptors
 from .gate import MAX_BODY_BYTES
 from .headers import HEADERS, RETRY_SECONDS
 from .tls import TlsListener, TlsSource
@@ -133,7 +133,7 @@ class BoundedServer:
                     await response.write_eof()
         except TimeoutError:
             if request.transport is not None:
-                request.transport.abort()
+                abort_transport(request.transport)
             raise ConnectionResetError(f"the request took more than {REQUEST_SECONDS:g} s") from None
         except FAULTS_OF_CLIENTS:
             raise

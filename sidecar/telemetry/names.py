@@ -113,11 +113,7 @@ PROXY_UP = Metric(
     TRAFFIC,
 )
 MODEL_INFO = Metric(
-    "pilotfish_model_info",
-    "gauge",
-    "1 for the model and the version that the document names. Join the other metrics of a pod with it.",
-    TRAFFIC,
-    ("model", "version"),
+    "pilotfish_model_info", "gauge", "1 for the monitored model and version.", TRAFFIC, ("model", "version")
 )
 PROXY_START = Metric(
     "pilotfish_proxy_start_time_seconds", "gauge", "Start time of the proxy, in epoch seconds.", TRAFFIC, (), "seconds"

@@ -11,7 +11,7 @@ from tests.architecture.sources import sources
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
-PLACES = "docs/|sidecar/|detectors/|tests/|\\.ci/|pyproject\\.toml|setup\\.py"  # build/ is made, not kept
+PLACES = "dashboards/|docs/|sidecar/|detectors/|tests/|\\.ci/|pyproject\\.toml|setup\\.py"  # build/ is made, not kept
 PATH = re.compile(rf"`((?:{PLACES})[\w./-]*)`")
 # CamelCase or CONSTANT_CASE at the start of a code span: `Score`, `Done(reason)`, `Situation.rules`
 IDENTIFIER = re.compile(r"`([A-Z][A-Za-z0-9_]*)(?=[`(.\[ ])")
@@ -40,7 +40,9 @@ def _bound(tree: ast.Module) -> list[str]:
 def test_every_identifier_is_in_the_code() -> None:
     named = set(IDENTIFIER.findall(TEXT)) - PLACEHOLDERS
     assert len(named) > 20, "the pattern finds few identifiers in CONTRIBUTING.md"
-    known = set().union(*(found for folder in ("detectors", "sidecar", "tests") for found in names(folder).values()))
+    known = set().union(
+        *(found for folder in ("dashboards", "detectors", "sidecar", "tests") for found in names(folder).values())
+    )
     assert named <= known, f"CONTRIBUTING.md names {sorted(named - known)}, which the code does not define"
 
 

@@ -17,6 +17,7 @@ OPENERS = {
     "sidecar/report/command/evidently.py": "writes into a temporary folder of its own",
     "sidecar/report/pages/page.py": "a file of the package",
     "sidecar/run/spawn.py": "/dev/null",
+    "sidecar/dashboards/files.py": "package data",
     "sidecar/run/vital_signs.py": "one word of the counter page, without waiting, and /proc",
     "sidecar/system/files.py": "the opener",
     "sidecar/system/limits.py": "/proc",

@@ -13,7 +13,7 @@ RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"
 
 
 def deployment(**changes: Any) -> Manifest:
-    """Return a Deployment with two pods whose model listens on port 8000, named `http`. `changes` go to the container."""
+    """Return a Deployment with two pods. The model listens on port 8000, named `http`; `changes` go to it."""
     model: Manifest = {
         "name": "model",
         "ports": [{"name": "http", "containerPort": 8000}],

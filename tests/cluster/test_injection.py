@@ -15,7 +15,7 @@ from tests.support.node.node import Node
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("release")]
-MODES = {"port": "http", "move": 8000, "redirect": 8000}
+MODES: dict[str, str | int] = {"port": "http", "move": 8000, "redirect": 8000}
 
 
 @pytest.fixture
@@ -52,3 +52,19 @@ def test_pods_roll_under_load_and_no_request_is_lost_to_pilotfish(models: Models
         leaving.result,
     )
     assert not any(injection(pod) for pod in models.pods())
+
+
+def test_a_restricted_namespace_with_named_probes_and_a_guaranteed_pod(models: Models, tmp_path: Path) -> None:
+    level = "pod-security.kubernetes.io/enforce=restricted"
+    models.cluster.plane.kubectl("label", "namespace", models.namespace, level)
+    models.opt(into=True)
+    same = {"cpu": "100m", "memory": "256Mi"}
+    named = {"httpGet": {"path": "/openapi.json", "port": "http"}, "periodSeconds": 1, "failureThreshold": 60}
+    deployment = loans.deployment(resources={"requests": same, "limits": same}, startupProbe=named)
+    models.deploy(tmp_path, deployment, 8000)
+    for pod in models.pods():
+        assert injection(pod)["mode"] == "move", injection(pod)
+        assert pod["status"]["qosClass"] == "Guaranteed"
+    with load(models.cluster, models.namespace, NAME) as clients:
+        clients.more()
+    assert clients.result.failed == 0, clients.result

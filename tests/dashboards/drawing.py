@@ -15,9 +15,11 @@ Json = dict[str, Any]
 PALETTE = ("#73bf69", "#5794f2", "#ff9830", "#b877d9", "#f2495c", "#8ab8ff", "#fade2a", "#ff7383", "#37872d", "#c4162a")
 COLOURS = {"blue": "#5794f2", "green": "#56a64b", "red": "#e02f44", "yellow": "#e0b400"}
 LEFT = 62.0  # pixels for the labels of an axis
+GAPS = 30  # a line is interrupted where it has no point for this part of the time
 LEGENDS = 4  # series that the legend lists
 TEXT, GRID = "#44484f", "#e3e5e8"
 SI = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
+SECONDS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "µs"))
 SUFFIX = {
     "Bps": "B/s", "cores": " cores", "cps": " c/s", "ops": " /s", "reqps": " req/s", "rowsps": " rows/s", "µs": " µs",
 }  # fmt: skip
@@ -73,9 +75,7 @@ def shown_value(value: float, unit: str) -> str:
     if unit == "percentunit":
         return f"{0 if abs(value) < 1e-5 else value * 100:.3g} %" if abs(value) < 10 else f"{value * 100:,.0f} %"
     if unit == "s":
-        scale, name = next(
-            ((by, word) for by, word in ((1, "s"), (1e-3, "ms"), (1e-6, "µs")) if abs(value) >= by), (1, "s")
-        )
+        scale, name = next(((by, word) for by, word in SECONDS if abs(value) >= by), (1, "s"))
         return f"{value / scale:.3g} {name}"
     if unit in ("bytes", "Bps"):
         power = min(3, int(math.log(max(abs(value), 1), 1024)))
@@ -87,7 +87,8 @@ def shown_value(value: float, unit: str) -> str:
 def colour_of(value: float, defaults: Json) -> str:
     """Return the colour of the threshold that a value has reached."""
     reached = [step for step in defaults["thresholds"]["steps"] if step["value"] is None or value >= step["value"]]
-    return COLOURS.get(reached[-1]["color"], reached[-1]["color"])
+    colour: str = reached[-1]["color"]
+    return COLOURS.get(colour, colour)
 
 
 def text(x: float, y: float, content: str, *, size: int = 11, anchor: str = "start", fill: str = TEXT) -> str:
@@ -138,11 +139,12 @@ def _path(
 ) -> str:
     """Return the path of a line in `box` (x, y, width, height)."""
     (start, end), (low, high), (left, top, width, height) = span, bounds, box
-    shown = (
-        f"{left + (at - start) / (end - start) * width:.1f},{top + height - (value - low) / (high - low) * height:.1f}"
-        for at, value in points
-    )
-    return "M" + "L".join(shown)
+    parts, before = [], start - (end - start)
+    for at, value in points:
+        x, y = left + (at - start) / (end - start) * width, top + height - (value - low) / (high - low) * height
+        parts.append(f"{'M' if at - before > (end - start) / GAPS else 'L'}{x:.1f},{y:.1f}")
+        before = at
+    return "".join(parts)
 
 
 def _lines(drawn: Drawn, width: float, height: float) -> str:
@@ -237,8 +239,11 @@ def _axes(drawn: Drawn, bounds: tuple[float, float], box: tuple[float, float, fl
 
 
 def _times(span: tuple[float, float], left: float, width: float, y: float) -> str:
-    shown = (time.strftime("%H:%M", time.gmtime(span[0] + (span[1] - span[0]) * step / 4)) for step in range(5))
-    return "".join(text(left + width * step / 4, y, word, size=9, anchor="middle") for step, word in enumerate(shown))
+    parts = []
+    for step in range(5):
+        word = time.strftime("%H:%M", time.gmtime(span[0] + (span[1] - span[0]) * step / 4))
+        parts.append(text(left + width * step / 4, y, word, size=9, anchor="end" if step == 4 else "middle"))
+    return "".join(parts)
 
 
 def _heat(drawn: Drawn, width: float, height: float) -> str:
@@ -260,7 +265,7 @@ def _heat(drawn: Drawn, width: float, height: float) -> str:
     left, bottom, wide, tall = LEFT, height - 22, width - LEFT - 8, (height - 30) / (last - first + 1)
     step = wide / columns
     parts = [_times(drawn.span, left, wide, height - 8)]
-    for place in range(first, last + 1):
+    for place in range(first, last + 1, 1 + int(10 / tall)):
         name = shown_value(float(buckets[place].name.replace("+Inf", "inf")), "s")
         parts.append(text(left - 4, bottom - (place - first + 0.3) * tall, name, size=9, anchor="end"))
     for place, at, value in cells:

@@ -1,8 +1,8 @@
 """What the dashboards show in tests and in the pictures of the docs: sidecars under traffic, and a Prometheus.
 
 Three complete `pilotfish run` (two pods of version 3, a canary of version 4) watch models in this process. Traffic has
-errors, streams and labels, and drifts when `Traffic.drift` is set. The controller's metrics are those of a made
-reading, written by the controller's own collector. The exporters of others are in `exporters.py`.
+errors, streams and labels, and drifts when `Traffic.drift` is set. The metrics of controller and injector come from
+their collectors with made readings (`cluster.py`), those of others from `exporters.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +21,7 @@ from typing import Any
 import numpy as np
 
 from pilotfish.detectors.reference.build import build_profile
-from pilotfish.sidecar.report import schema as report
-from pilotfish.sidecar.report.control_status import ControlStatus
-from pilotfish.sidecar.telemetry.exposition import Exposition
-from pilotfish.sidecar.telemetry.fleet import ControllerReading, FleetCollector, MonitorReading, ServerReading
-from tests.dashboards import exporters, prometheus
+from tests.dashboards import cluster, exporters, prometheus
 from tests.dashboards.exporters import exposing
 from tests.dashboards.prometheus import Prometheus, ScrapeTarget
 from tests.e2e.model import Answer, serving
@@ -36,7 +32,6 @@ from tests.support.waiting import patient, wait_until
 
 NAMESPACE, MODEL = "shop", "delays"
 SIDECARS = {"delays-5f6-a": "3", "delays-5f6-b": "3", "delays-canary-c": "4"}  # pod to version
-FLEET_MODEL = "prices"  # the model that the controller watches
 ROWS, PAUSE = 20, 0.1  # rows of a request, and seconds between two requests of a client
 CARRIERS = ("AA", "B6", "DL", "UA")
 FAIL, STREAM = "fail", "stream"
@@ -166,50 +161,6 @@ def create_sidecar(folder: Path, spawn: Children, version: str, upstream: int, w
     return stack
 
 
-def controller(seconds: float, now: float) -> tuple[bytes, str]:
-    """Return the metrics of a controller that watches the model `prices` of 12 pods, one of which is silent."""
-    effects = report.Effects(
-        first_tick=1, last_tick=5, rows=100, psi=report.ScoreReport(0.04, 0.03, 0.05),
-        jensen_shannon_distance=report.ScoreReport(0.05, 0.04, 0.06), wasserstein=report.ScoreReport(0.03, 0.02, 0.04),
-        chi_square=report.ScoreReport(0.1, 0.1, 0.1), ks=report.ScoreReport(0.1, 0.1, 0.1), missing_ratio=0.001,
-        missing_ratio_reference=0.001, unseen_ratio=0.0, out_of_range_ratio=0.002, mismatches=0,
-    )  # fmt: skip
-    feature = report.FeatureReport(
-        name="basket", side="input", family="features", kind="numeric", evidence_ratio=0.02, onset_tick=None,
-        episode_id="", effects=effects,
-    )  # fmt: skip
-    made = report.Report(
-        made_at=now, started_at=now - seconds, state="watching", model=FLEET_MODEL, version="11",
-        profile=report.ProfileInfo(
-            hash="9f31c2", model=FLEET_MODEL, version="11", created="now", rows=50_000, features=1, excluded=(),
-            warnings=(),
-        ),
-        ticks=report.TickStatus(tick_seconds=60, open=(), last_closed=5, closed_total=5, late_rows=0),
-        families=(report.Family(name="features", evidence_ratio=0.02, threshold=1e5, share=1.0, alarms_total=0),),
-        features=(feature,),
-        findings_total={"constant": 0, "missing": 1, "new_column": 0},
-    )  # fmt: skip
-    monitor = MonitorReading(
-        namespace=NAMESPACE, monitor=FLEET_MODEL, reports=(made,), pods_expected=12, pods_heard=11,
-        control=ControlStatus(totals=(("retrain", "refused", "cooldown", 1), ("retrain", "executed", "drift", 2))),
-        refused_reports={"late": int(seconds / 20)}, dropped_ticks=0, checkpoint_bytes=180_000,
-    )  # fmt: skip
-    reading = ControllerReading(
-        now=now, leading=True, contact_age=seconds % 5, api_errors={("get", "timeout"): 1}, monitors=(monitor,)
-    )
-    server = ServerReading(
-        requests={(NAMESPACE, FLEET_MODEL, path, "ok", ""): int(seconds * each) for path, each in REQUESTS.items()},
-        labels={(NAMESPACE, FLEET_MODEL, "joined"): int(seconds * 3)},
-        reviews={("token", "cached"): int(seconds * 2.4), ("token", "allowed"): int(seconds * 0.2)},
-        cached={"access": 4, "token": 12},
-        connections=12,
-    )
-    return Exposition(FleetCollector(lambda: reading, lambda: server)).render("text/plain")
-
-
-REQUESTS = {"/v1/signals": 2.4, "/v1/sync": 0.4}  # per second
-
-
 @contextmanager
 def running(folder: Path, spawn: Children, webhook: str, *more: ScrapeTarget) -> Iterator[Scene]:
     """Run the scene until the block ends; `more` are further targets."""
@@ -229,8 +180,9 @@ def running(folder: Path, spawn: Children, webhook: str, *more: ScrapeTarget) ->
             thread.start()
             stack.callback(thread.join)
         stack.callback(traffic.stop.set)
-        parts = {
-            "controller": lambda: controller(seconds(), time.time()),
+        parts: dict[str, Callable[[], str | tuple[bytes, str]]] = {
+            "controller": lambda: cluster.controller(NAMESPACE, seconds(), time.time()),
+            "injector": lambda: cluster.injector(seconds(), time.time()),
             "kubernetes": lambda: exporters.kubernetes(NAMESPACE, tuple(SIDECARS), seconds(), time.time()),
             "triton": lambda: exporters.triton(seconds()),
             "vllm": lambda: exporters.vllm(seconds()),
@@ -242,6 +194,7 @@ def running(folder: Path, spawn: Children, webhook: str, *more: ScrapeTarget) ->
                 for pod, one in stacks.items()
             ),
             ScrapeTarget("control", ports["controller"], {"namespace": "pilotfish-system", "pod": "control-0"}, True),
+            ScrapeTarget("injector", ports["injector"], {"namespace": "pilotfish-system", "pod": "injector-0"}),
             ScrapeTarget("kubernetes", ports["kubernetes"], {}, True),
             ScrapeTarget("vllm", ports["vllm"], {"namespace": NAMESPACE, "pod": "delays-5f6-a"}),
             ScrapeTarget("triton", ports["triton"], {"namespace": NAMESPACE, "pod": "delays-5f6-b"}),

@@ -13,7 +13,10 @@ MANIFESTS = Path(__file__).resolve().parents[2] / "sidecar/inject/data/manifests
 def rights() -> list[tuple[str, str, str, str]]:
     """Return account, place, resources and verbs of each rule."""
     objects = [item for item in yaml.safe_load_all(MANIFESTS.read_text()) if item]
-    roles = [item for item in objects if item["kind"] in {"ClusterRole", "Role"}]
+    accounts = {item["metadata"]["name"] for item in objects if item["kind"] == "ServiceAccount"}
+    roles = [
+        item for item in objects if item["kind"] in {"ClusterRole", "Role"} and item["metadata"]["name"] in accounts
+    ]
     return [
         (f"`{role['metadata']['name']}`", _place(role), _resources(rule), ", ".join(rule["verbs"]))
         for role in sorted(roles, key=lambda item: (item["metadata"]["name"], item["kind"]))

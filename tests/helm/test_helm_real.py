@@ -7,19 +7,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.helm.render import CHART, ROOT, cases, helm_programs, renderings
+from tests.helm.release import SYSTEM, Release, foreign_kind
+from tests.helm.render import CHART, ROOT, cases, helm_programs, objects, renderings
 from tests.support.cluster import ControlPlane, running_control_plane
 from tests.support.waiting import patient, wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(300))]
-SYSTEM = "pilotfish-system"
 MONITOR = {
     "apiVersion": "pilotfish.dev/v1alpha1",
     "kind": "ModelMonitor",
@@ -40,55 +38,6 @@ def helm(request: pytest.FixtureRequest) -> Path:
     if not found:
         pytest.skip(f"no {request.param}: `.ci/helm > build/helm` builds it; it needs Go")
     return found
-
-
-@dataclass
-class Release:
-    """A release on a control plane. There is no node, so nothing waits for pods."""
-
-    helm: Path
-    plane: ControlPlane
-
-    def __call__(self, *arguments: str | Path) -> str:
-        """Run Helm and return its output; raise AssertionError with its errors if it fails."""
-        done = self.run(*arguments)
-        assert done.returncode == 0, f"helm {' '.join(map(str, arguments))}: {done.stderr.strip()}"
-        return done.stdout
-
-    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run Helm in the namespace of the release."""
-        return subprocess.run(
-            [self.helm, "--kubeconfig", self.plane.kubeconfig, "--namespace", SYSTEM, *arguments],
-            capture_output=True, text=True, check=False, timeout=patient(120),
-        )  # fmt: skip
-
-    def get(self, *what: str) -> dict[str, Any]:
-        """Return an object; empty if it does not exist."""
-        return dict(json.loads(self.plane.kubectl("get", *what, "-o", "json", "--ignore-not-found") or "{}"))
-
-    def fill(self) -> None:
-        """Write what the processes write: the authority, and caBundle of each webhook."""
-        self.plane.kubectl("patch", "secret", "pilotfish-ca", "-n", SYSTEM, "-p", '{"stringData": {"ca.crt": "PEM"}}')
-        count = len(self.get("mutatingwebhookconfiguration", "pilotfish-injector")["webhooks"])
-        path = "/webhooks/{}/clientConfig/caBundle"
-        patch = [{"op": "add", "path": path.format(index), "value": self.bundle} for index in range(count)]
-        self.plane.kubectl(
-            *("patch", "mutatingwebhookconfiguration", "pilotfish-injector", "--type=json", "-p", json.dumps(patch)),
-            "--field-manager=pilotfish-injector",
-        )
-
-    @property
-    def bundle(self) -> str:
-        """A certificate in the form of caBundle."""
-        return self.plane.kubectl(
-            "config", "view", "--raw", "--flatten", "-o", "jsonpath={.clusters[0].cluster.certificate-authority-data}"
-        )
-
-    def survives(self) -> bool:
-        """Return whether everything that the processes wrote is still there."""
-        webhooks = self.get("mutatingwebhookconfiguration", "pilotfish-injector")["webhooks"]
-        secret = self.get("secret", "pilotfish-ca", "-n", SYSTEM)
-        return all(item["clientConfig"].get("caBundle") == self.bundle for item in webhooks) and "data" in secret
 
 
 @pytest.fixture
@@ -132,6 +81,12 @@ def test_lints(helm: Path) -> None:
                 [helm, "lint", "--strict", CHART, "--values", CHART / f"ci/{name}-values.yaml"],
                 check=True, capture_output=True, timeout=patient(60),
             )  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["1.33.0", "v1.33.4-gke.1200", "1.34.1+k3s1", "v1.36.0-eks-1234"])
+def test_accepts_the_versions_of_distributions(helm: Path, version: str) -> None:
+    command: list[str | Path] = [helm, "template", CHART, f"--kube-version={version}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=patient(60))
 
 
 @pytest.mark.parametrize(
@@ -194,14 +149,23 @@ def test_what_the_processes_wrote_survives_upgrade_rollback_and_a_new_installati
     assert release.get("modelmonitor", "delays", "-n", "default")
 
 
-def test_the_api_server_accepts_every_feature(release: Release) -> None:
-    for namespace in ("flights", "loans"):
-        release.plane.kubectl("create", "namespace", namespace, "--dry-run=client", "-o", "yaml")
-    for namespace in ("flights", "loans", SYSTEM):
-        release.plane.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+def test_the_api_server_accepts_every_feature(plane: ControlPlane) -> None:
+    foreign = (
+        ("cert-manager.io", "Certificate"),
+        ("cert-manager.io", "Issuer"),
+        ("monitoring.coreos.com", "PodMonitor"),
+    )
+    plane.apply(*(foreign_kind(group, kind) for group, kind in foreign))
+    namespaces = ("flights", "loans", SYSTEM, f"{SYSTEM}-test")
+    plane.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces))
+    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     for name in cases():
-        if not name.startswith(("cert-manager", "one-namespace")):
-            release("upgrade", "--install", "pilotfish", CHART, "--values", CHART / f"ci/{name}-values.yaml")
+        if rendered := objects(name):
+            text = json.dumps({"apiVersion": "v1", "kind": "List", "items": rendered})
+            plane.kubectl(
+                *("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", "-"),
+                stdin=text,
+            )
 
 
 def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> None:
@@ -210,6 +174,16 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
     release(
         "install", "pilotfish", CHART, "--create-namespace", "--values", CHART / "ci/act-namespaces-values.yaml"
     )  # fmt: skip
+
+    release.plane.apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "author", "namespace": "flights"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+            "subjects": [{"kind": "ServiceAccount", "name": "pilotfish-author", "namespace": SYSTEM}],
+        }
+    )
 
     def may(account: str, verb: str, resource: str, namespace: str) -> bool:
         user = f"--as=system:serviceaccount:{SYSTEM}:pilotfish-{account}"
@@ -221,6 +195,8 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
         return done.stdout.strip() == "yes"
 
     allowed = [
+        ("author", "create", "modelmonitors.pilotfish.dev", "flights"),
+        ("author", "watch", "modelmonitors.pilotfish.dev", "flights"),
         ("control", "create", "jobs.batch", "flights"),
         ("control", "get", "configmaps/delays-profile", "flights"),
         ("control", "get", "secrets/retrain-hmac", "flights"),
@@ -232,6 +208,7 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
         ("injector", "watch", "services", "flights"),
     ]
     refused = [
+        ("author", "create", "modelmonitors.pilotfish.dev", "loans"),
         ("control", "create", "jobs.batch", "default"),
         ("control", "create", "pods", "flights"),
         ("control", "get", "configmaps/other", "flights"),
@@ -246,6 +223,7 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
         ("injector", "patch", "mutatingwebhookconfigurations/other", SYSTEM),
         ("injector", "update", "pods", "flights"),
     ]
+    wait_until(lambda: may(*allowed[0]), timeout=60, what="the aggregation of the role edit")
     answers = {case: may(*case) for case in (*allowed, *refused)}
     assert [case for case in allowed if not answers[case]] == []
     assert [case for case in refused if answers[case]] == []

@@ -54,18 +54,20 @@ def _names(pod: dict[str, Any]) -> list[str]:
     return found
 
 
-def check_traffic(before: Network, after: Network, targets: list[int | str], intercepted: set[str]) -> None:
-    """Each target of a Service reaches what it reached before, and the proxy where the container is `intercepted`."""
-    for target in targets:
-        old, new = before.resolve(target), after.resolve(target)
-        reached = before.from_outside(old) if old is not None else None
-        if reached is None:
-            continue
-        now = after.from_outside(new) if new is not None else None
-        assert now is not None, f"{target} reaches nothing"
-        assert (now.container, now.port) == (reached.container, reached.port), target
-        if reached.container in intercepted:
-            assert now.by_proxy, f"{target} bypasses the proxy"
+def check_traffic(before: Network, after: Network, target: int | str, intercepted: set[tuple[str, int]]) -> None:
+    """The target of a Service reaches what it reached, through the proxy for the servers in `intercepted`.
+
+    `intercepted` has the container and the original port of each server behind the proxy.
+    """
+    old, new = before.resolve(target), after.resolve(target)
+    reached = before.from_outside(old) if old is not None else None
+    if reached is None:
+        return
+    now = after.from_outside(new) if new is not None else None
+    assert now is not None, f"{target} reaches nothing"
+    assert (now.container, now.port) == (reached.container, reached.port), target
+    if (reached.container, reached.port) in intercepted:
+        assert now.by_proxy, f"{target} bypasses the proxy"
 
 
 def check_probes(before: Network, after: Network) -> None:

@@ -108,6 +108,17 @@ def test_exchanges_that_are_not_predictions_are_sampled_out(
     assert outcomes(tmp_path) == {outcome: 1}
 
 
+@pytest.mark.parametrize("agent", ["ELB-HealthChecker/2.0", "Envoy/HC", "GoogleHC/1.0", "kube-probe/1.36"])
+def test_a_probe_is_counted_under_its_own_route_whatever_its_method(
+    observer: Observer, tmp_path: Path, agent: str
+) -> None:
+    for method in ("GET", "POST"):
+        head = f"{method} /v2/models/m/infer HTTP/1.1\r\nUser-Agent: {agent}\r\nContent-Length: 0\r\n\r\n"
+        exchange(observer, head.encode(), OK)
+    assert outcomes(tmp_path) == {("sampled_out", "route"): 2}
+    assert {route.route for route in snapshot(tmp_path).routes if sum(route.codes.values())} == {"probes"}
+
+
 def test_dropped_exchanges_are_counted_by_reason(observer: Observer, sink: FakeSink, tmp_path: Path) -> None:
     sink.room = 0
     exchange(observer, post(b"in"), OK)

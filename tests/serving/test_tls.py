@@ -7,13 +7,14 @@ import shutil
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.serving import tls
+from pilotfish.sidecar.serving.connections import abort_transport
 from pilotfish.sidecar.serving.server import BoundedServer
 from pilotfish.sidecar.serving.tls import TlsContext, TlsFiles
 from tests.serving.served import connected, ok, until_closed
@@ -151,3 +152,15 @@ async def test_what_is_no_handshake_is_dropped(files: TlsFiles, sent: bytes) -> 
             writer.write_eof()
             assert b"HTTP" not in await until_closed(reader)
         assert (await ask(port, ONE[0])).endswith(b"ok")
+
+
+@pytest.mark.asyncio
+async def test_a_connection_that_was_closed_twice_can_be_aborted(files: TlsFiles) -> None:
+    async with serving(TlsContext(files)) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting(ONE[0]))
+        for _ in range(2):
+            writer.transport.close()
+        abort_transport(writer.transport)  # asyncio's own `abort` raises AttributeError here
+        async with asyncio.timeout(patient(10)):
+            with suppress(OSError):  # the server may close first
+                await writer.wait_closed()

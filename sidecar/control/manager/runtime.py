@@ -99,8 +99,10 @@ class MonitorRuntime:
 
     @property
     def knows_pods(self) -> bool:
-        """Whether the target was found, so that it is known which pods it selects."""
-        return self.refresher.selector is not None
+        """Whether it is known which pods the target selects: those of its selector, or none, if it does not exist."""
+        trouble = self.refresher.trouble
+        missing = trouble is not None and trouble.reason is Reason.TARGET_NOT_FOUND
+        return self.refresher.selector is not None or missing
 
     @property
     def settled(self) -> bool:

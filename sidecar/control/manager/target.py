@@ -17,7 +17,7 @@ from ...settings.document import TargetRef
 from ..reasons import Reason
 from .selectors import SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube
-from .world import Target
+from .world import TargetWorkload
 
 # by API group and kind, alphabetically
 WORKLOADS = {
@@ -35,7 +35,7 @@ def _replicas(workload: Mapping[str, Any]) -> int:
     return int(status.get("replicas") or status.get("currentNumberScheduled") or 0)  # the latter: of a DaemonSet
 
 
-async def find_target(kube: Kube, namespace: str, target: TargetRef) -> Target:
+async def find_target(kube: Kube, namespace: str, target: TargetRef) -> TargetWorkload:
     """Return the selector and the number of the pods of `target`; raise TroubleError."""
     group, _, version = target.api_version.rpartition("/")
     plural = WORKLOADS.get((group, target.kind))
@@ -43,10 +43,10 @@ async def find_target(kube: Kube, namespace: str, target: TargetRef) -> Target:
     try:
         if plural is not None:
             found = await get(kube, Resource(group, version, plural), target.name, namespace)
-            return Target(from_object((found.get("spec") or {}).get("selector")), _replicas(found))
+            return TargetWorkload(from_object((found.get("spec") or {}).get("selector")), _replicas(found))
         resource = Resource(group, version, f"{target.kind.lower()}s")
         scale = await get(kube, resource, target.name, namespace, subresource="scale")
-        return Target(from_text(str((scale.get("status") or {}).get("selector") or "")), _replicas(scale))
+        return TargetWorkload(from_text(str((scale.get("status") or {}).get("selector") or "")), _replicas(scale))
     except NotFoundError as error:
         text = f"{what} does not exist in the namespace; correct it, or create the workload"
         raise TroubleError(Reason.TARGET_NOT_FOUND, text) from error

@@ -27,7 +27,7 @@ Item = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class TargetWorkload:
     """The workload of a monitor: the selector of its pods, and how many of them it has, by its status."""
 
     selector: Selector
@@ -89,7 +89,7 @@ class World:
     contact_age: Callable[[], float]
     check_leading: Callable[[], object]
     pods: PodSource
-    find_target: Callable[[str, TargetRef], Awaitable[Target]]
+    find_target: Callable[[str, TargetRef], Awaitable[TargetWorkload]]
     list_uninjected: Callable[[str, Selector], Awaitable[Sequence[Item]]]
     list_services: Callable[[str], Awaitable[Sequence[Item]]]
     find_pod: Callable[[str, str], Awaitable[Item | None]]

@@ -30,13 +30,12 @@ from ...kube.patch import apply, json_patch
 from ...kube.watch import WatchTiming
 from ...serving.tasks import pause
 from ..names import LABEL, SYSTEM_NAMESPACES
-from .mirrors import ClusterMirrors
+from .mirrors import OPTED_IN, ClusterMirrors
 from .tallies import InjectorTallies
 
 CONFIG_MAP, KEY = "pilotfish-ca", "ca.crt"
 MANAGER = "pilotfish-injector"  # owns the fields, for server-side apply
 OWN = {"app.kubernetes.io/managed-by": MANAGER, "app.kubernetes.io/part-of": "pilotfish"}
-OPTED_IN = frozenset({"all", "monitored"})
 TURN = 10.0  # seconds between two comparisons without a change
 LEAST_PAUSE = 0.2  # seconds between two comparisons
 AGAIN = 15.0  # seconds until an object is written again after a failure, or while others change it all the time
@@ -54,6 +53,11 @@ class PublishedObject:
     namespace: str
     found: Item | None
     write: Callable[[], Awaitable[Item]] | None
+
+    @property
+    def key(self) -> str:
+        """The key in the tables of the publisher."""
+        return _key(self.namespace)
 
     @property
     def version(self) -> str:
@@ -87,7 +91,9 @@ class BundlePublisher:
     config_maps: Store = field(default_factory=Store)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _current: dict[str, bytes] = field(default_factory=dict)  # the bundle that an object had when it was in order
-    _replaced: dict[str, str] = field(default_factory=dict)  # the version that was written over last
+    _replaced: dict[str, str] = field(
+        default_factory=dict
+    )  # the version that was written over, until the mirror changes
     _not_before: dict[str, float] = field(default_factory=dict)
     _repairs: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
 
@@ -121,7 +127,7 @@ class BundlePublisher:
                 mirror(
                     self.kube, resource, store,
                     field_selector=f"metadata.name={name}",
-                    on_change=lambda *_: self.wake(),
+                    on_change=self._changed,
                     trim=lambda item: item,  # its field managers tell who has changed it
                     timing=self.timing,
                 )
@@ -140,6 +146,11 @@ class BundlePublisher:
                 task.cancel()
             await asyncio.gather(*mirroring, return_exceptions=True)
 
+    def _changed(self, _: str, found: Item) -> None:
+        """Compare soon, because a mirrored object changed."""
+        self._replaced.pop(_key(found["metadata"].get("namespace", "")), None)
+        self.wake()
+
     async def publish(self) -> None:
         """Write what differs from the bundle."""
         if not self.synced or self.mirrors.missing() or not self.certificates.bundle:
@@ -153,7 +164,7 @@ class BundlePublisher:
             return
         self.problems.pop("authority", None)
         for one in list(self._objects()):
-            if not self._in_order(one) and self.monotonic() >= self._not_before.get(str(one), 0.0):
+            if not self._in_order(one) and self.monotonic() >= self._not_before.get(one.key, 0.0):
                 await self._write(one)
 
     def _objects(self) -> Iterator[PublishedObject]:
@@ -205,33 +216,34 @@ class BundlePublisher:
     def _in_order(self, one: PublishedObject) -> bool:
         """Return whether nothing is to be done for an object, also because the mirror lags behind the last write."""
         if one.write is None:
-            self._current[str(one)] = self.certificates.bundle
-            self._replaced.pop(str(one), None)
-            self.problems.pop(str(one), None)
+            self._current[one.key] = self.certificates.bundle
+            self._replaced.pop(one.key, None)
+            self.problems.pop(one.key, None)
             return True
-        return self._replaced.get(str(one)) == one.version
+        return self._replaced.get(one.key) == one.version
 
     async def _write(self, one: PublishedObject) -> None:
         assert one.write is not None
-        place, now = str(one), self.monotonic()
-        if self._current.get(place) == self.certificates.bundle:
+        key, now = one.key, self.monotonic()
+        if self._current.get(key) == self.certificates.bundle:
             self._note_repair(one, now)
+        self._replaced[key] = one.version
         try:
             await one.write()
         except PilotfishError as error:
-            if place not in self.problems:
-                _LOG.error("the bundle of certificates was not written into %s: %s", place, error)
-            self.problems[place] = str(error)
-            self._not_before[place] = now + AGAIN
+            if key not in self.problems:
+                _LOG.error("the bundle of certificates was not written into %s: %s", one, error)
+            self.problems[key] = str(error)
+            self._replaced.pop(key, None)
+            self._not_before[key] = now + AGAIN
             return
-        self._current[place] = self.certificates.bundle
-        self._replaced[place] = one.version
-        _LOG.info("the bundle of certificates was written into %s", place)
+        self._current[key] = self.certificates.bundle
+        _LOG.info("the bundle of certificates was written into %s", one)
 
     def _note_repair(self, one: PublishedObject, now: float) -> None:
         """Count a repair, and say who has changed the object; write less often while others change it all the time."""
         self.tallies.repairs["configmap" if one.namespace else "webhook"] += 1
-        recent = self._repairs[str(one)]
+        recent = self._repairs[one.key]
         recent.append(now)
         while recent[0] < now - CONFLICT_SECONDS:
             recent.popleft()
@@ -239,12 +251,16 @@ class BundlePublisher:
         if len(recent) < CONFLICTS:
             _LOG.warning("%s was changed by %s; the bundle of certificates is written again", one, who)
             return
-        self._not_before[str(one)] = now + AGAIN
+        self._not_before[one.key] = now + AGAIN
         _LOG.error(
             "%s is changed by %s again and again, %d times within %g s; the bundle is written every %g s; let that "
             "program ignore the field",
             one, who, len(recent), CONFLICT_SECONDS, AGAIN,
         )  # fmt: skip
+
+
+def _key(namespace: str) -> str:
+    return f"configmap/{namespace}" if namespace else "webhook"
 
 
 def _includes(found: Item, wanted: Item) -> bool:

@@ -399,7 +399,7 @@ def cases() -> Iterator[ParameterSet]:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", [*cases()])
 async def test_a_blind_spot_is_seen_everywhere_until_it_ends(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, case: Case
 ) -> None:

@@ -20,7 +20,7 @@ from pilotfish.sidecar.control.manager.monitors import Mirrors, Monitors
 from pilotfish.sidecar.control.manager.selectors import from_object
 from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
 from pilotfish.sidecar.control.manager.trouble import TroubleError
-from pilotfish.sidecar.control.manager.world import Target
+from pilotfish.sidecar.control.manager.world import TargetWorkload
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.retrain.alerts import AlertBook
 from pilotfish.sidecar.settings.document import TargetRef
@@ -77,10 +77,12 @@ async def namespace(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Namespace]
     small, stop = SmallWorld(), asyncio.Event()
     small.add_pods("a", "b")
 
-    async def find(_namespace: str, target: TargetRef) -> Target:
+    async def find(_namespace: str, target: TargetRef) -> TargetWorkload:
         if target.name in made.unknown:
             raise TroubleError(Reason.API_SERVER_UNREACHABLE, "not now")
-        return Target(from_object({"matchLabels": {"app": target.name}}))
+        if target.name == "nothing":
+            raise TroubleError(Reason.TARGET_NOT_FOUND, "it does not exist")
+        return TargetWorkload(from_object({"matchLabels": {"app": target.name}}))
 
     mirrors = Mirrors(cast("Any", None), index=small.pods)
     world = replace(small.world(), find_target=find)
@@ -165,11 +167,12 @@ async def test_a_monitor_that_lost_a_pod_gets_the_counts_that_were_made_for_it(m
         await here.until(lambda answer: [one.tick for one in answer.acknowledged] == [FIRST], **fields)
 
 
-async def test_a_pod_without_any_monitor_left_drops_its_document(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("target", ["other", "nothing"])
+async def test_a_pod_without_any_monitor_left_drops_its_document(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with namespace(monkeypatch) as here:
         here.put(item(OLD))
         await here.until(lambda answer: answer.monitor == OLD.name)
-        here.put(item(OLD, target="other", generation=2))
+        here.put(item(OLD, target=target, generation=2))
         found = await here.until(lambda answer: not answer.monitor, monitor_uid=OLD.uid, generation=1)
         assert (found.document, found.problem) == (b"", "")
 

@@ -24,7 +24,7 @@ from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.pod_index import PodIndex
 from pilotfish.sidecar.control.manager.selectors import Selector, from_object
 from pilotfish.sidecar.control.manager.switch import KillSwitch
-from pilotfish.sidecar.control.manager.world import Item, Target, World
+from pilotfish.sidecar.control.manager.world import Item, TargetWorkload, World
 from pilotfish.sidecar.control.situation import RetrainingFacts
 from pilotfish.sidecar.control.store import MemoryStore
 from pilotfish.sidecar.kube.errors import NotLeaderError
@@ -189,8 +189,8 @@ class SmallWorld:
         if not self.leading:
             raise NotLeaderError("another process leads")
 
-    async def find_target(self, _namespace: str, _target: TargetRef) -> Target:
-        return Target(from_object({"matchLabels": {"app": "delays"}}), self.replicas)
+    async def find_target(self, _namespace: str, _target: TargetRef) -> TargetWorkload:
+        return TargetWorkload(from_object({"matchLabels": {"app": "delays"}}), self.replicas)
 
     async def list_uninjected(self, _namespace: str, _selector: Selector) -> list[dict[str, Any]]:
         self.lists.append("pods")

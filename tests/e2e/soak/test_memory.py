@@ -28,8 +28,8 @@ from tests.support.processes import Children
 from tests.support.sizes import size
 from tests.support.waiting import wait_until
 
-SECONDS = size(30, int(3600 * float(os.environ.get("SOAK_HOURS", "1"))))
-SAMPLES = size(30, 240)
+SECONDS = size(45, int(3600 * float(os.environ.get("SOAK_HOURS", "1"))))
+SAMPLES = size(45, 240)
 LINES = max(1, int(SECONDS / 60))  # of progress
 WARM_UP = 1 / 3  # of the samples: tables and caches fill up to their limits
 MIB_PER_HOUR = 4.0  # allowed growth after the warm-up; 5 bytes per request grow faster
