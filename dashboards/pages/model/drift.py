@@ -16,8 +16,8 @@ DRIFT = Section(
         Panel(
             "lines",
             "Evidence against the threshold",
-            "Evidence of drift by family of features, divided by its threshold; 1 raises an alarm, after which it starts "
-            "again.",
+            "Evidence of drift by family of features, divided by its threshold; 1 raises an alarm, after which it "
+            "starts again.",
             (Target(evidence(results("pilotfish_drift_evidence_ratio", "family")), "{{version}} {{family}}"),),
             unit="none",
             empty=NO_PROFILE,
