@@ -78,6 +78,7 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (20 minutes)
 	.ci/programs
 	.ci/kubernetes node > build/node || echo "WARNING: no Kubernetes node; its tests will be skipped" >&2
+	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	$(BIN)/python -m pytest tests/cluster --timeout 600
 
 bench: venv ## the benchmark table
@@ -88,8 +89,9 @@ bench-detection: venv ## measure the promises of drift detection: 50 minutes (QU
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
-bench-control: venv ## what a monitor with 1000 pods costs the controller: fold, detection, checkpoint, HTTP (2 minutes)
+bench-control: venv ## what a monitor with 1000 pods costs the controller: fold, detection, checkpoint, HTTP; and what a review costs the injector (4 minutes)
 	$(BIN)/python -m tests.benchmarks.control
+	$(BIN)/python -m tests.benchmarks.injector
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile
 	.ci/check

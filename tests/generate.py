@@ -14,6 +14,8 @@ from dashboards.pages import PAGES
 from pilotfish.detectors.detection import episodes
 from pilotfish.sidecar.control.conditions import CONDITIONS
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.inject.reasons import InjectionReason
+from pilotfish.sidecar.inject.servers import SERVERS
 from pilotfish.sidecar.report.schema import BLIND_REASONS, FLEET_BLIND_REASONS
 from pilotfish.sidecar.settings.app import schema_text
 from pilotfish.sidecar.settings.author import policy_text
@@ -93,6 +95,20 @@ def reasons() -> str:
     )
 
 
+def injection() -> str:
+    """Return docs/injection.md with fresh tables of known model servers and of reasons."""
+    rows = ["| server | ports | argument or variable | source |", "| --- | --- | --- | --- |"]
+    for server in SERVERS:
+        ports = [port for port in server.ports if not port.is_side]
+        numbers = ", ".join(str(port.default) if port.default else "as set" for port in ports)
+        words = ", ".join(f"`{word}`" for port in ports for word in (*port.flags[:1], *port.variables))
+        rows.append(f"| {server.name} | {numbers} | {words} | [documentation]({server.source}) |")
+    text = between("injection.md", "servers", "\n".join(rows))
+    rows = ["| metric, annotation | Event | meaning | what to do |", "| --- | --- | --- | --- |"]
+    rows += [f"| `{item}` | `{item.camel}` | {item.meaning} | {item.remedy} |" for item in InjectionReason]
+    return between("injection.md", "reasons", "\n".join(rows), text)
+
+
 def model_monitor() -> str:
     """Return docs/modelmonitor.md with a fresh table of conditions and their reasons."""
     head = "| condition | meaning | reasons for True | reasons for False | reasons for Unknown |"
@@ -126,6 +142,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/dashboards.md": dashboards,
     "docs/detection.md": detection,
     "docs/exchange.md": exchange,
+    "docs/injection.md": injection,
     "docs/metrics.md": metrics,
     "docs/modelmonitor.md": model_monitor,
     "docs/modelmonitor.schema.json": schema_text,

@@ -26,7 +26,7 @@ from ..kube.objects import (
     Resource,
 )
 from ..kube.read import list_all
-from .rights import review_of
+from .rights import needed, review_of
 from .snapshot import Json, Right, Snapshot, Trial
 from .trial import trial_namespace, trial_pod
 
@@ -105,7 +105,8 @@ async def gather(
     release = release or _release(reader.objects.get("mutatingwebhookconfigurations", ()))
     progress("reading pods, Services, monitors and the installation")
     await _together(reader.read(name, release) for name in KINDS if name != "mutatingwebhookconfigurations")
-    rights = await _ask_rights(kube, wanted(release), release, progress)
+    asked = [*needed(wanted(release), reader.objects.get("servers", ()))]
+    rights = await _ask_rights(kube, asked, release, progress)
     return Snapshot(
         now=datetime.now(UTC),
         release=release,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from .snapshot import Json, Right
+
+_REVIEWS = {"authentication.k8s.io", "authorization.k8s.io"}  # their objects have no namespace
 
 
 def rights_of(manifests: Iterable[Json], release: str) -> Iterator[Right]:
@@ -66,3 +69,27 @@ def review_of(right: Right, release: str) -> dict[str, Any]:
 
 def _namespace(item: Json) -> str:
     return str(item["metadata"].get("namespace") or "")
+
+
+def needed(rights: Iterable[Right], servers: Iterable[Json]) -> Iterator[Right]:
+    """Yield the rights that the `servers`, Deployments of the installation, need with their options.
+
+    With `--watch-namespace`, a server needs the rights on namespaced objects in that namespace only. With certificates
+    of cert-manager, no server needs the Secret of the authority.
+    """
+    options = {str(server["metadata"]["name"]): _options(server) for server in servers}
+    for right in rights:
+        own = options.get(right.account, {})
+        watched = own.get("--watch-namespace", "")
+        if "--tls-cert" in own and right.resource == "secrets":
+            continue
+        if watched and not right.namespace and right.group not in _REVIEWS:
+            yield replace(right, namespace=watched)
+        else:
+            yield right
+
+
+def _options(server: Json) -> dict[str, str]:
+    pod = ((server.get("spec") or {}).get("template") or {}).get("spec") or {}
+    words = (str(word) for container in pod.get("containers") or () for word in container.get("args") or ())
+    return {name: value for name, _, value in (word.partition("=") for word in words)}

@@ -5,6 +5,7 @@ A word that is a script of a shell stays whole: a port in it changes only if its
 
 from __future__ import annotations
 
+import dataclasses
 import os.path
 import re
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ class UnclearError(Exception):
 
 
 @dataclass(frozen=True)
-class Setting:
+class PortSetting:
     """A place that sets a port by the flag or variable `name`: `path` below the container, and the text around it."""
 
     name: str
@@ -67,7 +68,7 @@ def appendable_script(container: Json) -> Path | None:
     return _paths(container)[script]
 
 
-def find_flag(container: Json, flags: Sequence[str], *, is_address: bool) -> Setting | None:
+def find_flag(container: Json, flags: Sequence[str], *, is_address: bool) -> PortSetting | None:
     """Return where one of `flags` sets a port, or None. Raises UnclearError, such as for a flag that occurs twice."""
     words = words_of(container)
     script = _script(words)
@@ -81,7 +82,7 @@ def find_flag(container: Json, flags: Sequence[str], *, is_address: bool) -> Set
     return found[0] if found else None
 
 
-def find_variable(container: Json, name: str, *, is_address: bool) -> Setting | None:
+def find_variable(container: Json, name: str, *, is_address: bool) -> PortSetting | None:
     """Return where the variable `name` sets a port, or None. Raises UnclearError for a value that is no port."""
     for index, item in enumerate(container.get("env") or ()):
         if item.get("name") == name:
@@ -126,7 +127,7 @@ def _paths(container: Json) -> list[Path]:
 
 def _in_words(
     words: Sequence[str], paths: Sequence[Path], flags: Sequence[str], variables: Mapping[str, str], *, is_address: bool
-) -> list[Setting]:
+) -> list[PortSetting]:
     found = []
     for index, word in enumerate(words):
         name, equals, value = word.partition("=")
@@ -140,21 +141,17 @@ def _in_words(
     return found
 
 
-def _in_script(script: str, path: Path, flags: Sequence[str], *, is_address: bool) -> list[Setting]:
+def _in_script(script: str, path: Path, flags: Sequence[str], *, is_address: bool) -> list[PortSetting]:
     names = "|".join(map(re.escape, flags))
     found = []
-    for match in re.finditer(rf"(?<![\w-])(?:{names})(?:=|\s+)(\S+)", script):
-        inner = _setting(path, "", match[1].strip("\"'"), match[0].split()[0].partition("=")[0], is_address=is_address)
-        start = script.index(match[1], match.start()) + match[1].index(f"{inner.before}{inner.number}")
-        before = script[:start] + inner.before
-        found.append(
-            Setting(inner.name, path, inner.number, before, script[start + len(f"{inner.before}{inner.number}") :])
-        )
+    for match in re.finditer(rf"(?<![\w-])({names})(?:=|\s+)[\"']?([^\s;&|<>()\"'`]*)", script):
+        setting = _setting(path, script[: match.start(2)], match[2], match[1], is_address=is_address)
+        found.append(dataclasses.replace(setting, after=script[match.end(2) :]))
     return found
 
 
-def _setting(path: Path, before: str, value: str, name: str, *, is_address: bool) -> Setting:
+def _setting(path: Path, before: str, value: str, name: str, *, is_address: bool) -> PortSetting:
     host, colon, number = value.rpartition(":")
     if not number.isdecimal() or bool(colon) > is_address:
         raise UnclearError(f"{name} has the value {value[:40]!r}, which is no port")
-    return Setting(name, path, int(number), f"{before}{host}{colon}")
+    return PortSetting(name, path, int(number), f"{before}{host}{colon}")

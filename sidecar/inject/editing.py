@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from .arguments import Setting, UnclearError, appendable_script, find_program
+from .arguments import PortSetting, UnclearError, appendable_script, find_program
 from .context import Json
 from .operations import Operation, Path, add, replace
 from .pod import words_of
@@ -34,7 +34,7 @@ class ContainerEdit:
             return False
         return bool(words) or server.takes_arguments
 
-    def change(self, setting: Setting, number: int) -> str:
+    def change(self, setting: PortSetting, number: int) -> str:
         """Set another port at the place of `setting`."""
         key, index = _place(setting.path)
         value = setting.with_number(number)

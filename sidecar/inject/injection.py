@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .context import Context, Json
 from .errors import NotInjectedError
 from .meshes import after_mesh
-from .model import ModelServer, find_model
+from .model import InjectedServer, find_model
 from .modes import choose_plan
 from .names import INJECTED, INJECTION, RELEASE
 from .operations import Operation, add
@@ -76,7 +76,7 @@ def _refuse_environment(pod: PodView) -> None:
         raise NotInjectedError(InjectionReason.HOST_NETWORK, "the pod has hostNetwork: true")
 
 
-def _note(plan: InterceptionPlan, model: ModelServer, added: list[dict[str, object]]) -> dict[str, object]:
+def _note(plan: InterceptionPlan, model: InjectedServer, added: list[dict[str, object]]) -> dict[str, object]:
     return {
         "mode": plan.mode.value,
         "reason": plan.reason.value,

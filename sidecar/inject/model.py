@@ -36,7 +36,7 @@ class PortTarget:
 
 
 @dataclass(frozen=True)
-class ModelServer:
+class InjectedServer:
     """The container of the model server by position, its ports, and what leads clients to these ports.
 
     `forwarders` are containers of the pod that forward requests to the model server by number.
@@ -49,7 +49,7 @@ class ModelServer:
     forwarders: tuple[str, ...] = ()
 
 
-def find_model(pod: PodView, context: Context) -> ModelServer:
+def find_model(pod: PodView, context: Context) -> InjectedServer:
     """Return the model server of `pod`. Raises NotInjectedError if there is none, or more than one."""
     targets = [target for target in _targets(pod, context) if not target.is_metrics]
     container = _container(pod, targets)
@@ -67,7 +67,7 @@ def find_model(pod: PodView, context: Context) -> ModelServer:
     if host := bound_host(pod.containers[container]):
         what = f"the server of container {pod.name_of(container)} listens on {quote_value(host)} only"
         raise NotInjectedError(InjectionReason.ADDRESS_BOUND, what)
-    return ModelServer(
+    return InjectedServer(
         container=container,
         name=pod.name_of(container),
         ports=tuple(sorted(ports)),

@@ -9,7 +9,7 @@ from ..errors import quote_value
 from .context import Context
 from .errors import NotInjectedError
 from .meshes import mesh_of, port_rules
-from .model import ModelServer
+from .model import InjectedServer
 from .moving import relocate
 from .names import ENFORCE, INTERCEPTION
 from .operations import replace
@@ -30,7 +30,7 @@ from .reasons import InjectionReason
 _AUTO = "auto"
 
 
-def choose_plan(pod: PodView, context: Context, model: ModelServer) -> InterceptionPlan:
+def choose_plan(pod: PodView, context: Context, model: InjectedServer) -> InterceptionPlan:
     """Return the plan of the requested mode, or in `auto` of the first mode that fits. Raises NotInjectedError."""
     _refuse_taken_ports(pod, model)
     wanted = _requested(pod, context)
@@ -50,7 +50,7 @@ def choose_plan(pod: PodView, context: Context, model: ModelServer) -> Intercept
     raise refusals["move"] if model.targets or model.forwarders else refusals["port"]
 
 
-def _plan_port(pod: PodView, context: Context, model: ModelServer) -> InterceptionPlan:
+def _plan_port(pod: PodView, context: Context, model: InjectedServer) -> InterceptionPlan:
     if model.forwarders:
         what = f"container {model.forwarders[0]} forwards to port {model.ports[0]} of container {model.name}"
         raise NotInjectedError(InjectionReason.FORWARDED_BY_NUMBER, what)
@@ -85,7 +85,7 @@ def _plan_port(pod: PodView, context: Context, model: ModelServer) -> Intercepti
     return InterceptionPlan(InterceptionMode.PORT, InjectionReason.NAMED_PORTS, message, pairs, operations)
 
 
-def _names(pod: PodView, model: ModelServer, number: int) -> tuple[str, ...]:
+def _names(pod: PodView, model: InjectedServer, number: int) -> tuple[str, ...]:
     """Return the names of a port that move: those that Services use, or without a Service all of them."""
     wanted = {target.name for target in model.targets if target.number == number}
     own = (
@@ -94,7 +94,7 @@ def _names(pod: PodView, model: ModelServer, number: int) -> tuple[str, ...]:
     return tuple(port.name for port in own if port.name and (port.name in wanted or not wanted))
 
 
-def _plan_move(pod: PodView, context: Context, model: ModelServer) -> InterceptionPlan:
+def _plan_move(pod: PodView, context: Context, model: InjectedServer) -> InterceptionPlan:
     if mesh_of(pod, context) == "Kuma" and any(target.name for target in model.targets):
         what = "Kuma finds port names in regular containers only, and the name would belong to the proxy"
         raise NotInjectedError(InjectionReason.MESH, what, "use the number as targetPort of the Service")
@@ -122,7 +122,7 @@ def _plan_move(pod: PodView, context: Context, model: ModelServer) -> Intercepti
     )
 
 
-def _plan_redirect(pod: PodView, context: Context, model: ModelServer) -> InterceptionPlan:
+def _plan_redirect(pod: PodView, context: Context, model: InjectedServer) -> InterceptionPlan:
     if mesh := mesh_of(pod, context):
         what = f"redirect would compete with the rules of {mesh}"
         raise NotInjectedError(InjectionReason.MESH, what)
@@ -153,12 +153,12 @@ def _plan_redirect(pod: PodView, context: Context, model: ModelServer) -> Interc
     )
 
 
-_MODES: Mapping[str, Callable[[PodView, Context, ModelServer], InterceptionPlan]] = MappingProxyType(
+_MODES: Mapping[str, Callable[[PodView, Context, InjectedServer], InterceptionPlan]] = MappingProxyType(
     {"move": _plan_move, "port": _plan_port, "redirect": _plan_redirect}
 )
 
 
-def _refuse_ambiguous_names(pod: PodView, model: ModelServer) -> None:
+def _refuse_ambiguous_names(pod: PodView, model: InjectedServer) -> None:
     """Refuse a port name of a Service that another container has too: it would then lead there, not to the proxy."""
     names = {target.name for target in model.targets if target.name}
     sidecars = [item for item in pod.init_containers if item.get("restartPolicy")]
@@ -178,7 +178,7 @@ def _requested(pod: PodView, context: Context) -> str:
     return wanted
 
 
-def _refuse_taken_ports(pod: PodView, model: ModelServer) -> None:
+def _refuse_taken_ports(pod: PodView, model: InjectedServer) -> None:
     for number in (ADMIN_PORT, HEALTH_PORT):
         if number in pod.used_numbers or number in model.ports:
             raise NotInjectedError(InjectionReason.PORT_TAKEN, f"the pod uses port {number}, which the sidecars need")

@@ -14,7 +14,7 @@ from ..errors import quote_value
 from .arguments import UnclearError, is_shell
 from .editing import ContainerEdit
 from .errors import NotInjectedError
-from .model import ModelServer
+from .model import InjectedServer
 from .names import MOVE_ARGUMENT, MOVE_ENV
 from .operations import Operation
 from .pod import PodView, words_of
@@ -34,7 +34,7 @@ class Relocation:
     reason: InjectionReason
 
 
-def relocate(pod: PodView, model: ModelServer, numbers: Mapping[int, int]) -> Relocation:
+def relocate(pod: PodView, model: InjectedServer, numbers: Mapping[int, int]) -> Relocation:
     """Return how the server of `model` is told to listen on `numbers`, by its present ports.
 
     Raises NotInjectedError if the server is not known or its words do not say for certain where the port is.
@@ -54,13 +54,13 @@ def relocate(pod: PodView, model: ModelServer, numbers: Mapping[int, int]) -> Re
     return Relocation(edit.operations(model.container), ", ".join(words), reason)
 
 
-def _reason(model: ModelServer) -> InjectionReason:
+def _reason(model: InjectedServer) -> InjectionReason:
     if model.forwarders:
         return InjectionReason.FORWARDED_BY_NUMBER
     return InjectionReason.NUMERIC_PORTS if model.targets else InjectionReason.NO_SERVICE
 
 
-def _why(model: ModelServer) -> str:
+def _why(model: InjectedServer) -> str:
     port = f"port {model.ports[0]} of container {model.name}"
     if model.forwarders:
         return f"container {model.forwarders[0]} forwards to {port}"
@@ -101,7 +101,7 @@ def _by_table(edit: ContainerEdit, server: KnownServer | None, old: int, new: in
     return edit.append(word)
 
 
-def _by_argument(edit: ContainerEdit, text: str | None, model: ModelServer, numbers: Mapping[int, int]) -> list[str]:
+def _by_argument(edit: ContainerEdit, text: str | None, model: InjectedServer, numbers: Mapping[int, int]) -> list[str]:
     """Set the arguments of the annotation, such as `--port={port}` or `--port {port}`."""
     if text is None:
         return []

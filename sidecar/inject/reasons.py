@@ -54,18 +54,12 @@ class InjectionReason(ReasonTable):
         "a service mesh in the pod redirects the traffic, and the requested interception does not work with it",
         "set the annotation pilotfish.dev/interception to a mode that docs/injection.md lists for the mesh",
     )
-    NAMED_PORTS = "named_ports", "all Services that select the pod target its ports by name"
     NAME_TAKEN = (
         "name_taken",
         "the pod has a container, volume or port with a name that the sidecars need",
         "rename the container, volume or port that the message names",
     )
-    NOT_PRIVILEGED = (
-        "not_privileged",
-        "the Pod Security level of the namespace does not admit the capability NET_ADMIN, which redirect needs",
-        "use another interception, or label the namespace pod-security.kubernetes.io/enforce=privileged",
-    )
-    NOT_SELECTED = "not_selected", "no label of the pod or namespace and no monitor asks for injection"
+    NAMED_PORTS = "named_ports", "all Services that select the pod target its ports by name"
     NO_PORTS = (
         "no_ports",
         "the container of the model has no TCP port that could carry predictions",
@@ -76,6 +70,12 @@ class InjectionReason(ReasonTable):
         "no Service selects the pod yet, and its ports have no names",
         "create the Service first, or name the container's port and use the name as targetPort",
     )
+    NOT_PRIVILEGED = (
+        "not_privileged",
+        "the Pod Security level of the namespace does not admit the capability NET_ADMIN, which redirect needs",
+        "use another interception, or label the namespace pod-security.kubernetes.io/enforce=privileged",
+    )
+    NOT_SELECTED = "not_selected", "no label of the pod or namespace and no monitor asks for injection"
     NUMERIC_PORTS = (
         "numeric_ports",
         "a Service or InferencePool targets a port by number, and the model server cannot be moved to another port",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .arguments import Setting, UnclearError, find_flag, find_program, find_variable, flag_values, is_shell
+from .arguments import PortSetting, UnclearError, find_flag, find_program, find_variable, flag_values, is_shell
 from .context import Json
 from .pod import words_of
 
@@ -18,7 +18,8 @@ from .pod import words_of
 class ServerPort:
     """One port of a server. The first of `flags` and `variables` is used where the container sets none of them.
 
-    `default` is the port without any of them; None stands for any port, as a file may set it and an argument wins.
+    `default` is the port without any of them: 0 if there is none, None if a file or the image may set it and an
+    argument wins.
     The value of an `is_address` is not a number but ends with ":" and the number. A `side` port serves no predictions.
     """
 
@@ -105,7 +106,7 @@ SERVERS = (
     KnownServer(
         "OpenVINO Model Server",
         "https://docs.openvino.ai/2025/model-server/ovms_docs_parameters.html",
-        (ServerPort(None, ("--rest_port",)), ServerPort(9178, ("--port",))),
+        (ServerPort(0, ("--rest_port",)), ServerPort(9178, ("--port",))),
         programs=(("ovms",),),
     ),
     KnownServer(
@@ -223,7 +224,7 @@ def is_known(container: Json) -> bool:
     return server is not None and server is not _UNNAMED
 
 
-def find_port(container: Json, port: ServerPort) -> Setting | None:
+def find_port(container: Json, port: ServerPort) -> PortSetting | None:
     """Return where the container sets a port of its server, or None. Raises UnclearError."""
     setting = find_flag(container, port.flags, is_address=port.is_address) if port.flags else None
     for name in port.variables if setting is None else ():

@@ -135,6 +135,8 @@ class EventRecorder:
     async def flush(self, *, everything: bool = True) -> None:
         """Write what waits, each Event once; without `everything`, only what is due."""
         for key in list(self._waiting):
+            if key not in self._waiting:  # forgotten, or written by another call, while the last one was written
+                continue
             if not everything and self._due(key) > self._clock():
                 continue
             del self._waiting[key]

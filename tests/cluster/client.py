@@ -14,6 +14,7 @@ import random
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -63,6 +64,15 @@ class Client:
     def __post_init__(self) -> None:
         with REFERENCE.open(newline="") as file:
             self.rows = [(int(row["age"]), int(row["income"]), row["city"]) for row in csv.DictReader(file)]
+
+    async def begin(self) -> None:
+        """Wait until the Service answers: the node learns of its first endpoints a moment after they are ready."""
+        async with asyncio.timeout(LATE):
+            while True:
+                with suppress(OSError, EOFError, ValueError):
+                    await self.send(None, "begin", keep=False)
+                    return
+                await asyncio.sleep(PAUSE)
 
     async def work(self, number: int) -> None:
         """Send requests until the end, on one connection if `number` is even."""
@@ -132,6 +142,7 @@ async def main() -> None:
     host, _, port = sys.argv[1].rpartition(":")
     client = Client(host, int(port), float(sys.argv[2]) if len(sys.argv) > 2 else 0.0)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, client.stop.set)
+    await client.begin()
     await asyncio.gather(*(client.work(number) for number in range(WORKERS)))
     print("\n" + json.dumps(asdict(client.result)), flush=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pilotfish.sidecar.doctor.app import wanted_rights
-from pilotfish.sidecar.doctor.rights import review_of
+from pilotfish.sidecar.doctor.rights import needed, review_of
 from pilotfish.sidecar.doctor.snapshot import Right
 
 
@@ -22,3 +22,20 @@ def test_a_review_names_the_account_and_its_groups() -> None:
     assert spec["resourceAttributes"] == {
         "group": "g", "name": "n", "namespace": "here", "resource": "pods", "subresource": "status", "verb": "patch",
     }  # fmt: skip
+
+
+def test_options_of_the_servers_change_what_they_need() -> None:
+    rights = [
+        Right("pilotfish-control", "list", "", "pods"),
+        Right("pilotfish-control", "create", "authentication.k8s.io", "tokenreviews"),
+        Right("pilotfish-control", "get", "", "secrets", "pilotfish-ca", "system"),
+        Right("pilotfish-injector", "list", "", "services"),
+    ]
+    args = ["control", "--watch-namespace=models", "--tls-cert=/tls.crt"]
+    server = {
+        "metadata": {"name": "pilotfish-control"},
+        "spec": {"template": {"spec": {"containers": [{"args": args}]}}},
+    }
+    watched = Right("pilotfish-control", "list", "", "pods", namespace="models")
+    assert [*needed(rights, [server])] == [watched, rights[1], rights[3]]
+    assert [*needed(rights, [])] == rights

@@ -11,10 +11,10 @@ from pilotfish.sidecar.inject.operations import patch_json
 from pilotfish.sidecar.inject.plan import InterceptionMode
 from pilotfish.sidecar.inject.reasons import InjectionReason
 
-from . import corpus, laws
+from . import cases, laws
 from .patching import Network, apply
 
-INJECTED = [name for name in corpus.NAMES if corpus.injected(name)[2].mode is not InterceptionMode.NONE]
+INJECTED = [name for name in cases.NAMES if cases.injected(name)[2].mode is not InterceptionMode.NONE]
 # Where the servers of the corpus listen before, beside their declared ports: (container, port).
 UNDECLARED = {
     "gunicorn-number": {8000: "model"},
@@ -24,14 +24,14 @@ UNDECLARED = {
 }
 
 
-@pytest.mark.parametrize("name", corpus.NAMES)
+@pytest.mark.parametrize("name", cases.NAMES)
 def test_a_pod_of_the_corpus_gets_the_expected_patch(name: str) -> None:
-    """`python -m tests.inject.corpus` writes the expected patches anew."""
-    assert corpus.expected(name) == (corpus.FOLDER / "expected" / f"{name}.yaml").read_text()
+    """`python -m tests.inject.cases` writes the expected patches anew."""
+    assert cases.expected(name) == (cases.FOLDER / "expected" / f"{name}.yaml").read_text()
 
 
 def test_each_expected_patch_belongs_to_a_pod_of_the_corpus() -> None:
-    assert sorted(path.stem for path in (corpus.FOLDER / "expected").iterdir()) == corpus.NAMES
+    assert sorted(path.stem for path in (cases.FOLDER / "expected").iterdir()) == cases.NAMES
 
 
 def listening(pod: dict[str, Any], name: str) -> dict[int, tuple[str, int]]:
@@ -46,7 +46,7 @@ def listening(pod: dict[str, Any], name: str) -> dict[int, tuple[str, int]]:
 
 @pytest.mark.parametrize("name", INJECTED)
 def test_an_injected_pod_keeps_its_traffic_its_probes_and_its_class(name: str) -> None:
-    pod, context, injection = corpus.injected(name)
+    pod, context, injection = cases.injected(name)
     patch = patch_json(injection.patch)
     after = apply(pod, patch)
     laws.check_paths(patch)
@@ -70,18 +70,18 @@ def test_an_injected_pod_keeps_its_traffic_its_probes_and_its_class(name: str) -
     laws.check_probes(before_network, after_network)
 
 
-@pytest.mark.parametrize("name", corpus.NAMES)
+@pytest.mark.parametrize("name", cases.NAMES)
 def test_a_second_injection_changes_nothing(name: str) -> None:
-    pod, context, injection = corpus.injected(name)
-    again = inject(apply(pod, patch_json(injection.patch)), context, corpus.template())
+    pod, context, injection = cases.injected(name)
+    again = inject(apply(pod, patch_json(injection.patch)), context, cases.template())
     assert again.patch == ()
     expected = InjectionReason.ALREADY_INJECTED if injection.mode is not InterceptionMode.NONE else injection.reason
     assert again.reason is expected
 
 
-@pytest.mark.parametrize("name", [name for name in corpus.NAMES if name not in INJECTED])
+@pytest.mark.parametrize("name", [name for name in cases.NAMES if name not in INJECTED])
 def test_a_pod_that_cannot_be_injected_gets_an_annotation_with_the_remedy_and_nothing_else(name: str) -> None:
-    pod, _, injection = corpus.injected(name)
+    pod, _, injection = cases.injected(name)
     after = apply(pod, patch_json(injection.patch))
     note = json.loads(after["metadata"]["annotations"].pop("pilotfish.dev/injection"))
     pod["metadata"].setdefault("annotations", {})
@@ -95,7 +95,7 @@ def test_a_pod_that_cannot_be_injected_gets_an_annotation_with_the_remedy_and_no
 @pytest.mark.parametrize("version", ["1.33", "1.36"])
 def test_patched_pods_are_valid_for_the_api_server(version: str) -> None:
     for name in INJECTED:
-        pod, _, injection = corpus.injected(name)
+        pod, _, injection = cases.injected(name)
         after = apply(pod, patch_json(injection.patch))
         if version == "1.33" and "resources" in after["spec"]:
             continue  # pod-level resources came with 1.34

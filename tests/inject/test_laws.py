@@ -11,10 +11,10 @@ from pilotfish.sidecar.inject.operations import patch_json
 from pilotfish.sidecar.inject.plan import InterceptionMode
 from pilotfish.sidecar.inject.reasons import InjectionReason
 
-from . import corpus, laws
+from . import cases, laws
 from .patching import Network, apply, words
 
-TEMPLATE = corpus.template()
+TEMPLATE = cases.template()
 NUMBERS = (80, 5000, 8000, 8001, 8080, 9000, 9800, 9801)
 NAMES = ("http", "grpc", "web", "metrics", "port-a")
 RESOURCES: tuple[dict[str, Any] | None, ...] = (
@@ -47,24 +47,23 @@ def containers(draw: st.DrawFn, name: str, numbers: list[int]) -> dict[str, Any]
         container["env"].append({"name": "MLSERVER_GRPC_PORT", "value": str(numbers[0] + 10)})
     names = draw(st.permutations(NAMES))
     ports = []
-    for number, port_name in zip(
-        draw(st.lists(st.sampled_from(numbers), unique=True)) if numbers else [], names, strict=False
-    ):
+    declared: list[int] = draw(st.lists(st.sampled_from(numbers), unique=True)) if numbers else []
+    for number, port_name in zip(declared, names, strict=False):
         port: dict[str, Any] = {"containerPort": number}
         if draw(st.booleans()):
             port["name"] = port_name
         if draw(st.booleans()):
             port["protocol"] = "TCP"
         ports.append(port)
-    if numbers and draw(st.booleans()):
+    if bool(numbers) and draw(st.booleans()):
         ports.append({"containerPort": draw(st.sampled_from(NUMBERS)), "protocol": "UDP", "name": "udp"})
-    if ports or draw(st.booleans()):
+    if bool(ports) or draw(st.booleans()):
         container["ports"] = ports
     own = [*numbers, *(port["name"] for port in ports if port.get("name") and port.get("protocol") != "UDP")]
     for key in draw(st.lists(st.sampled_from(["livenessProbe", "readinessProbe", "startupProbe"]), unique=True)):
         if own:
             container[key] = draw(actions(own))
-    if own and draw(st.booleans()):
+    if bool(own) and draw(st.booleans()):
         container["lifecycle"] = {
             draw(st.sampled_from(["postStart", "preStop"])): {"httpGet": {"port": draw(st.sampled_from(own))}}
         }
@@ -173,12 +172,12 @@ def listening(before: dict[str, Any], after: dict[str, Any]) -> dict[int, tuple[
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[dict[str, Any], list[ClusterService]]:
+def pods_with_services(draw: st.DrawFn) -> tuple[dict[str, Any], list[ClusterService]]:
     pod = draw(pods())
     return pod, draw(services(pod))
 
 
-@given(case=cases(), level=st.sampled_from(["", "restricted", "privileged"]))
+@given(case=pods_with_services(), level=st.sampled_from(["", "restricted", "privileged"]))
 def test_an_injection_keeps_traffic_probes_names_and_class(
     case: tuple[dict[str, Any], list[ClusterService]], level: str
 ) -> None:

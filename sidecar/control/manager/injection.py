@@ -19,7 +19,7 @@ from ...kube.objects import PODS
 from ...kube.read import list_metadata
 from ...reason import camel_case
 from ..reasons import Reason
-from .pods import INJECTED, INJECTION
+from .pods import INJECT, INJECTED, INJECTION
 from .selectors import Selector
 from .trouble import Trouble, TroubleError, of_kube
 from .world import Item, World
@@ -28,10 +28,11 @@ LIST_AGAIN = 60.0  # seconds between two lists of one monitor
 MAX_LISTED = 100
 MAX_WHY = 300  # characters
 PRESENT = "status.phase!=Failed,status.phase!=Succeeded"
-NO_ANNOTATION = (
-    "they have no annotation pilotfish.dev/injection, so the injector was not asked when they were created; label the "
-    "namespace pilotfish.dev/inject=all, then roll the workload out again"
+NOT_SEEN = (
+    "they are older than the injector or than the monitor, or the injector could not be reached; roll the workload out "
+    "again, and run `pilotfish doctor` if that changes nothing"
 )
+OPTED_OUT = "they have the label pilotfish.dev/inject=false; remove it from the pod template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +88,14 @@ class InjectionWatch:
 
 def explain(items: Iterable[Item]) -> str:
     """Return why most of the pods `items` have no sidecar, by their annotations; empty without pods."""
-    reasons = Counter(_why(item["metadata"].get("annotations") or {}) for item in items)
+    reasons = Counter(_why(item["metadata"]) for item in items)
     return reasons.most_common(1)[0][0] if reasons else ""
 
 
-def _why(annotations: Mapping[str, Any]) -> str:
-    raw = annotations.get(INJECTION)
+def _why(metadata: Mapping[str, Any]) -> str:
+    raw = (metadata.get("annotations") or {}).get(INJECTION)
     if raw is None:
-        return NO_ANNOTATION
+        return OPTED_OUT if (metadata.get("labels") or {}).get(INJECT) == "false" else NOT_SEEN
     try:
         note = json.loads(raw)
         reason, message = str(note["reason"]), str(note["message"])

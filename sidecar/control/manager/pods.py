@@ -11,6 +11,7 @@ from typing import Any
 from ..fleet.watermark import ExpectedPods
 from .selectors import Selector
 
+INJECT = "pilotfish.dev/inject"  # label: whether the pod gets a sidecar, for the injector
 INJECTED = "pilotfish.dev/injected"  # label, "true" on each pod with a sidecar
 MODEL_VERSION = "pilotfish.dev/model-version"  # label: the version of the model that the pod serves
 RELEASE = "pilotfish.dev/release"  # label: the release of the sidecar

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...errors import escape_unprintable
+from ...errors import escape_unprintable, number
 from ..findings import Finding, Level
 from ..snapshot import Json, Snapshot, place
 
@@ -33,7 +33,7 @@ def check_monitors(snapshot: Snapshot) -> Iterator[Finding]:
             where = f"{namespace}/{kind.lower()}/{name}"
             yield Finding(check="monitors", level=Level.WARNING, where=where, what=what, remedy=remedy)
     if items and fine == len(items):
-        yield Finding(check="monitors", level=Level.OK, where="modelmonitors", what=f"{fine} monitors are ready")
+        yield Finding(check="monitors", level=Level.OK, where="modelmonitors", what=f"ready: {number(fine, 'monitor')}")
 
 
 def _conditions(item: Json) -> Iterator[Finding]:

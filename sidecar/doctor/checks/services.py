@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from ...errors import number
 from ...inject.context import pool_from_object, service_from_object
 from ..findings import Finding, Level
 from ..pods import Owner, Owners, by_owner, model_ports, note_of, resolve
@@ -50,7 +51,7 @@ def check_routes(snapshot: Snapshot) -> Iterator[Finding]:
         around += len(bypassing)
         measured += not bypassing
     if measured and not around:
-        what = f"all Services of {measured} injected workloads lead to the proxy"
+        what = f"all Services of {number(measured, 'workload')} with sidecars lead to the proxy"
         yield Finding(check="services", level=Level.OK, where="services", what=what)
 
 

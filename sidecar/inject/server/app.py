@@ -71,14 +71,17 @@ class InjectorServer:
             timing=timing,
         )
         self.mirrors.changed = self.publisher.wake
+        self.decider = Decider(
+            mirrors=self.mirrors, template=self._template.current, release_namespace=options.namespace
+        )
         views = InjectorViews(
-            decider=Decider(mirrors=self.mirrors, template=self._template.current, release_namespace=options.namespace),
+            decider=self.decider,
             reporter=Reporter(
                 record=self.recorder.record,
                 injected=self.publisher.add_namespace,
                 tallies=self.tallies,
-                fail_closed=options.fail_closed,
             ),
+            fail_closed=options.fail_closed,
             tallies=self.tallies,
             exposition=Exposition(InjectorCollector(self.read)),
             not_ready=self.not_ready,

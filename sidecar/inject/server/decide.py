@@ -9,11 +9,12 @@ from itertools import chain
 from ...errors import PilotfishError, quote_value
 from ..context import Context, owner_of
 from ..injection import Injection, inject
+from ..names import LABEL
 from ..operations import patch_json
 from ..plan import InterceptionMode
 from ..reasons import InjectionReason
 from ..template import SidecarTemplate
-from .mirrors import ClusterMirrors
+from .mirrors import OPTED_IN, ClusterMirrors
 from .owners import OwnerReference
 from .review import ReviewAnswer, ReviewRequest
 
@@ -53,6 +54,17 @@ class Decider:
     mirrors: ClusterMirrors
     template: Callable[[], SidecarTemplate]
     release_namespace: str
+
+    def may_ask(self, request: ReviewRequest) -> bool:
+        """Return whether the pod asks for sidecars by a label of its own or of its namespace, as far as is known.
+
+        Pods of other namespaces are reviewed as well, since a monitor may target them. Nobody asked that they be
+        refused.
+        """
+        labels = (request.pod or {}).get("metadata", {}).get("labels") or {}
+        own = labels.get(LABEL) if isinstance(labels, dict) else None
+        facts = self.mirrors.namespaces().get(request.namespace)
+        return own == "true" or (own != "false" and (facts is None or facts.labels.get(LABEL) in OPTED_IN))
 
     async def decide(self, request: ReviewRequest) -> Decision:
         """Return the decision about the pod of a request; raise NotReadyError."""

@@ -35,6 +35,7 @@ from .kinds import KINDS, PARSED, Item, MonitorTarget, NamespaceLabels, trim, tr
 from .owners import FOLLOWED, OwnerReference, controller_of, owners_of
 
 EXTENSIONS = (INFERENCE_POOLS, INFERENCE_POOLS_ALPHA, MODEL_MONITORS)
+OPTED_IN = frozenset({"all", "monitored"})  # values of the label of a namespace
 STALE = 120.0  # seconds without a word of the API server, which sends a bookmark each minute
 LOOKUP_SECONDS = 0.8  # to read an object that is newer than its mirror, within the 3 s of a review
 
@@ -133,6 +134,7 @@ class ClusterMirrors:
 
     async def run(self) -> None:
         """Keep all mirrors current until cancelled."""
+        self.definitions = {resource: Store() for resource in EXTENSIONS}
         try:
             async with asyncio.TaskGroup() as group:
                 for resource, store in tuple(self.stores.items()):
@@ -140,8 +142,8 @@ class ClusterMirrors:
                 for resource, store in self.definitions.items():
                     group.create_task(self._watch_definition(resource, store))
         finally:
-            for task in self._extensions.values():
-                task.cancel()
+            for resource in tuple(self._extensions):
+                self._take_definition(resource, serves=False)
 
     async def _mirror(self, resource: Resource, store: Store) -> None:
         def take(change: str, item: Item) -> None:

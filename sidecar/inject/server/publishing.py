@@ -30,13 +30,12 @@ from ...kube.patch import apply, json_patch
 from ...kube.watch import WatchTiming
 from ...serving.tasks import pause
 from ..names import LABEL, SYSTEM_NAMESPACES
-from .mirrors import ClusterMirrors
+from .mirrors import OPTED_IN, ClusterMirrors
 from .tallies import InjectorTallies
 
 CONFIG_MAP, KEY = "pilotfish-ca", "ca.crt"
 MANAGER = "pilotfish-injector"  # owns the fields, for server-side apply
 OWN = {"app.kubernetes.io/managed-by": MANAGER, "app.kubernetes.io/part-of": "pilotfish"}
-OPTED_IN = frozenset({"all", "monitored"})
 TURN = 10.0  # seconds between two comparisons without a change
 LEAST_PAUSE = 0.2  # seconds between two comparisons
 AGAIN = 15.0  # seconds until an object is written again after a failure, or while others change it all the time

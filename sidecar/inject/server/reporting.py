@@ -36,7 +36,6 @@ class Reporter:
     record: RecordEvent
     injected: Callable[[str], None]
     tallies: InjectorTallies
-    fail_closed: bool
 
     def decided(self, request: ReviewRequest, decision: Decision) -> None:
         """Report a decision."""
@@ -54,11 +53,11 @@ class Reporter:
         note = found.message if refused else f"sidecars injected, mode {found.mode}: {found.message}"
         self._event(request, decision.owners, found.reason.camel, note, WARNING if refused else NORMAL)
 
-    def failed(self, request: ReviewRequest, error: Exception) -> str:
+    def failed(self, request: ReviewRequest, error: Exception, *, refused: bool) -> str:
         """Report a review that could not be decided; return why, for the answer."""
         expected = isinstance(error, NotReadyError | TimeoutError)
         why = str(error) if isinstance(error, NotReadyError) else f"{type(error).__name__} at {error_location(error)}"
-        outcome = "refused" if self.fail_closed else "admitted without sidecars"
+        outcome = "refused" if refused else "admitted without sidecars"
         text = f"the pod was {outcome}, because the injector failed: {why}"
         if request.dry_run:
             return text

@@ -35,6 +35,7 @@ class InjectorViews:
 
     decider: Decider
     reporter: Reporter
+    fail_closed: bool
     tallies: InjectorTallies
     exposition: Exposition
     not_ready: Callable[[], tuple[str, ...]]
@@ -87,9 +88,9 @@ class InjectorViews:
             body = encode_answer(review.uid, decision.answer())
             self.reporter.decided(review, decision)
         except Exception as error:  # the API server gets an answer in any case
-            why = self.reporter.failed(review, error)
-            refusal = why if self.reporter.fail_closed else ""
-            answer = ReviewAnswer(refusal=refusal, warnings=[f"Pilotfish: {why}"], audit={"failed": why})
+            refused = self.fail_closed and self.decider.may_ask(review)
+            why = self.reporter.failed(review, error, refused=refused)
+            answer = ReviewAnswer(refusal=why if refused else "", warnings=[f"Pilotfish: {why}"], audit={"failed": why})
             return encode_answer(review.uid, answer), "failed"
         return body, "answered"
 

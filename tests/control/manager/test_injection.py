@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.manager import injection
-from pilotfish.sidecar.control.manager.injection import NO_ANNOTATION, InjectionWatch, explain
+from pilotfish.sidecar.control.manager.injection import NOT_SEEN, OPTED_OUT, InjectionWatch, explain
 from pilotfish.sidecar.control.manager.selectors import Selector, from_object, from_text
 from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.reasons import Reason
@@ -77,7 +77,7 @@ async def test_a_rollout_that_brings_the_sidecars_is_shown_as_it_is_and_nothing_
         await life.hear(tick, ("a", "b"))
     ready, why = condition(small, "Ready")
     assert (ready, small.status["pods"]) == ("True/Monitoring", {"heard": 2, "expected": 2})
-    assert f"2 of 4 pods of the target have no sidecar: {NO_ANNOTATION}" in why
+    assert f"2 of 4 pods of the target have no sidecar: {NOT_SEEN}" in why
     assert condition(small, "Injected")[0] == "False/NotInjected"
     assert condition(small, "Degraded")[0] == "True/NotInjected"
     status = life.runtime.core.status("7")
@@ -121,6 +121,12 @@ async def test_pods_that_may_not_be_listed_are_counted_by_the_workload(monkeypat
     life = Life(small)
     await life.begin()
     assert condition(small, "Injected") == ("Unknown/NotAuthorized", "may not list pods")
+
+
+def test_pods_that_opted_out_are_told_from_those_that_the_injector_has_not_seen() -> None:
+    out = bare("x", None, labels={"pilotfish.dev/inject": "false"})
+    assert explain([out, bare("y", None), out]) == OPTED_OUT
+    assert explain([bare("y", None)]) == NOT_SEEN
 
 
 @given(st.text() | st.recursive(st.none() | st.text(), st.lists).map(json.dumps) | st.just('{"reason": 1}'))

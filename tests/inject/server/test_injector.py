@@ -204,6 +204,10 @@ async def test_an_injector_that_fails_closed_refuses_the_pod(api: ApiServer, mon
         response = await injector.ask()
         assert response["allowed"] is False
         assert "ZeroDivisionError" in response["status"]["message"]
+        await store(injector, NAMESPACES, namespace("quiet", ""))
+        assert (await injector.ask(namespace="quiet"))["allowed"] is True  # nobody asked for sidecars there
+        asking = pod(labels={"pilotfish.dev/inject": "true"})
+        assert (await injector.ask(asking, namespace="quiet"))["allowed"] is False
 
 
 async def test_a_body_without_a_request_is_refused_and_a_request_about_something_else_is_allowed(

@@ -214,8 +214,9 @@ def test_a_bundle_that_is_reset_is_repaired_and_the_writer_is_named(release: Rea
         patch = json.dumps([operation])
         release.plane.kubectl("patch", "mutatingwebhookconfiguration", WEBHOOK, "--type=json", "-p", patch)
         wait_until(lambda: bundles(release) == {bundle}, what="the repair")
-    assert release.process is not None
-    wait_until(lambda: "was changed by 'kubectl-patch'" in release.process.errors(), what="the name of the writer")
+    process = release.process
+    assert process is not None
+    wait_until(lambda: "was changed by 'kubectl-patch'" in process.errors(), what="the name of the writer")
     place = release.namespace("all")
     release.plane.kubectl("delete", "configmap", "pilotfish-ca", "-n", place, "--ignore-not-found")
     wait_until(

@@ -83,7 +83,7 @@ class Machine:
         """Start a program on the machine; it ends with the machine."""
         return self.children(*self.inside(), *argv, env=env)
 
-    def run(self, *argv: str | Path, env: dict[str, str] | None = None, timeout: float = 60) -> str:
+    def run(self, *argv: str | Path, env: dict[str, str] | None = None, seconds: float = 60) -> str:
         """Run a command on the machine and return its output; raise AssertionError with its errors if it fails."""
         done = subprocess.run(
             [*self.inside(), *map(str, argv)],
@@ -91,7 +91,7 @@ class Machine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=patient(timeout),
+            timeout=patient(seconds),
         )
         assert done.returncode == 0, f"{' '.join(map(str, argv))}: {done.stderr.strip()} {done.stdout.strip()}"
         return done.stdout
@@ -124,20 +124,18 @@ def _start(folder: Path, children: Children) -> Machine:
         return int(pids[0]) if pids and Path(f"/proc/{pids[0]}/comm").read_text() == "sleep\n" else 0
 
     pid = wait_until(first, what="the first process of the machine")
-    net = _free_network()
+    net = _take_network(pid)
     started = Machine(folder, children, pid, net)
     (folder / "hosts").write_text(f"127.0.0.1 localhost\n{started.address} {started.name}\n")
     (folder / "resolv.conf").write_text(
         f"nameserver {started.address}\nsearch svc.cluster.local cluster.local\noptions ndots:5\n"
     )
     for line in (
-        f"link add {_link(net)} type veth peer name uplink netns {pid}",
         f"addr add {net}.255.1/30 dev {_link(net)}",
         f"link set {_link(net)} up",
         f"route add {net}.0.0/16 via {net}.255.2",
     ):
-        # The link may come up a moment after the addresses of the other end are set; a route needs only this end.
-        subprocess.run(["ip", *line.split()], check=True, capture_output=True, timeout=patient(10))
+        _ip(line)
     names = {"FOLDER": str(folder), "NAME": started.name, "ADDRESS": started.address, "NET": net}
     started.run("sh", "-c", SETUP, env=names)
     for hierarchy in _hierarchies():
@@ -153,10 +151,20 @@ def _link(net: str) -> str:
     return f"pf{net.replace('.', '-')}"
 
 
-def _free_network() -> str:
-    routes = subprocess.run(["ip", "-4", "route"], check=True, capture_output=True, text=True, timeout=patient(10))
-    used = {line.split(".")[1] for line in routes.stdout.splitlines() if line.startswith("10.")}
-    return next(f"10.{n}" for n in range(70, 250) if str(n) not in used)
+def _take_network(pid: int) -> str:
+    """Link a machine to this one; return the first network without a route. The link's name keeps others from it."""
+    used = {line.split(".")[1] for line in _ip("-4 route").splitlines() if line.startswith("10.")}
+    for net in (f"10.{number}" for number in range(70, 250) if str(number) not in used):
+        with contextlib.suppress(subprocess.CalledProcessError):  # another machine took it in this moment
+            _ip(f"link add {_link(net)} type veth peer name uplink netns {pid}")
+            return net
+    raise AssertionError("no network from 10.70.0.0/16 to 10.249.0.0/16 is free")
+
+
+def _ip(arguments: str) -> str:
+    """Run `ip` on this side, and return its output."""
+    done = subprocess.run(["ip", *arguments.split()], check=True, capture_output=True, text=True, timeout=patient(10))
+    return done.stdout
 
 
 def _hierarchies() -> list[Path]:

@@ -34,7 +34,7 @@ class Node:
     def ctr(self, *arguments: str | Path) -> str:
         """Run containerd's own client on the node."""
         return self.machine.run(
-            self.programs.node / "ctr", "--address", CONTAINERD, "--namespace", "k8s.io", *arguments, timeout=120
+            self.programs.node / "ctr", "--address", CONTAINERD, "--namespace", "k8s.io", *arguments, seconds=120
         )
 
     def load(self, *archives: Path) -> None:

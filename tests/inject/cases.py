@@ -1,6 +1,6 @@
 """The corpus: pods as they reach the webhook, with the objects around them, and the expected patch of each.
 
-`python -m tests.inject.corpus` writes the expected patches anew; read their diff before you commit it.
+`python -m tests.inject.cases` writes the expected patches anew; read their diff before you commit it.
 """
 
 from __future__ import annotations

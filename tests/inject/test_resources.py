@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotfish.sidecar.inject.context import ClusterService, Context, ServicePort
+from pilotfish.sidecar.inject.injection import inject
+from pilotfish.sidecar.inject.operations import patch_json
+from pilotfish.sidecar.inject.quantities import format_quantity, quantity
+from pilotfish.sidecar.inject.reasons import InjectionReason
+from pilotfish.sidecar.inject.resources import qos_class
+
+from . import cases
+from .patching import apply
+
+TEMPLATE = cases.template()
+SERVICE = ClusterService("scores", {"app": "model"}, (ServicePort("http", 80, "http"),))
+FULL = {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+
+
+def injected(
+    resources: dict[str, Any], limits: list[dict[str, Any]], quota: dict[str, str] | None = None, **spec: Any
+) -> tuple[InjectionReason, dict[str, Any]]:
+    """Return the reason, and the resources of the sidecars by name."""
+    model = {"name": "model", "ports": [{"name": "http", "containerPort": 80}], "resources": resources}
+    labels = {"app": "model", "pilotfish.dev/inject": "true"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [model], **spec}}
+    context = Context(
+        "models",
+        services=[SERVICE],
+        limit_ranges=[{"spec": {"limits": limits}}],
+        quotas=[{"spec": {"hard": quota}}] if quota else [],
+    )
+    injection = inject(pod, context, TEMPLATE)
+    after = apply(pod, patch_json(injection.patch))
+    return injection.reason, {item["name"]: item["resources"] for item in after["spec"].get("initContainers", [])}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("250m", Fraction(1, 4)), ("1.5", Fraction(3, 2)), ("1e3", Fraction(1000)), ("2Gi", Fraction(2**31)),
+     (".5", Fraction(1, 2)), ("5.", Fraction(5)), ("1E", Fraction(10**18)), ("100u", Fraction(1, 10**4)),
+     (2, Fraction(2)), (0.5, Fraction(1, 2)),
+     ("+1k", Fraction(1000)), ("", None), ("1 Gi", None), ("-1", None), (None, None), (True, None)],
+)  # fmt: skip
+def test_quantities_of_kubernetes_are_exact(text: object, number: Fraction | None) -> None:
+    assert quantity(text) == number
+
+
+@given(st.integers(0, 10**16), st.sampled_from([1, 1000]))
+def test_a_formatted_quantity_reads_as_the_same_number(numerator: int, denominator: int) -> None:
+    number = Fraction(numerator, denominator)
+    assert quantity(format_quantity(number)) == number
+
+
+@given(st.text(alphabet="0123456789.eEmkKMGi+-", max_size=12))
+def test_any_text_is_a_quantity_or_none(text: str) -> None:
+    number = quantity(text)
+    assert number is None or number >= 0
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [({}, "BestEffort"), ({"requests": {"cpu": "0"}}, "BestEffort"),
+     ({"limits": {"cpu": "1", "memory": "1"}}, "Guaranteed"),
+     (FULL, "Guaranteed"), ({"limits": {"cpu": "1"}}, "Burstable"), ({**FULL, "requests": {"cpu": "1"}}, "Guaranteed"),
+     ({**FULL, "requests": {"cpu": "500m"}}, "Burstable"), ({"limits": {"nvidia.com/gpu": "1"}}, "BestEffort")],
+)  # fmt: skip
+def test_the_class_of_a_pod_is_that_of_kubernetes(resources: dict[str, Any], expected: str) -> None:
+    assert qos_class({"containers": [{"name": "model", "resources": resources}]}) == expected
+
+
+def test_sidecars_have_requests_and_no_limit_of_cpu() -> None:
+    _, found = injected({}, [])
+    assert found["pilotfish-proxy"] == {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "256Mi"}}
+
+
+def test_sidecars_of_a_guaranteed_pod_have_limits_that_equal_their_requests() -> None:
+    _, found = injected(FULL, [])
+    assert (
+        found["pilotfish-proxy"]["requests"] == found["pilotfish-proxy"]["limits"] == {"cpu": "500m", "memory": "256Mi"}
+    )
+    assert found["pilotfish-analyzer"]["limits"] == {"cpu": "250m", "memory": "640Mi"}
+
+
+def test_a_quota_or_limit_range_that_asks_for_a_limit_of_cpu_gets_one() -> None:
+    for limits, quota in (([], {"limits.cpu": "9"}), ([{"type": "Container", "default": {"cpu": "100m"}}], None)):
+        _, found = injected({}, limits, quota)
+        assert found["pilotfish-proxy"]["limits"]["cpu"] == "500m"
+    _, found = injected({}, [{"type": "Container", "max": {"cpu": "200m"}, "min": {"cpu": "80m"}}])
+    assert (found["pilotfish-proxy"]["limits"]["cpu"], found["pilotfish-proxy"]["requests"]["cpu"]) == ("200m", "80m")
+
+
+def test_a_limit_range_of_pods_counts_all_containers() -> None:
+    limits = [{"type": "Pod", "max": {"memory": "1Gi"}}]
+    assert injected({"limits": {"memory": "100Mi"}}, limits)[0] is InjectionReason.NAMED_PORTS
+    reason, found = injected({"limits": {"memory": "200Mi"}}, limits)
+    assert (reason, found) == (InjectionReason.LIMIT_RANGE, {})
+
+
+def test_a_pod_that_demands_root_gets_sidecars_with_the_user_of_the_image() -> None:
+    for context, expected in ({"runAsUser": 0}, 65532), ({"runAsUser": 1000}, None), (None, None):
+        model = {"name": "model", "ports": [{"name": "http", "containerPort": 80}]}
+        labels = {"app": "model", "pilotfish.dev/inject": "true"}
+        pod = {"metadata": {"labels": labels}, "spec": {"containers": [model], "securityContext": context}}
+        after = apply(pod, patch_json(inject(pod, Context("models", services=[SERVICE]), TEMPLATE).patch))
+        assert [item["securityContext"].get("runAsUser") for item in after["spec"]["initContainers"]] == [expected] * 2
