@@ -1,4 +1,4 @@
-"""The metrics of other programs that panels query. A metric in no table of names is an error of the lint."""
+"""The metrics of other programs that panels and alerts query. A metric in no table of names is an error of the lint."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ EXPORTERS = (
             "kube_pod_container_resource_requests",
             "kube_pod_container_status_restarts_total",
             "kube_pod_created",
+            "kube_pod_init_container_info",
+            "kube_pod_status_phase",
             "kube_pod_status_ready_time",
+            "kube_pod_status_unschedulable",
         ),
     ),
     Exporter(

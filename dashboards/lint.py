@@ -15,6 +15,7 @@ from grafana_foundation_sdk.models import units
 
 from pilotfish.sidecar.telemetry.names import METRICS
 
+from .alerts import GROUPS
 from .coverage import WAIVED
 from .foreign import EXPORTERS
 from .promql import Selector, selectors, variables
@@ -71,6 +72,11 @@ def metric_of(name: str) -> str:
     return short if (short in OWN and OWN[short].kind == "histogram") or short in FOREIGN else name
 
 
+def _ruled() -> set[str]:
+    """Return the metrics that rules query."""
+    return {metric_of(item.metric) for group in GROUPS for rule in group.rules for item in selectors(rule.expr)}
+
+
 def _coverage(dashboards: list[Json]) -> Iterator[str]:
     shown = {metric_of(item.metric) for dashboard in dashboards for item in queried(dashboard)}
     for name in OWN:
@@ -79,7 +85,7 @@ def _coverage(dashboards: list[Json]) -> Iterator[str]:
         if name in shown and name in WAIVED:
             yield f"{name}: a panel shows it; remove it from coverage.py"
     yield from (f"{name}: coverage.py names it, but it does not exist" for name in WAIVED if name not in OWN)
-    yield from (f"{name}: foreign.py names it, but no panel queries it" for name in sorted(FOREIGN - shown))
+    yield from (f"{name}: foreign.py names it, but nothing queries it" for name in sorted(FOREIGN - shown - _ruled()))
 
 
 def _head(dashboard: Json) -> Iterator[str]:

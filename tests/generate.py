@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from dashboards.alerts import GROUPS
+from dashboards.alerts import rule as alert_rules
 from dashboards.foreign import EXPORTERS
 from dashboards.page import line_of, text_of
 from dashboards.pages import PAGES
@@ -134,7 +136,34 @@ def dashboards() -> str:
     return between("dashboards.md", "exporters", "\n".join([head, *rows]))
 
 
+def rules() -> str:
+    """Return the rule file."""
+    return alert_rules.text_of(GROUPS)
+
+
+def runbook(page: str) -> str:
+    """Return a page of docs/runbooks with a fresh table of the alerts that lead to it."""
+    rows = (
+        f"| `{one.name}` | {one.severity} | {one.held} | `{one.expr.replace('|', chr(92) + '|')}` |"
+        for one in alert_rules.alerts(GROUPS)
+        if one.page == page
+    )
+    head = "| alert | severity | for | condition |\n| --- | --- | --- | --- |"
+    return between(f"runbooks/{page}.md", "alerts", "\n".join([head, *rows]))
+
+
+def alerts() -> str:
+    """Return docs/alerts.md with a fresh table of all alerts."""
+    rows = (
+        f"| [`{one.name}`](runbooks/{one.page}.md) | {one.severity} | {one.held} |"
+        for one in alert_rules.alerts(GROUPS)
+    )
+    return between("alerts.md", "alerts", "\n".join(["| alert | severity | for |\n| --- | --- | --- |", *rows]))
+
+
 GENERATED: dict[str, Callable[[], str]] = {
+    "dashboards/provisioning/rules.yaml": rules,
+    "docs/alerts.md": alerts,
     "docs/blind-spots.md": blind_spots,
     "docs/chart.md": chart,
     "docs/commands.md": commands,
@@ -149,7 +178,9 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reasons.md": reasons,
     "helm/files/modelmonitors.yaml": crd_text,
     "helm/files/modelmonitor-author.yaml": policy_text,
+    "helm/files/rules.yaml": rules,
     "helm/values.yaml": values_text,
+    **{f"docs/runbooks/{one.page}.md": partial(runbook, one.page) for one in alert_rules.alerts(GROUPS)},
     **{
         f"{folder}/{page.name}.json": partial(write, page)
         for folder, write in (("helm/dashboards", line_of), ("sidecar/dashboards/data", text_of))

@@ -351,6 +351,7 @@ class App:
             memory_limit=self._options.memory_limit,
             blind=found.spots,
             ready=found.ready,
+            features=self._configured.document.spec.metrics.features,
         )
 
     def _reading(self) -> Reading:

@@ -174,6 +174,18 @@ class Feedback(DocumentBlock, frozen=True, kw_only=True):
     ] = 100_000
 
 
+class Metrics(DocumentBlock, frozen=True, kw_only=True):
+    """What `GET /metrics` exports."""
+
+    features: Annotated[
+        Literal["all", "drifted", "none"],
+        Meta(
+            description="Series of features: of `all`, of those that have `drifted` (they are part of an episode, or "
+            "their evidence has reached the threshold), or of `none`. Detection and `/report` do not depend on it."
+        ),
+    ] = "all"
+
+
 class Spec(DocumentBlock, frozen=True, kw_only=True):
     """All settings of the monitor."""
 
@@ -194,6 +206,7 @@ class Spec(DocumentBlock, frozen=True, kw_only=True):
         ),
     ] = ()
     drift: Annotated[Drift, Meta(description="Drift detection.")] = Drift()
+    metrics: Annotated[Metrics, Meta(description="What `GET /metrics` exports.")] = Metrics()
     feedback: Annotated[Feedback, Meta(description="Labels sent to `POST /v1/feedback`.")] = Feedback()
     scaling: Annotated[Scaling | None, Meta(description="Scaling of the replicas.")] = None
     resources: Annotated[Resources | None, Meta(description="Resizing of CPU and memory.")] = None

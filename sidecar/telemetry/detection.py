@@ -15,6 +15,11 @@ from . import names
 from .metric import Metric
 from .scrape import ScrapeInput
 
+EXPORTED: dict[str, Callable[[FeatureReport], bool]] = {
+    "all": lambda _: True,
+    "drifted": lambda feature: feature.episode_id is not None or (feature.evidence_ratio or 0) >= 1,
+    "none": lambda _: False,
+}  # by the value of spec.metrics.features
 EFFECTS: dict[Metric, Callable[[Effects], float | None]] = {
     names.JENSEN_SHANNON: lambda effects: _value(effects.jensen_shannon_distance),
     names.MISSING_RATIO: lambda effects: effects.missing_ratio,
@@ -35,7 +40,7 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
     yield _model(report)
     yield from _rows(report)
     yield from _families(report)
-    yield from _features(report.model, report.features)
+    yield from _features(report.model, tuple(filter(EXPORTED[reading.features], report.features)))
     yield from _findings(report)
     yield from _profile(report)
     yield from _streams(report)

@@ -14,12 +14,13 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from ..report.control_status import ControlStatus
-from ..report.schema import Report
+from ..report.schema import BLIND_REASONS, FLEET_BLIND_REASONS, Report
 from . import cluster_names, control, detection, labels, names, process
 from .metric import Metric
 from .scrape import ScrapeInput
 
 MAX_RELEASES = 10
+_SHARED_REASONS = ("idle", "no_profile")  # of sidecars that a fleet has, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,8 @@ class MonitorReading:
         dropped_ticks: ticks that were closed without their rows.
         refused_reports: reports that were not counted, by reason.
         checkpoint_bytes: size of the last checkpoint; None before the first one.
+        blind: reasons of the present blind spots of the fleet.
+        features: the features that are exported: all, drifted or none (`spec.metrics.features`).
     """
 
     namespace: str
@@ -47,6 +50,8 @@ class MonitorReading:
     dropped_ticks: int = 0
     refused_reports: Mapping[str, int] = field(default_factory=dict)
     checkpoint_bytes: int | None = None
+    blind: frozenset[str] = frozenset()
+    features: str = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +110,13 @@ def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Famil
         for family in _fleet(monitor):
             _merge(merged, family, {})
         for report in monitor.reports:
-            given = ScrapeInput(report=report, page=None, control=None, now=reading.now)
+            given = ScrapeInput(
+                report=report, page=None, control=None, now=reading.now, features=monitor.features
+            )
             warnings = _gauge(names.WARNINGS, [((), float(len(report.warnings)))])
             for family in (*detection.collect(given), *labels.performance(report), warnings):
                 _merge(merged, family, {**identity, "version": report.version})
+        _merge(merged, _blind(monitor.blind), identity)
         if monitor.control is not None:
             for family in control.families(monitor.control):
                 _merge(merged, family, identity)
@@ -163,6 +171,12 @@ def _fleet(monitor: MonitorReading) -> Iterator[Family]:
     yield _counter(cluster_names.REFUSED_REPORTS, refused)
     if monitor.checkpoint_bytes is not None:
         yield _gauge(cluster_names.CHECKPOINT_BYTES, [(key, float(monitor.checkpoint_bytes))])
+
+
+def _blind(present: frozenset[str]) -> Family:
+    """Return one sample per reason that a fleet can have, so that an alert resolves."""
+    reasons = sorted({*FLEET_BLIND_REASONS, *_SHARED_REASONS, *(present & BLIND_REASONS.keys())})
+    return _gauge(names.BLIND, [((reason,), float(reason in present)) for reason in reasons])
 
 
 def _gauge(metric: Metric, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:

@@ -22,6 +22,7 @@ class ScrapeInput:
         now: epoch seconds.
         memory_limit: limit of this process in bytes; 0 without a limit.
         blind: the present blind spots.
+        features: the features that are exported: all, drifted or none (`spec.metrics.features`).
         ready: the same as `ready` of `GET /readyz`.
     """
 
@@ -33,3 +34,4 @@ class ScrapeInput:
     blind: tuple[BlindSpot, ...] = ()
     ready: bool = True
     sync: SyncStatus | None = None
+    features: str = "all"

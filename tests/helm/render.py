@@ -2,7 +2,7 @@
 
 Each file of helm/ci has a rendering: the default one in full, the others with the objects that differ from it. The
 offline commands use two parts of the default rendering as package data. What the code generates is left out: the kind
-ModelMonitor, the policy on its authors, and the dashboards.
+ModelMonitor, the policy on its authors, the dashboards, and the rules.
 
 `make test` has no Helm. It compares a digest of the chart with the one of the last rendering.
 """
@@ -31,7 +31,7 @@ KINDS = {
     "cert-manager-issuer": ["cert-manager.io/v1/Certificate"],
     "pod-monitor": ["monitoring.coreos.com/v1/PodMonitor"],
 }
-GENERATED_FOLDERS, GENERATED_TEMPLATES = ("files/", "dashboards/"), {"crd.yaml", "dashboards.yaml"}
+GENERATED_FOLDERS, GENERATED_TEMPLATES = ("files/", "dashboards/"), {"crd.yaml", "dashboards.yaml", "rules.yaml"}
 _SOURCE = re.compile(r"# Source: pilotfish/templates/(\S+)\n")
 # What only an installation by Helm needs.
 _KEEP = r" +annotations:\n +argocd\S+: .*\n +helm\.sh/resource-policy: keep\n"

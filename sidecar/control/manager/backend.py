@@ -212,4 +212,6 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
         dropped_ticks=sum(fleet.dropped_ticks for fleet in fleets.values()),
         refused_reports=refused,
         checkpoint_bytes=runtime.file.size or None,
+        blind=frozenset(spot.reason for spot in runtime.blind),
+        features=core.document.monitor.spec.metrics.features if core.document else "all",
     )

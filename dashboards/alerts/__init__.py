@@ -1,0 +1,20 @@
+"""Builds the recording rules and alerts for Prometheus from Python.
+
+| module | content |
+| --- | --- |
+| rule | the description of a rule, and the text of a rule file |
+| recorded | the recording rules |
+| model | alerts about a model: errors, latency, drift, data |
+| pilotfish | alerts about Pilotfish: measuring, cluster, actions |
+
+`make generate` writes them into `helm/files/rules.yaml` (the chart) and `dashboards/provisioning/rules.yaml`, and the
+head of each page in `docs/runbooks`. `tests/alerts` has a test of each alert.
+"""
+
+from __future__ import annotations
+
+from .model import DRIFT, SERVICE
+from .pilotfish import ACTIONS, CLUSTER, MEASURING
+from .recorded import RECORDED
+
+GROUPS = (*RECORDED, SERVICE, DRIFT, MEASURING, CLUSTER, ACTIONS)
