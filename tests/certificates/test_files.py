@@ -6,7 +6,6 @@ import asyncio
 import shutil
 from argparse import Namespace
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -65,7 +64,7 @@ async def test_files_are_ready_at_once_unless_the_process_stops() -> None:
 
 
 def test_files_are_chosen_if_they_are_given_and_the_authority_otherwise() -> None:
-    kube = cast("Kube", Kube.__new__(Kube))
+    kube = Kube.__new__(Kube)
     assert isinstance(choose_certificates(kube, "ns", "control", TlsFiles(*ONE)), CertificateFiles)
     assert isinstance(choose_certificates(kube, "ns", "control", None), Authority)
     assert parse_tls_files(Namespace(tls_cert=None, tls_key=None)) is None
