@@ -73,7 +73,7 @@ def command_lines() -> Iterator[Any]:
                     yield pytest.param(line, dict(environ), id=f"{path.parent.name}-{path.stem}-{line[0]}")
     for pod in pods():
         for container in containers(pod.values[0]):
-            if container["image"].startswith("pilotfish"):
+            if container["image"].startswith("pilotfish") and "args" in container:
                 environ = {item["name"]: item["value"] for item in container.get("env", ())}
                 yield pytest.param(container["args"], environ, id=f"{pod.id}-{container['name']}")
     service = COMPOSE["services"]["pilotfish"]
