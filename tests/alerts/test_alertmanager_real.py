@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pilotfish.sidecar.control.retrain.alerts import Alert, parse_alerts
 from pilotfish.sidecar.control.manager.server.backend import AlertsAnswer, MayCreate
+from pilotfish.sidecar.control.retrain.alerts import Alert, parse_alerts
 from tests.control.receiver import Receiver, receiving
 from tests.control.server.made import MONITOR, NAMESPACE, SmallBackend, serving
 from tests.e2e.load import until
@@ -88,7 +88,7 @@ def names(receiver: Receiver) -> set[str]:
     return {item["labels"]["alertname"] for got in receiver.arrivals for item in json.loads(got.body)["alerts"]}
 
 
-async def test_alertmanager_groups_inhibits_and_calls_the_controller(tmp_path: Path, spawn: Children) -> None:
+async def route_alerts(tmp_path: Path, spawn: Children) -> None:
     address, token = f"127.0.0.1:{free_port()}", tmp_path / "token"
     token.write_text(CALLER)
     backend = AlertBackend()
@@ -126,3 +126,7 @@ async def test_alertmanager_groups_inhibits_and_calls_the_controller(tmp_path: P
     assert names(people["office"]) == wanted, "the consequence of the missing leader is inhibited"
     groups = [json.loads(got.body)["alerts"] for got in people["office"].arrivals]
     assert any(len(group) == len(drift) for group in groups), "both versions in one message"
+
+
+def test_alertmanager_groups_inhibits_and_calls_the_controller(tmp_path: Path, spawn: Children) -> None:
+    asyncio.run(route_alerts(tmp_path, spawn))
