@@ -342,6 +342,7 @@ class App:
     def _read(self) -> ScrapeInput:
         reading = self._reading()
         found = readiness(reading, self._blind_spots.spots)
+        document = self._configured.document
         return ScrapeInput(
             report=reading.report,
             page=reading.page,
@@ -351,7 +352,7 @@ class App:
             memory_limit=self._options.memory_limit,
             blind=found.spots,
             ready=found.ready,
-            features=self._configured.document.spec.metrics.features,
+            features=document.spec.metrics.features if document else "all",
         )
 
     def _reading(self) -> Reading:
