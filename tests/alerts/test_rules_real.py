@@ -19,7 +19,7 @@ from tests.support.waiting import patient
 pytestmark = [pytest.mark.real, needs("promtool")]
 ROOT = Path(__file__).resolve().parents[2]
 RULE_FILE = ROOT / "helm/files/rules.yaml"
-OBJECTIVES = 'rules.availability=0.95,rules.latency=0.9'
+OBJECTIVES = "rules.availability=0.95,rules.latency=0.9"
 
 
 def checked(*argv: str) -> None:
