@@ -69,7 +69,7 @@ https://pilotfish-control.{{ .Release.Namespace }}.svc:8443
 {{/* Settings of the pod template that both components share. Called with a dict: root, component. */}}
 {{- define "pilotfish.placement" -}}
 {{- with .root.Values.scheduling.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .root.Values.scheduling.nodeSelector }}
 nodeSelector:{{ toYaml . | nindent 2 }}
@@ -87,5 +87,12 @@ topologySpreadConstraints:
     whenUnsatisfiable: ScheduleAnyway
     labelSelector:
       matchLabels:{{ include "pilotfish.selector" $.component | nindent 8 }}
+{{- end }}
+{{- end }}
+
+{{/* A quantity of memory in Mi; empty in another unit. */}}
+{{- define "pilotfish.mebibytes" -}}
+{{- if regexMatch "^[0-9]+Gi$" . }}{{ mul 1024 (trimSuffix "Gi" . | int) }}
+{{- else if regexMatch "^[0-9]+Mi$" . }}{{ trimSuffix "Mi" . }}
 {{- end }}
 {{- end }}

@@ -98,15 +98,15 @@ class Reason(ReasonTable):
         "the document names no profile, so that only the traffic is measured",
         "add a profile to spec.profiles, or learn one",
     )
-    NOT_INJECTED = (
-        "not_injected",
-        "pods of the target have no sidecar, so their traffic is not measured",
-        "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
-    )
     NOT_AUTHORIZED = (
         "not_authorized",
         "the API server refuses the request of the controller",
         "grant the controller the verb and resource that the message names",
+    )
+    NOT_INJECTED = (
+        "not_injected",
+        "pods of the target have no sidecar, so their traffic is not measured",
+        "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
     )
     PARAMETERS = (
         "parameters",

@@ -1,7 +1,7 @@
 """`pilotfish doctor`: checks an installation in a cluster and the models beside it, and says what to do.
 
 ```
-API server -> gather.py -> Snapshot -> checks/ (pure) -> findings.py -> pages.py
+API server -> gather.py -> ClusterSnapshot -> checks/ (pure) -> findings.py -> page.py
               all I/O                   one function a check            table or JSON
 ```
 

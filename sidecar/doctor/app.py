@@ -18,7 +18,7 @@ from .findings import is_problem
 from .gather import gather
 from .page import as_json, lines
 from .rights import rights_of
-from .snapshot import Right, Snapshot
+from .snapshot import ClusterSnapshot, Right
 
 PROBLEM_STATUS = 1
 
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     return PROBLEM_STATUS if any(map(is_problem, found)) else 0
 
 
-async def _gather(args: argparse.Namespace, progress: Callable[[str], None]) -> tuple[Snapshot, str]:
+async def _gather(args: argparse.Namespace, progress: Callable[[str], None]) -> tuple[ClusterSnapshot, str]:
     kube = await Kube.connect(args.kubeconfig, args.context)
     try:
         snapshot = await gather(

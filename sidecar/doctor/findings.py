@@ -17,7 +17,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class ClusterFinding:
     """One sentence about one place, such as `models/deployment/loans`, with its remedy unless the level is `ok`."""
 
     check: str
@@ -31,6 +31,6 @@ class Finding:
         return asdict(self)
 
 
-def is_problem(finding: Finding) -> bool:
+def is_problem(finding: ClusterFinding) -> bool:
     """Return whether somebody should act."""
     return finding.level in {Level.WARNING, Level.ERROR}

@@ -27,7 +27,7 @@ from ..kube.objects import (
 )
 from ..kube.read import list_all
 from .rights import needed, review_of
-from .snapshot import Json, Right, Snapshot, Trial
+from .snapshot import ClusterSnapshot, Json, Right, Trial
 from .trial import trial_namespace, trial_pod
 
 PARALLEL = 8  # requests at a time
@@ -92,7 +92,7 @@ async def gather(
     namespace: str,
     wanted: Callable[[str], Sequence[Right]],
     progress: Progress,
-) -> Snapshot:
+) -> ClusterSnapshot:
     """Read the cluster; raise KubeError if the API server does not answer at all.
 
     `release` may be empty: it is then the namespace of the webhook's Service, else `pilotfish-system`. `namespace`
@@ -107,7 +107,7 @@ async def gather(
     await _together(reader.read(name, release) for name in KINDS if name != "mutatingwebhookconfigurations")
     asked = [*needed(wanted(release), reader.objects.get("servers", ()))]
     rights = await _ask_rights(kube, asked, release, progress)
-    return Snapshot(
+    return ClusterSnapshot(
         now=datetime.now(UTC),
         release=release,
         version=version,

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ..errors import number
-from .findings import Finding, Level, is_problem
-from .snapshot import Snapshot
+from .findings import ClusterFinding, Level, is_problem
+from .snapshot import ClusterSnapshot
 
 
-def lines(found: Sequence[Finding], snapshot: Snapshot, host: str) -> Iterator[str]:
+def lines(found: Sequence[ClusterFinding], snapshot: ClusterSnapshot, host: str) -> Iterator[str]:
     """Yield the lines of the table, and of the remedies below each finding."""
     yield f"cluster {host}, installation in namespace {snapshot.release}, pilotfish {snapshot.version}"
     yield ""
@@ -30,7 +30,7 @@ def lines(found: Sequence[Finding], snapshot: Snapshot, host: str) -> Iterator[s
     )
 
 
-def as_json(found: Sequence[Finding], snapshot: Snapshot, host: str) -> str:
+def as_json(found: Sequence[ClusterFinding], snapshot: ClusterSnapshot, host: str) -> str:
     """Return the findings as JSON."""
     document = {
         "cluster": host,

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from ..inject.names import INJECTED, INJECTION
 from ..inject.template import ANALYZER, PROXY
-from .snapshot import Json, Snapshot, annotations_of, labels_of, name_of, namespace_of
+from .snapshot import ClusterSnapshot, Json, annotations_of, labels_of, name_of, namespace_of
 
 MAX_ANNOTATION = 16 * 1024
 OWN = (PROXY, ANALYZER)
 
 
-class Owner(NamedTuple):
+class PodWorkload(NamedTuple):
     """The workload of a pod: what a ModelMonitor targets and a rollout restarts."""
 
     namespace: str
@@ -33,23 +33,23 @@ class InjectionNote(NamedTuple):
     message: str = ""
 
 
-class Owners:
+class PodWorkloads:
     """Finds the workload of a pod, also through its ReplicaSet."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: ClusterSnapshot) -> None:
         self._sets = {(namespace_of(item), name_of(item)): item for item in snapshot.of("replicasets")}
 
-    def of(self, pod: Json) -> Owner:
+    def of(self, pod: Json) -> PodWorkload:
         """Return the workload of a pod; a pod without a controller is its own."""
         namespace = namespace_of(pod)
         found = _controller(pod)
         if found is None:
-            return Owner(namespace, "Pod", name_of(pod))
+            return PodWorkload(namespace, "Pod", name_of(pod))
         kind, name = found
         if kind == "ReplicaSet":
             above = _controller(self._sets.get((namespace, name), {}))
             kind, name = above or (kind, name)
-        return Owner(namespace, kind, name)
+        return PodWorkload(namespace, kind, name)
 
 
 def _controller(item: Json) -> tuple[str, str] | None:
@@ -59,9 +59,9 @@ def _controller(item: Json) -> tuple[str, str] | None:
     return None
 
 
-def by_owner(pods: Iterable[Json], owners: Owners) -> Mapping[Owner, list[Json]]:
+def by_owner(pods: Iterable[Json], owners: PodWorkloads) -> Mapping[PodWorkload, list[Json]]:
     """Return the pods of each workload."""
-    found: dict[Owner, list[Json]] = {}
+    found: dict[PodWorkload, list[Json]] = {}
     for pod in pods:
         found.setdefault(owners.of(pod), []).append(pod)
     return found

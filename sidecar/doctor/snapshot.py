@@ -39,7 +39,7 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class ClusterSnapshot:
     """All that the checks may use.
 
     now          when it was read

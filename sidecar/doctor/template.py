@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from .snapshot import Json, Snapshot
+from .snapshot import ClusterSnapshot, Json
 
 NAME = "pilotfish-injector"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def template_of(snapshot: Snapshot) -> Json:
+def template_of(snapshot: ClusterSnapshot) -> Json:
     """Return the template, empty if it cannot be read."""
     item = snapshot.named("configuration", NAME) or {}
     return _parse(str((item.get("data") or {}).get("sidecar.yaml") or ""))

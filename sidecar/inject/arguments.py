@@ -115,9 +115,10 @@ def flag_values(container: Json, flags: Sequence[str]) -> list[str]:
 
 def _script(words: Sequence[str]) -> int | None:
     """Return the position of the script that the words give to a shell, or None."""
-    for index, word in enumerate(words[:-2] if len(words) > 2 else ()):
-        if os.path.basename(word) in _SHELLS and _SCRIPT_OPTION.fullmatch(words[index + 1]):
-            return index + 2
+    for index, word in enumerate(words):
+        if os.path.basename(word) in _SHELLS:
+            options = (at for at in range(index + 1, len(words) - 1) if _SCRIPT_OPTION.fullmatch(words[at]))
+            return next((at + 1 for at in options), None)
     return None
 
 

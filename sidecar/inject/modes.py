@@ -68,7 +68,7 @@ def _plan_port(pod: PodView, context: Context, model: InjectedServer) -> Interce
     names = {number: _names(pod, model, number) for number in model.ports}
     for number, found in names.items():
         if not found:
-            what = f"no Service selects the pod, and port {number} of container {model.name} has no name"
+            what = f"no Service targets port {number} of container {model.name} yet, and the port has no name"
             raise NotInjectedError(InjectionReason.NO_SERVICE, what)
     _refuse_ambiguous_names(pod, model)
     numbers = free_ports(pod, frozenset(model.ports))
@@ -76,9 +76,9 @@ def _plan_port(pod: PodView, context: Context, model: InjectedServer) -> Interce
     moved = {name: pair.upstream for pair in pairs for name in pair.names}
     message = f"port name {', '.join(moved)} moved from container {model.name} to the proxy"
     if not model.targets:
-        message += "; no Service selects the pod yet: use the name as targetPort, since a number bypasses the proxy"
+        message += "; no Service targets it yet: use the name as targetPort, since a number bypasses the proxy"
     else:
-        message += f", and so did {', '.join(dict.fromkeys(target.via for target in model.targets))}"
+        message += f" (target of {', '.join(dict.fromkeys(target.via for target in model.targets))})"
     if any(target.headless for target in model.targets):
         message += "; clients of a headless Service that use the number bypass the proxy"
     operations = (*unname(pod, model.container, frozenset(moved)), *follow(pod, model.container, moved))
@@ -116,7 +116,7 @@ def _plan_move(pod: PodView, context: Context, model: InjectedServer) -> Interce
     listed = ", ".join(f"port {old} of container {model.name} moves to {new}" for old, new in moved.items())
     message = f"{listed} ({relocation.how}), and the proxy listens on {', '.join(map(str, moved))}"
     if not model.targets and not model.forwarders:
-        message += "; no Service selects the pod yet"
+        message += "; no Service targets it yet"
     return InterceptionPlan(
         InterceptionMode.MOVE, relocation.reason, message, pairs, (*relocation.operations, *operations)
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import quote_value
-from .arguments import UnclearError, is_shell
+from .arguments import UnclearError, find_variable, is_shell
 from .editing import ContainerEdit
 from .errors import NotInjectedError
 from .model import InjectedServer
@@ -67,7 +67,7 @@ def _why(model: InjectedServer) -> str:
     for target in model.targets:
         if not target.name:
             return f"{target.via} targets port {target.number} of container {model.name} by number"
-    return f"{model.targets[0].via} targets {port}" if model.targets else f"no Service selects the pod yet for {port}"
+    return f"{model.targets[0].via} targets {port}" if model.targets else f"no Service targets {port} yet"
 
 
 def _by_table(edit: ContainerEdit, server: KnownServer | None, old: int, new: int) -> str:
@@ -80,7 +80,12 @@ def _by_table(edit: ContainerEdit, server: KnownServer | None, old: int, new: in
             continue
         setting = find_port(edit.container, port)
         if setting is not None and setting.number == old:
-            return edit.change(setting, new)
+            change = edit.change(setting, new)
+            for name in port.variables if setting.path[0] == "env" else ():
+                other = find_variable(edit.container, name, is_address=port.is_address)
+                if other is not None and other.number == old:
+                    edit.change(other, new)
+            return change
         if setting is None and port.default in {old, None}:
             unset.append(port)
     if not unset:

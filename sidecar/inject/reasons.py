@@ -67,7 +67,7 @@ class InjectionReason(ReasonTable):
     )
     NO_SERVICE = (
         "no_service",
-        "no Service selects the pod yet, and its ports have no names",
+        "no Service targets a port of the model yet, and its ports have no names",
         "create the Service first, or name the container's port and use the name as targetPort",
     )
     NOT_PRIVILEGED = (

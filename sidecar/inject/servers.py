@@ -18,6 +18,8 @@ from .pod import words_of
 class ServerPort:
     """One port of a server. The first of `flags` and `variables` is used where the container sets none of them.
 
+    All `variables` that the container sets to the port change, since versions of the server read different ones.
+
     `default` is the port without any of them: 0 if there is none, None if a file or the image may set it and an
     argument wins.
     The value of an `is_address` is not a number but ends with ":" and the number. A `side` port serves no predictions.
@@ -113,7 +115,7 @@ SERVERS = (
         "Seldon Core Python server",
         "https://docs.seldon.ai/seldon-core-1/components/wrappers/python/python_server",
         (
-            ServerPort(9000, variables=("PREDICTIVE_UNIT_HTTP_SERVICE_PORT",)),
+            ServerPort(9000, variables=("PREDICTIVE_UNIT_HTTP_SERVICE_PORT", "PREDICTIVE_UNIT_SERVICE_PORT")),
             ServerPort(5000, variables=("PREDICTIVE_UNIT_GRPC_SERVICE_PORT",)),
             ServerPort(6000, variables=("PREDICTIVE_UNIT_METRICS_SERVICE_PORT",), is_side=True),
         ),
@@ -206,7 +208,8 @@ def known_server(container: Json) -> KnownServer | None:
         return None
     image = _TAG.sub("", str(container.get("image") or ""))
     for server in SERVERS:
-        if server.image and not container.get("command") and re.fullmatch(server.image, image):
+        is_options = server.takes_arguments or not words or words[0].startswith("-")
+        if server.image and is_options and not container.get("command") and re.fullmatch(server.image, image):
             return server
     names = {item.get("name") for item in container.get("env") or ()}
     for server in SERVERS:

@@ -12,6 +12,7 @@ OWNERS = {"gzip", "io", "lzma", "os", "tarfile", "zipfile"}  # modules whose `op
 # Modules that open files in another way, with the reason.
 OPENERS = {
     "sidecar/channel/page.py": "the counter page, opened with READ_FLAGS",
+    "sidecar/inject/offline/images.py": "a file of the package",
     "sidecar/profiles/sources.py": "the standard input",
     "sidecar/proxy/listener.py": "/dev/null",
     "sidecar/report/command/evidently.py": "writes into a temporary folder of its own",

@@ -48,6 +48,18 @@ def test_a_hostile_command_line_is_escaped(words: list[str], capsys: pytest.Capt
     assert capsys.readouterr().err.replace("\n", "").isprintable()
 
 
+@pytest.mark.parametrize("terminal_", [False, True])
+def test_a_document_keeps_its_bytes_except_on_a_terminal(terminal_: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+    monkeypatch.setattr(out, "isatty", lambda: terminal_)
+    monkeypatch.setattr(sys, "stdout", out)
+    terminal.show_document(f"a: é\r\nb: {HOSTILE}\n")
+    expected = f"a: é\r\nb: {HOSTILE}\n".encode()
+    assert (raw.getvalue() == expected) is not terminal_
+    assert (b"\x1b" in raw.getvalue()) is not terminal_
+
+
 @pytest.mark.parametrize("line", ["Zoë …", "\udcff", HOSTILE])
 def test_a_terminal_without_unicode_shows_escapes(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()

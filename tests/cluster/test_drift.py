@@ -95,5 +95,7 @@ def test_drift_in_two_pods_raises_one_alarm_and_requests_one_retraining(
         wait_until(events, timeout=120, what="a request to retrain")
         drifted.more(1500)  # what follows belongs to the same episode
     assert [event["subject"] for event in events()] == [f"{NAME}/1"]
-    assert len(status()["episodes"]) == 1
+    families = [episode["family"] for episode in status()["episodes"]]
+    assert families.count("features") == 1
+    assert len(families) == len(set(families))  # the predictions follow the features: another family, no second request
     assert drifted.result.failed == 0

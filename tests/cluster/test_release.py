@@ -34,6 +34,7 @@ def what_the_user_wrote(pod: dict[str, Any]) -> dict[str, Any]:
 def test_a_release_is_upgraded_rolled_back_and_uninstalled(
     cluster: Node, release: Release, namespace: str, tmp_path: Path
 ) -> None:
+    release.install()  # the revision to go back to, without namespaces of other tests
     models = Models(cluster, namespace)
     models.deploy(tmp_path, loans.deployment(), 8000)
     before = what_the_user_wrote(models.pods()[0])

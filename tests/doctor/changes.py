@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from pilotfish.sidecar.doctor.findings import Level
-from pilotfish.sidecar.doctor.snapshot import Snapshot
+from pilotfish.sidecar.doctor.snapshot import ClusterSnapshot
 from tests.doctor.healthy import Object, named
 
-Change = Callable[[Snapshot], Snapshot]
+Change = Callable[[ClusterSnapshot], ClusterSnapshot]
 
 
 def objects(kind: str, *items: Object) -> Change:
@@ -23,7 +23,7 @@ def objects(kind: str, *items: Object) -> Change:
 def changed(kind: str, change: Callable[[Object], object]) -> Change:
     """Change a copy of each object of a kind."""
 
-    def apply(snapshot: Snapshot) -> Snapshot:
+    def apply(snapshot: ClusterSnapshot) -> ClusterSnapshot:
         items: list[Any] = copy.deepcopy([*snapshot.of(kind)])
         for item in items:
             change(item)
@@ -33,7 +33,7 @@ def changed(kind: str, change: Callable[[Object], object]) -> Change:
 
 
 def both(*changes: Change) -> Change:
-    def apply(snapshot: Snapshot) -> Snapshot:
+    def apply(snapshot: ClusterSnapshot) -> ClusterSnapshot:
         for change in changes:
             snapshot = change(snapshot)
         return snapshot

@@ -15,7 +15,7 @@ from pilotfish.sidecar.certificates.issuing import create_authority
 from pilotfish.sidecar.certificates.secret import bundle
 from pilotfish.sidecar.doctor.app import wanted_rights
 from pilotfish.sidecar.doctor.checks.cluster import POLICY
-from pilotfish.sidecar.doctor.snapshot import Right, Snapshot, Trial
+from pilotfish.sidecar.doctor.snapshot import ClusterSnapshot, Right, Trial
 from pilotfish.sidecar.inject.context import ClusterService, Context, ServicePort
 from pilotfish.sidecar.inject.injection import inject
 from pilotfish.sidecar.inject.names import INJECTION
@@ -112,9 +112,9 @@ def _objects() -> dict[str, list[Object]]:
     }
 
 
-def healthy(**changes: Any) -> Snapshot:
+def healthy(**changes: Any) -> ClusterSnapshot:
     """Return the snapshot of the cluster; `changes` replace the objects of kinds."""
-    return Snapshot(
+    return ClusterSnapshot(
         now=NOW,
         release=RELEASE,
         version=VERSION,

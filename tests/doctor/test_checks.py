@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.doctor.checks import CHECKS, findings
-from pilotfish.sidecar.doctor.findings import Finding, Level, is_problem
+from pilotfish.sidecar.doctor.findings import ClusterFinding, Level, is_problem
 from pilotfish.sidecar.doctor.page import as_json, lines
-from pilotfish.sidecar.doctor.snapshot import Snapshot
+from pilotfish.sidecar.doctor.snapshot import ClusterSnapshot
 from tests.doctor import faults_of_installation, faults_of_models
 from tests.doctor import healthy as cluster
 from tests.doctor.changes import Fault, model_container
@@ -22,7 +22,7 @@ from tests.support.examples import examples
 FAULTS = [*faults_of_installation.FAULTS, *faults_of_models.FAULTS]
 
 
-def found(snapshot: Snapshot, *levels: Level) -> list[Finding]:
+def found(snapshot: ClusterSnapshot, *levels: Level) -> list[ClusterFinding]:
     return [one for one in findings(snapshot) if one.level in (levels or tuple(Level))]
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,17 @@ FOLDER = Path(__file__).parent
 NAMES = sorted(path.stem for path in (FOLDER / "corpus").glob("*.yaml"))
 
 
+@cache
 def template() -> SidecarTemplate:
     return parse_template(yaml.safe_load((FOLDER / "sidecar.yaml").read_text()))
 
 
 def documents(name: str) -> list[dict[str, Any]]:
+    return deepcopy(_documents(name))
+
+
+@cache
+def _documents(name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((FOLDER / "corpus" / f"{name}.yaml").read_text()))
 
 

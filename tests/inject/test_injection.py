@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,8 +123,7 @@ def test_a_port_name_that_two_containers_have_does_not_move() -> None:
 
 
 def test_pull_secrets_of_the_template_are_added_once() -> None:
-    template = cases.template()
-    object.__setattr__(template, "image_pull_secrets", ("one", "two"))
+    template = replace(TEMPLATE, image_pull_secrets=("one", "two"))
     for present, expected in ((None, ["one", "two"]), ([{"name": "two"}, {"name": "x"}], ["two", "x", "one"])):
         item = pod(YES, {"imagePullSecrets": present})
         after = apply(item, patch_json(inject(item, Context("models", services=[SERVICE]), template).patch))

@@ -57,6 +57,11 @@ WORDS: dict[str, tuple[int, list[str], list[str]]] = {
         ["bash", "-ec", "sleep 1\nexec uvicorn 'a:make(\"x\")' --port=8000 --workers 2"],
         ["bash", "-ec", "sleep 1\nexec uvicorn 'a:make(\"x\")' --port=9800 --workers 2"],
     ),
+    "script after options": (
+        8000,
+        ["bash", "-o", "pipefail", "-c", "uvicorn a:b --port 8000 | tee /tmp/log"],
+        ["bash", "-o", "pipefail", "-c", "uvicorn a:b --port 9800 | tee /tmp/log"],
+    ),
     "script without a flag": (
         8000,
         ["/bin/sh", "-c", "exec vllm serve $MODEL"],
@@ -136,6 +141,7 @@ UNCLEAR: dict[str, tuple[int, dict[str, Any], str]] = {
         "UVICORN_PORT has the value ''",
     ),
     "torchserve": (8080, {"args": ["torchserve", "--start"]}, "nothing in the container says that TorchServe"),
+    "a program in an image": (8080, {"image": "x/mlserver", "args": ["python", "x.py"]}, "no known model server"),
     "bento image": (3000, {"image": "registry.example/bento:1"}, "no known model server runs there"),
     "an image with a command": (8080, {"image": "kserve/sklearnserver", "command": ["python", "x.py"]}, "no known"),
     "a worker class": (

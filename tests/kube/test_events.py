@@ -136,3 +136,11 @@ async def test_a_running_recorder_writes_what_is_recorded(api: ApiServer, kube: 
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert len(await events_of(kube, "default")) == 3
+
+
+async def test_two_calls_that_write_at_the_same_time_write_each_event_once(api: ApiServer, kube: Kube) -> None:
+    recorder = EventRecorder(kube, "pod-1")
+    for number in range(5):
+        recorder.record(pod(f"x{number}"), "Reason", "Action", "note")
+    await asyncio.gather(recorder.flush(), recorder.flush())
+    assert (len(await events_of(kube, "default")), recorder.dropped) == (5, 0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from ...errors import error_location
-from ..findings import Finding, Level
-from ..snapshot import Snapshot
+from ..findings import ClusterFinding, Level
+from ..snapshot import ClusterSnapshot
 from . import admission, cluster, monitors, owners, peers, pods, release, services
 
-Check = Callable[[Snapshot], Iterator[Finding]]
+Check = Callable[[ClusterSnapshot], Iterator[ClusterFinding]]
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "versions": (cluster.check_versions,),
@@ -29,11 +29,13 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
 }
 
 
-def findings(snapshot: Snapshot) -> Iterator[Finding]:
+def findings(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Yield what all checks find, and what could not be read."""
     for name, why in sorted(snapshot.unreadable.items()):
         remedy = "run doctor as an account that may list them"
-        yield Finding(check="access", level=Level.UNKNOWN, where=name, what=f"cannot be read: {why}", remedy=remedy)
+        yield ClusterFinding(
+            check="access", level=Level.UNKNOWN, where=name, what=f"cannot be read: {why}", remedy=remedy
+        )
     for name, checks in CHECKS.items():
         for check in checks:
             try:
@@ -41,4 +43,4 @@ def findings(snapshot: Snapshot) -> Iterator[Finding]:
             except Exception as error:  # one check must not hide what the others find
                 what = f"the check failed: {type(error).__name__} at {error_location(error)}"
                 remedy = "report it as a fault of pilotfish doctor"
-                yield Finding(check=name, level=Level.UNKNOWN, where="doctor", what=what, remedy=remedy)
+                yield ClusterFinding(check=name, level=Level.UNKNOWN, where="doctor", what=what, remedy=remedy)

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 
 from ...inject.names import ENFORCE, INTERCEPTION, LABEL
 from ...settings.units import read_quantity
-from ..findings import Finding, Level
-from ..pods import Owners, by_owner, is_running
-from ..snapshot import Json, Snapshot, annotations_of, labels_of, name_of, namespace_of, place
+from ..findings import ClusterFinding, Level
+from ..pods import PodWorkloads, by_owner, is_running
+from ..snapshot import ClusterSnapshot, Json, annotations_of, labels_of, name_of, namespace_of, place
 from ..template import template_of
 
 REDIRECT = "redirect"
 _RESTRICTING = {"baseline", "restricted"}
 
 
-def check_redirect(snapshot: Snapshot) -> Iterator[Finding]:
+def check_redirect(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Find pods and monitors that ask for redirect where the namespace does not admit NET_ADMIN."""
     levels = {name_of(item): labels_of(item).get(ENFORCE, "") for item in snapshot.of("namespaces")}
     remedy = "use auto, port or move, or a namespace that enforces the level privileged"
     asking = (
         pod for pod in snapshot.of("pods") if is_running(pod) and annotations_of(pod).get(INTERCEPTION) == REDIRECT
     )
-    for owner in by_owner(asking, Owners(snapshot)):
+    for owner in by_owner(asking, PodWorkloads(snapshot)):
         if levels.get(owner.namespace) in _RESTRICTING:
             yield _not_admitted(str(owner), levels[owner.namespace], remedy)
     for item in snapshot.of("modelmonitors"):
@@ -31,12 +31,12 @@ def check_redirect(snapshot: Snapshot) -> Iterator[Finding]:
             yield _not_admitted(place("modelmonitor", item), levels[namespace_of(item)], remedy)
 
 
-def _not_admitted(where: str, level: str, remedy: str) -> Finding:
+def _not_admitted(where: str, level: str, remedy: str) -> ClusterFinding:
     what = f"it asks for redirect, which needs NET_ADMIN, and the namespace enforces the Pod Security level {level}"
-    return Finding(check="admission", level=Level.WARNING, where=where, what=what, remedy=remedy)
+    return ClusterFinding(check="admission", level=Level.WARNING, where=where, what=what, remedy=remedy)
 
 
-def check_quotas(snapshot: Snapshot) -> Iterator[Finding]:
+def check_quotas(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Find labelled namespaces whose quota has no room for the sidecars of one more pod."""
     sidecars = _sidecars(snapshot)
     labelled = {name_of(item) for item in snapshot.of("namespaces") if LABEL in labels_of(item)}
@@ -52,7 +52,7 @@ def check_quotas(snapshot: Snapshot) -> Iterator[Finding]:
             if needed and most is not None and now is not None and most - now < needed:
                 what = f"{resource}: {used.get(resource, 0)} of {limit} are used: no room for the sidecars of a pod"
                 remedy = "raise the quota: each pod takes the resources of both sidecars (docs/chart.md, sidecar)"
-                yield Finding(
+                yield ClusterFinding(
                     check="admission", level=Level.WARNING, where=place("resourcequota", item), what=what, remedy=remedy
                 )
 
@@ -65,7 +65,7 @@ def _needed(sidecars: list[Json], resource: str) -> float:
     return sum(read_quantity(amount) or 0.0 for amount in amounts if amount is not None)
 
 
-def _sidecars(snapshot: Snapshot) -> list[Json]:
+def _sidecars(snapshot: ClusterSnapshot) -> list[Json]:
     """Return the containers of the template that the injector uses."""
     found = template_of(snapshot)
     return [found[key] for key in ("proxy", "analyzer") if isinstance(found.get(key), dict)]

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 from ...settings.crd import crd
-from ..findings import Finding, Level
-from ..snapshot import Json, Snapshot, name_of
+from ..findings import ClusterFinding, Level
+from ..snapshot import ClusterSnapshot, Json, name_of
 
 SERVER = (1, 33)  # native sidecars are stable
 KUBELET = (1, 29)  # native sidecars are on by default
@@ -19,34 +19,34 @@ CRD = "modelmonitors.pilotfish.dev"
 _VERSION = re.compile(r"v?([0-9]+)\.([0-9]+)")
 
 
-def check_versions(snapshot: Snapshot) -> Iterator[Finding]:
+def check_versions(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check the versions of the API server and of the kubelets."""
     text = str(snapshot.server.get("gitVersion") or "")
     found = _version(text)
     if found is None:
-        yield Finding(
+        yield ClusterFinding(
             check="versions", level=Level.UNKNOWN, where="API server", what=f"its version is unreadable: {text[:40]!r}",
             remedy="compare it by hand: Pilotfish needs Kubernetes 1.33 or later",
         )  # fmt: skip
     elif found < SERVER:
-        yield Finding(
+        yield ClusterFinding(
             check="versions", level=Level.ERROR, where="API server", what=f"Kubernetes {text} is too old",
             remedy="upgrade to Kubernetes 1.33 or later: native sidecars are not stable before",
         )  # fmt: skip
     else:
-        yield Finding(check="versions", level=Level.OK, where="API server", what=f"Kubernetes {text}")
+        yield ClusterFinding(check="versions", level=Level.OK, where="API server", what=f"Kubernetes {text}")
     for node in snapshot.of("nodes"):
         info = (node.get("status") or {}).get("nodeInfo") or {}
         kubelet = str(info.get("kubeletVersion") or "")
         if info.get("operatingSystem") != "windows" and (_version(kubelet) or SERVER) < KUBELET:
-            yield Finding(
+            yield ClusterFinding(
                 check="versions", level=Level.ERROR, where=f"node/{name_of(node)}",
                 what=f"kubelet {kubelet} has no native sidecars: injected pods do not start there",
                 remedy="upgrade the node, or keep injected pods away by a node selector",
             )  # fmt: skip
 
 
-def check_kinds(snapshot: Snapshot) -> Iterator[Finding]:
+def check_kinds(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check the kind ModelMonitor against the one of this version, and the policy on its authors."""
     if "customresourcedefinitions" not in snapshot.unreadable:
         found = snapshot.named("customresourcedefinitions", CRD)
@@ -55,30 +55,34 @@ def check_kinds(snapshot: Snapshot) -> Iterator[Finding]:
         POLICY in str((item.get("spec") or {}).get("policyName"))
         for item in snapshot.of("validatingadmissionpolicybindings")
     ):
-        yield Finding(
+        yield ClusterFinding(
             check="kinds", level=Level.WARNING, where=f"validatingadmissionpolicybinding/{POLICY}",
             what="the policy on authors is missing: who writes a ModelMonitor gains rights of the controller",
             remedy="pilotfish schema --policy | kubectl apply --server-side -f -",
         )  # fmt: skip
 
 
-def _kind(found: Json | None, version: str) -> Finding:
+def _kind(found: Json | None, version: str) -> ClusterFinding:
     where, remedy = f"customresourcedefinition/{CRD}", "pilotfish schema --crd | kubectl apply --server-side -f -"
     if found is None:
-        return Finding(
+        return ClusterFinding(
             check="kinds", level=Level.ERROR, where=where, what="the kind ModelMonitor is not installed", remedy=remedy
         )
     conditions = {item.get("type"): item.get("status") for item in (found.get("status") or {}).get("conditions") or ()}
     if conditions.get("Established") == "False":
         what = "the kind ModelMonitor is not served (condition Established is False)"
-        return Finding(check="kinds", level=Level.ERROR, where=where, what=what, remedy=f"kubectl describe crd {CRD}")
+        return ClusterFinding(
+            check="kinds", level=Level.ERROR, where=where, what=what, remedy=f"kubectl describe crd {CRD}"
+        )
     own = _own()
     different = sorted(_different(_schema(own), _schema(found), "spec"))
     if different:
         shown = ", ".join(different[:3]) + (f" and {len(different) - 3} more" if len(different) > 3 else "")
         what = f"the kind ModelMonitor is that of another version than {version}: {shown}"
-        return Finding(check="kinds", level=Level.WARNING, where=where, what=what, remedy=remedy)
-    return Finding(check="kinds", level=Level.OK, where=where, what=f"the kind ModelMonitor of version {version}")
+        return ClusterFinding(check="kinds", level=Level.WARNING, where=where, what=what, remedy=remedy)
+    return ClusterFinding(
+        check="kinds", level=Level.OK, where=where, what=f"the kind ModelMonitor of version {version}"
+    )
 
 
 @cache

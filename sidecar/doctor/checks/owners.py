@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...inject.template import ANALYZER, PROXY
-from ..findings import Finding, Level
-from ..pods import OWN, Owner, Owners, by_owner, container
-from ..snapshot import Json, Snapshot, annotations_of, labels_of, name_of, namespace_of, place
+from ..findings import ClusterFinding, Level
+from ..pods import OWN, PodWorkload, PodWorkloads, by_owner, container
+from ..snapshot import ClusterSnapshot, Json, annotations_of, labels_of, name_of, namespace_of, place
 from .pods import injected_pods
 
 FLUX = ("helm.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/name")
 ARGO = "argocd.argoproj.io/tracking-id"
 
 
-def check_autoscalers(snapshot: Snapshot) -> Iterator[Finding]:
+def check_autoscalers(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check autoscalers of injected workloads, which count or resize the sidecars, too."""
-    injected = by_owner(injected_pods(snapshot), Owners(snapshot))
+    injected = by_owner(injected_pods(snapshot), PodWorkloads(snapshot))
     for item in snapshot.of("horizontalpodautoscalers"):
         owner = _target(item, "scaleTargetRef")
         metrics = [metric.get("resource") or {} for metric in (item.get("spec") or {}).get("metrics") or ()]
@@ -33,11 +33,11 @@ def check_autoscalers(snapshot: Snapshot) -> Iterator[Finding]:
             remedy = (
                 "install the chart with requests for the sidecars (sidecar.proxy.resources, sidecar.analyzer.resources)"
             )
-            yield Finding(check="owners", level=Level.ERROR, where=where, what=what, remedy=remedy)
+            yield ClusterFinding(check="owners", level=Level.ERROR, where=where, what=what, remedy=remedy)
         else:
             what = f"it scales by {', '.join(names)} of the whole pod, to which the sidecars belong now"
             remedy = "to scale by the model alone, use a metric of type ContainerResource with the model's container"
-            yield Finding(check="owners", level=Level.HINT, where=where, what=what, remedy=remedy)
+            yield ClusterFinding(check="owners", level=Level.HINT, where=where, what=what, remedy=remedy)
     for item in snapshot.of("verticalpodautoscalers"):
         owner = _target(item, "targetRef")
         spec = item.get("spec") or {}
@@ -47,14 +47,14 @@ def check_autoscalers(snapshot: Snapshot) -> Iterator[Finding]:
         if acts and owner in injected and not {PROXY, ANALYZER} <= off:
             what = "it resizes the sidecars, too"
             remedy = f"set containerPolicies with mode Off for {PROXY} and {ANALYZER}"
-            yield Finding(
+            yield ClusterFinding(
                 check="owners", level=Level.HINT, where=place("verticalpodautoscaler", item), what=what, remedy=remedy
             )
 
 
-def _target(item: Json, field: str) -> Owner:
+def _target(item: Json, field: str) -> PodWorkload:
     target = (item.get("spec") or {}).get(field) or {}
-    return Owner(namespace_of(item), str(target.get("kind") or ""), str(target.get("name") or ""))
+    return PodWorkload(namespace_of(item), str(target.get("kind") or ""), str(target.get("name") or ""))
 
 
 def _requests(pod: Json, name: str, resource: str) -> bool:
@@ -62,7 +62,7 @@ def _requests(pod: Json, name: str, resource: str) -> bool:
     return any((resources.get(kind) or {}).get(resource) for kind in ("requests", "limits"))
 
 
-def check_gitops(snapshot: Snapshot) -> Iterator[Finding]:
+def check_gitops(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check whether a GitOps controller manages the installation, whose live fields it must ignore."""
     for item in (*snapshot.of("mutatingwebhookconfigurations"), *snapshot.of("servers")):
         if ARGO in annotations_of(item):
@@ -73,5 +73,5 @@ def check_gitops(snapshot: Snapshot) -> Iterator[Finding]:
             remedy = "use a HelmRelease without drift detection of these fields: docs/install.md#flux"
         else:
             continue
-        yield Finding(check="owners", level=Level.HINT, where=name_of(item), what=what, remedy=remedy)
+        yield ClusterFinding(check="owners", level=Level.HINT, where=name_of(item), what=what, remedy=remedy)
         return

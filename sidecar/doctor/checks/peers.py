@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from ...inject.template import ANALYZER, PROXY, REDIRECT
-from ..findings import Finding, Level
-from ..pods import Owners, by_owner
-from ..snapshot import Json, Snapshot
+from ..findings import ClusterFinding, Level
+from ..pods import PodWorkloads, by_owner
+from ..snapshot import ClusterSnapshot, Json
 from .pods import injected_pods
 
 # Options and variables of servers and frameworks that trust or limit peers by their address.
@@ -20,9 +20,9 @@ _WORDS = re.compile(
 )
 
 
-def check_peers(snapshot: Snapshot) -> Iterator[Finding]:
+def check_peers(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Find containers whose options or variables suggest that they look at the address of their peer."""
-    for owner, pods in by_owner(injected_pods(snapshot), Owners(snapshot)).items():
+    for owner, pods in by_owner(injected_pods(snapshot), PodWorkloads(snapshot)).items():
         for container in (pods[0].get("spec") or {}).get("containers") or ():
             name = str(container.get("name"))
             found = sorted(set(_options(container))) if name not in {PROXY, ANALYZER, REDIRECT} else []
@@ -32,7 +32,7 @@ def check_peers(snapshot: Snapshot) -> Iterator[Finding]:
                     "is 127.0.0.1. This is a guess from the names of options"
                 )
                 remedy = "let it trust 127.0.0.1, or decide by a header such as X-Forwarded-For, which is passed on"
-                yield Finding(check="peers", level=Level.HINT, where=str(owner), what=what, remedy=remedy)
+                yield ClusterFinding(check="peers", level=Level.HINT, where=str(owner), what=what, remedy=remedy)
 
 
 def _options(container: Json) -> Iterator[str]:

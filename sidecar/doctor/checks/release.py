@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from ...certificates.errors import CertificateError
 from ...certificates.expiry import BundledCertificate, read_bundle
 from ...inject.names import INJECTION
-from ..findings import Finding, Level
-from ..snapshot import Json, Snapshot, annotations_of, name_of, namespace_of
+from ..findings import ClusterFinding, Level
+from ..snapshot import ClusterSnapshot, Json, annotations_of, name_of, namespace_of
 
 CONTROL, INJECTOR = "pilotfish-control", "pilotfish-injector"
 SOON = timedelta(days=14)  # the injector renews its authority months before
 _INSTALL = "install Pilotfish: helm install pilotfish ./helm --namespace {0} --create-namespace, or pilotfish manifests"
 
 
-def check_servers(snapshot: Snapshot) -> Iterator[Finding]:
+def check_servers(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check that replicas of controller and injector are available."""
     if "servers" in snapshot.unreadable:
         return
@@ -31,7 +31,7 @@ def check_servers(snapshot: Snapshot) -> Iterator[Finding]:
             remedy = _INSTALL.format(snapshot.release)
             if name == INJECTOR:
                 remedy += "; or add the sidecars by `pilotfish inject -f`"
-            yield Finding(check="servers", level=level, where=where, what=what, remedy=remedy)
+            yield ClusterFinding(check="servers", level=level, where=where, what=what, remedy=remedy)
             continue
         wanted = int((found.get("spec") or {}).get("replicas", 1))
         ready = int((found.get("status") or {}).get("availableReplicas") or 0)
@@ -41,12 +41,12 @@ def check_servers(snapshot: Snapshot) -> Iterator[Finding]:
             if level is Level.OK
             else f"kubectl -n {snapshot.release} describe deployment,pods -l app.kubernetes.io/name=pilotfish"
         )
-        yield Finding(
+        yield ClusterFinding(
             check="servers", level=level, where=where, what=f"{ready} of {wanted} replicas are available", remedy=remedy
         )
 
 
-def check_leader(snapshot: Snapshot) -> Iterator[Finding]:
+def check_leader(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check that a replica of the controller leads."""
     if "leases" in snapshot.unreadable or snapshot.named("servers", CONTROL) is None:
         return
@@ -57,15 +57,15 @@ def check_leader(snapshot: Snapshot) -> Iterator[Finding]:
     remedy = f"kubectl -n {snapshot.release} logs deployment/{CONTROL}"
     if not spec.get("holderIdentity") or renewed is None:
         what = "no replica of the controller leads: nothing is detected over all pods of a model"
-        yield Finding(check="leader", level=Level.ERROR, where=where, what=what, remedy=remedy)
+        yield ClusterFinding(check="leader", level=Level.ERROR, where=where, what=what, remedy=remedy)
     elif snapshot.now - renewed > 3 * length:
         what = f"the leader {spec['holderIdentity']} has not renewed the Lease since {renewed:%Y-%m-%d %H:%M:%S} UTC"
-        yield Finding(check="leader", level=Level.ERROR, where=where, what=what, remedy=remedy)
+        yield ClusterFinding(check="leader", level=Level.ERROR, where=where, what=what, remedy=remedy)
     else:
-        yield Finding(check="leader", level=Level.OK, where=where, what=f"{spec['holderIdentity']} leads")
+        yield ClusterFinding(check="leader", level=Level.OK, where=where, what=f"{spec['holderIdentity']} leads")
 
 
-def check_webhook(snapshot: Snapshot) -> Iterator[Finding]:
+def check_webhook(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check the configuration of the webhook, its endpoints, and its answer to the trial pod."""
     where = f"mutatingwebhookconfiguration/{INJECTOR}"
     if "mutatingwebhookconfigurations" in snapshot.unreadable:
@@ -74,7 +74,7 @@ def check_webhook(snapshot: Snapshot) -> Iterator[Finding]:
     if found is None:
         if snapshot.named("servers", INJECTOR) is not None:
             what, remedy = "the webhook is not registered: no pod gets the sidecars", _INSTALL.format(snapshot.release)
-            yield Finding(check="webhook", level=Level.ERROR, where=where, what=what, remedy=remedy)
+            yield ClusterFinding(check="webhook", level=Level.ERROR, where=where, what=what, remedy=remedy)
         return
     bundle = _authority(snapshot, snapshot.release)
     restart = f"kubectl -n {snapshot.release} rollout restart deployment/{INJECTOR}"
@@ -83,7 +83,7 @@ def check_webhook(snapshot: Snapshot) -> Iterator[Finding]:
         problem = _bundle_problem(str(client.get("caBundle") or ""), bundle)
         if problem:
             what = f"{webhook.get('name')}: {problem}; the API server cannot verify the injector"
-            yield Finding(check="webhook", level=Level.ERROR, where=where, what=what, remedy=restart)
+            yield ClusterFinding(check="webhook", level=Level.ERROR, where=where, what=what, remedy=restart)
     yield from _endpoints(snapshot)
     yield _answer(snapshot, where)
 
@@ -102,7 +102,7 @@ def _bundle_problem(encoded: str, bundle: str) -> str:
     return "" if own & published else "its caBundle is of another authority than the ConfigMap pilotfish-ca"
 
 
-def _endpoints(snapshot: Snapshot) -> Iterator[Finding]:
+def _endpoints(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     if "endpointslices" in snapshot.unreadable:
         return
     slices = [
@@ -119,31 +119,33 @@ def _endpoints(snapshot: Snapshot) -> Iterator[Finding]:
     if not ready:
         where, what = f"{snapshot.release}/service/{INJECTOR}", "the Service of the webhook has no ready endpoint"
         remedy = f"kubectl -n {snapshot.release} get pods,endpointslices"
-        yield Finding(check="webhook", level=Level.ERROR, where=where, what=what, remedy=remedy)
+        yield ClusterFinding(check="webhook", level=Level.ERROR, where=where, what=what, remedy=remedy)
 
 
-def _answer(snapshot: Snapshot, where: str) -> Finding:
+def _answer(snapshot: ClusterSnapshot, where: str) -> ClusterFinding:
     trial = snapshot.trial
     if trial is None:
         what = "no pod may be created as a dry run, so the answer of the webhook is unknown"
         remedy = "run doctor as an account that may create pods"
-        return Finding(check="webhook", level=Level.UNKNOWN, where=where, what=what, remedy=remedy)
+        return ClusterFinding(check="webhook", level=Level.UNKNOWN, where=where, what=what, remedy=remedy)
     place = f"namespace {trial.namespace}"
     if trial.pod is None:
         what = f"a trial pod was refused in {place}: {trial.problem}"
         remedy = "give another namespace with -n, or mend what the message names"
-        return Finding(check="webhook", level=Level.WARNING, where=where, what=what, remedy=remedy)
+        return ClusterFinding(check="webhook", level=Level.WARNING, where=where, what=what, remedy=remedy)
     if INJECTION not in annotations_of(trial.pod):
         what = f"the webhook did not answer for a trial pod in {place}: pods start without sidecars"
         remedy = (
             f"kubectl -n {snapshot.release} logs deployment/{INJECTOR}; let the API server reach port 8443 of the "
             "injector (firewall of the nodes, NetworkPolicy)"
         )
-        return Finding(check="webhook", level=Level.ERROR, where=where, what=what, remedy=remedy)
-    return Finding(check="webhook", level=Level.OK, where=where, what=f"the webhook answers for a trial pod in {place}")
+        return ClusterFinding(check="webhook", level=Level.ERROR, where=where, what=what, remedy=remedy)
+    return ClusterFinding(
+        check="webhook", level=Level.OK, where=where, what=f"the webhook answers for a trial pod in {place}"
+    )
 
 
-def check_certificates(snapshot: Snapshot) -> Iterator[Finding]:
+def check_certificates(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check the ends of the certificates that pods trust, and that each namespace has the present ones."""
     own = _authority(snapshot, snapshot.release) or _of_webhook(snapshot)
     try:
@@ -151,7 +153,7 @@ def check_certificates(snapshot: Snapshot) -> Iterator[Finding]:
     except CertificateError as error:
         where = f"{snapshot.release}/configmap/pilotfish-ca"
         remedy = f"kubectl -n {snapshot.release} rollout restart deployment/{INJECTOR}"
-        yield Finding(check="certificates", level=Level.ERROR, where=where, what=str(error), remedy=remedy)
+        yield ClusterFinding(check="certificates", level=Level.ERROR, where=where, what=str(error), remedy=remedy)
         return
     if current:
         yield _expiry(snapshot, current)
@@ -167,25 +169,25 @@ def check_certificates(snapshot: Snapshot) -> Iterator[Finding]:
                 continue
             what, level = "pods of the namespace trust another authority than the controller's", Level.ERROR
         remedy = f"kubectl -n {namespace_of(item)} delete configmap pilotfish-ca; the injector writes it again"
-        yield Finding(check="certificates", level=level, where=where, what=what, remedy=remedy)
+        yield ClusterFinding(check="certificates", level=level, where=where, what=what, remedy=remedy)
 
 
-def _expiry(snapshot: Snapshot, current: tuple[BundledCertificate, ...]) -> Finding:
+def _expiry(snapshot: ClusterSnapshot, current: tuple[BundledCertificate, ...]) -> ClusterFinding:
     last = max(one.ends for one in current)
     where, what = f"namespace/{snapshot.release}", f"the authority is valid until {last:%Y-%m-%d}"
     if last - snapshot.now > SOON:
-        return Finding(check="certificates", level=Level.OK, where=where, what=what)
+        return ClusterFinding(check="certificates", level=Level.OK, where=where, what=what)
     over = last <= snapshot.now
     what = f"the authority {'ended' if over else 'ends'} on {last:%Y-%m-%d} and was not replaced"
     remedy = (
         f"kubectl -n {snapshot.release} logs deployment/{INJECTOR}; with cert-manager, kubectl describe certificate"
     )
-    return Finding(
+    return ClusterFinding(
         check="certificates", level=Level.ERROR if over else Level.WARNING, where=where, what=what, remedy=remedy
     )
 
 
-def check_rights(snapshot: Snapshot) -> Iterator[Finding]:
+def check_rights(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check that controller and injector have the rights of this version's roles."""
     accounts = sorted({right.account for right in snapshot.rights})
     for account in accounts:
@@ -198,17 +200,17 @@ def check_rights(snapshot: Snapshot) -> Iterator[Finding]:
                 f"it may not {right}",
                 "install the roles of this version again (helm upgrade), or grant the right",
             )
-            yield Finding(check="rights", level=Level.ERROR, where=where, what=what, remedy=remedy)
+            yield ClusterFinding(check="rights", level=Level.ERROR, where=where, what=what, remedy=remedy)
         unknown = sum(granted is None for granted in own.values())
         if unknown:
             what = f"{unknown} of {len(own)} rights could not be asked for"
             remedy = "run doctor as an account that may create subjectaccessreviews.authorization.k8s.io"
-            yield Finding(check="rights", level=Level.UNKNOWN, where=where, what=what, remedy=remedy)
+            yield ClusterFinding(check="rights", level=Level.UNKNOWN, where=where, what=what, remedy=remedy)
         elif all(own.values()):
-            yield Finding(check="rights", level=Level.OK, where=where, what=f"it has all {len(own)} rights")
+            yield ClusterFinding(check="rights", level=Level.OK, where=where, what=f"it has all {len(own)} rights")
 
 
-def _authority(snapshot: Snapshot, namespace: str) -> str:
+def _authority(snapshot: ClusterSnapshot, namespace: str) -> str:
     found = snapshot.named("authorities", "pilotfish-ca", namespace)
     return _data(found) if found else ""
 
@@ -217,7 +219,7 @@ def _data(item: Json) -> str:
     return str((item.get("data") or {}).get("ca.crt") or "")
 
 
-def _of_webhook(snapshot: Snapshot) -> str:
+def _of_webhook(snapshot: ClusterSnapshot) -> str:
     """Return the bundle of the webhook as PEM, empty if there is none."""
     found = snapshot.named("mutatingwebhookconfigurations", INJECTOR) or {}
     for webhook in found.get("webhooks") or ():

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from ...errors import number
 from ...inject.context import pool_from_object, service_from_object
-from ..findings import Finding, Level
-from ..pods import Owner, Owners, by_owner, model_ports, note_of, resolve
-from ..snapshot import Snapshot, labels_of, name_of, namespace_of
+from ..findings import ClusterFinding, Level
+from ..pods import PodWorkload, PodWorkloads, by_owner, model_ports, note_of, resolve
+from ..snapshot import ClusterSnapshot, labels_of, name_of, namespace_of
 from .pods import injected_pods
 
 REDIRECT = "redirect"
@@ -29,11 +29,11 @@ class _Selecting(NamedTuple):
     routes: tuple[Route, ...]
 
 
-def check_routes(snapshot: Snapshot) -> Iterator[Finding]:
+def check_routes(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
     """Check that no Service reaches the model's own port in an injected pod."""
     selecting = _selecting(snapshot)
     around = measured = 0
-    for owner, pods in by_owner(injected_pods(snapshot), Owners(snapshot)).items():
+    for owner, pods in by_owner(injected_pods(snapshot), PodWorkloads(snapshot)).items():
         pod = pods[0]
         if note_of(pod).mode == REDIRECT:  # the rules of the pod catch every route
             measured += 1
@@ -52,10 +52,10 @@ def check_routes(snapshot: Snapshot) -> Iterator[Finding]:
         measured += not bypassing
     if measured and not around:
         what = f"all Services of {number(measured, 'workload')} with sidecars lead to the proxy"
-        yield Finding(check="services", level=Level.OK, where="services", what=what)
+        yield ClusterFinding(check="services", level=Level.OK, where="services", what=what)
 
 
-def _selecting(snapshot: Snapshot) -> Mapping[str, list[_Selecting]]:
+def _selecting(snapshot: ClusterSnapshot) -> Mapping[str, list[_Selecting]]:
     """Return Services and pools by their namespace."""
     found: dict[str, list[_Selecting]] = {}
     for item in snapshot.of("services"):
@@ -72,10 +72,10 @@ def _selecting(snapshot: Snapshot) -> Mapping[str, list[_Selecting]]:
     return found
 
 
-def _bypass(owner: Owner, route: Route) -> Finding:
+def _bypass(owner: PodWorkload, route: Route) -> ClusterFinding:
     what = f"{route.via} targets {route.target}, the model's own port: its requests are not measured"
     remedy = (
         "use the name of the port as targetPort, or restart the workload, so that the injector sees the Service and "
         "chooses another mode"
     )
-    return Finding(check="services", level=Level.WARNING, where=str(owner), what=what, remedy=remedy)
+    return ClusterFinding(check="services", level=Level.WARNING, where=str(owner), what=what, remedy=remedy)

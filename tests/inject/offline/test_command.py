@@ -270,3 +270,18 @@ def test_a_pod_with_values_of_any_type_is_injected_or_refused(found: dict[str, A
             assert run(parser.parse_args(["-f", "-"])) in {0, 1}
     finally:
         sys.stdin, sys.stdout = given, out
+
+
+def test_the_example_of_an_installation_is_injected(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    file = Path(__file__).parents[3] / "docs/examples/cluster/model.yaml"
+    status, out, err = inject(capsysbinary, "-f", str(file))
+    assert (
+        status,
+        "deployment/loans: injected, port" in err,
+        "deployment/client: not injected (opted_out)" in err,
+    ) == (
+        0,
+        True,
+        True,
+    )
+    assert [one["kind"] for one in yaml.safe_load_all(out)] == ["Service", "Deployment", "Deployment", "ModelMonitor"]
