@@ -34,7 +34,7 @@ def _result(metric: str, *labels: str) -> str:
     """Return a result of detection: the controller's, or the largest of the pods."""
     by = ", ".join(("namespace", "model", "version", *labels))
     own = f'{metric}{{monitor=""}} * on (namespace, pod, model) group_left (version) {POD_MODEL}'
-    fleet = f"max by (monitor, {by}) ({metric}{{monitor!=\"\"}})"
+    fleet = f'max by (monitor, {by}) ({metric}{{monitor!=""}})'
     return f"{fleet} or on ({', '.join(('namespace', 'model', *labels))}) max by ({by}) ({own})"
 
 
@@ -55,8 +55,7 @@ TRAFFIC = Group(
         Recording(REQUESTS, _of_model(f"rate(pilotfish_requests_total{{{_TRAFFIC}}}[5m])")),
         Recording(
             FAILED,
-            f'{_of_model(f"""rate(pilotfish_requests_total{{{_TRAFFIC}, code=~"5xx|none"}}[5m])""")}'
-            f" or {REQUESTS} * 0",
+            f'{_of_model(f"""rate(pilotfish_requests_total{{{_TRAFFIC}, code=~"5xx|none"}}[5m])""")} or {REQUESTS} * 0',
         ),
         Recording(ANSWERED, _of_model(f"rate({_COUNT}{{{_TRAFFIC}}}[5m])")),
         Recording(

@@ -110,9 +110,7 @@ def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Famil
         for family in _fleet(monitor):
             _merge(merged, family, {})
         for report in monitor.reports:
-            given = ScrapeInput(
-                report=report, page=None, control=None, now=reading.now, features=monitor.features
-            )
+            given = ScrapeInput(report=report, page=None, control=None, now=reading.now, features=monitor.features)
             warnings = _gauge(names.WARNINGS, [((), float(len(report.warnings)))])
             for family in (*detection.collect(given), *labels.performance(report), warnings):
                 _merge(merged, family, {**identity, "version": report.version})
