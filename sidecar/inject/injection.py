@@ -25,7 +25,6 @@ from .selection import why_left_alone
 from .sidecars import refuse_taken_names, sidecars
 from .template import SidecarTemplate
 
-
 MAX_ANNOTATIONS = 256 * 1024  # bytes of all annotations of an object
 _ROOM = 16 * 1024  # for the annotation of the injection
 
