@@ -350,7 +350,7 @@ class App:
             memory_limit=self._options.memory_limit,
             blind=found.spots,
             ready=found.ready,
-            features=document.spec.metrics.features if document is not None else "all",
+            features=document.spec.metrics.features if document else "all",
         )
 
     def _reading(self) -> Reading:

@@ -1,4 +1,4 @@
-"""A real Alertmanager with the documented routes: it groups, inhibits, and calls the controller's receiver of alerts."""
+"""A real Alertmanager with the documented routes: it groups, inhibits, and calls the controller's receiver."""
 
 from __future__ import annotations
 
