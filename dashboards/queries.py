@@ -95,7 +95,7 @@ def quantile(share: float, metric: str, *by: str, matchers: tuple[str, ...] = ()
 def quantile_of(share: float, metric: str, read: Callable[[str], str], *by: str) -> str:
     """Return a quantile of a histogram, by labels; `read` turns the name of a series into a rate.
 
-    Prometheus has classic buckets, or one native histogram with the name of the metric. With both, it reads the buckets.
+    Prometheus has classic buckets, or one native histogram with the name of the metric. With both, buckets are read.
     """
     classic, native = total(read(f"{metric}_bucket"), "le", *by), total(read(metric), *by)
     return f"histogram_quantile({share}, {classic}) or histogram_quantile({share}, {native})"

@@ -50,8 +50,8 @@ _COUNT = _of_model(f"rate({_FIRST_BYTE}_count{{{_TRAFFIC}}}[5m])")
 _FAST = _of_model(f'rate({_FIRST_BYTE}_bucket{{{_TRAFFIC}, le="{SLOW_AFTER}"}}[5m])')
 _NATIVE = _of_model(f"rate({_FIRST_BYTE}{{{_TRAFFIC}}}[5m])")
 _NATIVE_COUNT = f"histogram_count({_NATIVE})"
-# `>= 0` drops the fraction NaN of a histogram without observations. YAML may break a line at a space, so there is none in
-# what the chart replaces.
+# `>= 0` drops the fraction NaN of a histogram without observations. YAML may break a line at a space, so what the
+# chart replaces has none.
 _NATIVE_FAST = f"{_NATIVE_COUNT} * (histogram_fraction(0,{SLOW_AFTER},{_NATIVE}) >= 0)"
 
 TRAFFIC = Group(
