@@ -20,7 +20,7 @@ from .operations import Operation, add
 from .plan import InterceptionMode, InterceptionPlan, open_low_ports
 from .pod import PodView
 from .reasons import InjectionReason
-from .resources import raise_pod_level, refuse_beyond_pod_limits
+from .resources import raise_pod_level, refuse_beyond_pod_limits, refuse_beyond_quotas
 from .selection import why_left_alone
 from .sidecars import refuse_taken_names, sidecars
 from .template import SidecarTemplate
@@ -56,6 +56,7 @@ def inject(pod: Json, context: Context, template: SidecarTemplate) -> Injection:
         plan = choose_plan(view, context, model)
         added = sidecars(plan, view, context, template)
         refuse_beyond_pod_limits(view, context, added)
+        refuse_beyond_quotas(view, context, added)
     except NotInjectedError as error:
         note = {"mode": InterceptionMode.NONE.value, "reason": error.reason.value, "message": str(error)}
         patch = () if error.reason is InjectionReason.ANNOTATIONS_FULL else tuple(_annotate(view, note))
