@@ -128,6 +128,8 @@ class InjectorServer:
         found = [f"not read yet: {', '.join(missing)}"] if missing else []
         if not self._server.port:
             found.append("there is no certificate yet")
+        elif not self.publisher.began:
+            found.append(f"caBundle of {self._options.webhook} is not written yet")
         return (*found, *(["it is being stopped"] if self._draining else []))
 
     def problems(self) -> tuple[str, ...]:

@@ -112,6 +112,12 @@ class BundlePublisher:
         """Whether the objects were listed."""
         return self.config_maps.synced and (self.configurations.synced or not self.webhook)
 
+    @property
+    def began(self) -> bool:
+        """Whether the API server was told whom to trust, or cannot be told: then `problems` says why."""
+        key = _key("")
+        return not self.webhook or key in self._current or key in self.problems or "authority" in self.problems
+
     def outdated(self) -> dict[str, int]:
         """Return how many objects differ from the bundle, by kind."""
         found = {"configmap": 0, "webhook": 0}
@@ -140,7 +146,7 @@ class BundlePublisher:
                 self._woken.clear()
                 await self.publish()
                 await asyncio.sleep(LEAST_PAUSE)
-                await pause(self._woken, TURN)
+                await pause(self._woken, TURN if self.began else LEAST_PAUSE)
         finally:
             for task in mirroring:
                 task.cancel()

@@ -79,6 +79,24 @@ async def test_the_config_maps_belong_to_the_webhook_configuration(injector: Inj
     assert "blockOwnerDeletion" not in owner
 
 
+async def test_an_injector_is_ready_only_when_the_api_server_was_told_whom_to_trust(api: ApiServer) -> None:
+    fault = api.faults.add(Fault(when=lambda call: "mutatingwebhook" in call.path, status=500, retry_after=0))
+    async with injecting(api, ready=False) as injector:
+        await eventually(lambda: injector.server.port and not injector.server.mirrors.missing())
+        assert "caBundle of pilotfish-injector is not written yet" in (await injector.open("/readyz"))[1]
+        fault.release()
+        await eventually(lambda: not injector.server.not_ready())
+        configuration = injector.find(MUTATING_WEBHOOKS, WEBHOOK) or {}
+        assert all(webhook["clientConfig"]["caBundle"] for webhook in configuration["webhooks"])
+
+
+async def test_an_injector_that_may_not_write_the_bundle_serves_and_says_so(api: ApiServer) -> None:
+    api.faults.add(Fault(when=lambda call: call.method == "PATCH" and "mutatingwebhook" in call.path, status=403))
+    async with injecting(api) as injector:
+        assert (await injector.open("/readyz"))[0] == 200
+        assert "grant the missing verb" in str(injector.server.problems())
+
+
 async def test_nothing_is_written_while_nothing_differs(injector: Injected) -> None:
     await until_published(injector, SHOP)
     await injector.server.publisher.publish()
