@@ -23,6 +23,11 @@ class InjectionReason(ReasonTable):
         "an annotation or a setting of the monitor has a value that cannot be used for the pod",
         "correct the annotation or setting that the message names",
     )
+    ANNOTATIONS_FULL = (
+        "annotations_full",
+        "the pod's annotations leave no room for that of the injection",
+        "remove a large annotation from the pod template",
+    )
     CONTAINER_NOT_FOUND = (
         "container_not_found",
         "the annotation pilotfish.dev/container names a container that the pod does not have",

@@ -14,6 +14,7 @@ DOCUMENTED = re.compile(
     r"|/spec/containers/\d+/ports/\d+/(name|containerPort)"
     r"|/spec/containers/\d+/(livenessProbe|readinessProbe|startupProbe|lifecycle/(postStart|preStop))"
     r"/(httpGet|tcpSocket|grpc)/port"
+    r"|/spec/securityContext(/sysctls(/-|/\d+/value)?)?"
     r"|/spec/resources/(requests|limits)/(cpu|memory)"
 )
 OURS = ("pilotfish-redirect", "pilotfish-proxy", "pilotfish-analyzer")
