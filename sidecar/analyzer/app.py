@@ -25,7 +25,7 @@ from ..report.sync_status import SyncStatus
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..serving.server import BoundedServer
-from ..settings.document import ModelMonitor
+from ..settings.document import Metrics, ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import local_address, parse_address
 from ..system.tokens import token_warning
@@ -342,6 +342,8 @@ class App:
     def _read(self) -> ScrapeInput:
         reading = self._reading()
         found = readiness(reading, self._blind_spots.spots)
+        document = self._configured.document
+        metrics = document.spec.metrics if document else Metrics()
         return ScrapeInput(
             report=reading.report,
             page=reading.page,
@@ -351,7 +353,8 @@ class App:
             memory_limit=self._options.memory_limit,
             blind=found.spots,
             ready=found.ready,
-            features=self._configured.document.spec.metrics.features,
+            features=metrics.features,
+            details=metrics.details,
         )
 
     def _reading(self) -> Reading:
