@@ -109,9 +109,8 @@ def _lines(panel: Panel) -> Any:
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC))
     )
     if panel.dashed:
-        style = {"fill": "dash", "dash": [4, 4]}
-        properties = [("custom.lineStyle", style), ("custom.fillOpacity", 0)]
-        built.override_by_regexp(panel.dashed, [models.DynamicConfigValue(*one) for one in properties])
+        style = models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [4, 4]})
+        built.override_by_regexp(panel.dashed, [style, models.DynamicConfigValue("custom.fillOpacity", 0)])
     return built
 
 
@@ -153,7 +152,7 @@ def _table(panel: Panel) -> Any:
         ]
         if target.bar:
             cell = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
-            properties += [models.DynamicConfigValue(*one) for one in (("custom.cellOptions", cell), ("max", 1))]
+            properties += [models.DynamicConfigValue("custom.cellOptions", cell), models.DynamicConfigValue("max", 1)]
         elif len(target.steps) > 1:
             properties.append(models.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}))
         built.override_by_name(target.title, properties)
