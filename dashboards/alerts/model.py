@@ -69,8 +69,8 @@ SERVICE = Group(
             "15m",
             "warning",
             f"More responses of {_WHO} are slow than the objective allows.",
-            f"{_SHARE} of the responses began later than {float(SLOW_AFTER):g} s after the request, over the last day or "
-            "more.",
+            f"{_SHARE} of the responses began later than {float(SLOW_AFTER):g} s after the request, over the last day "
+            "or more.",
             "PilotfishLatencyBudgetBurn",
         ),
         Alert(
@@ -89,8 +89,8 @@ SERVICE = Group(
             "30m",
             "warning",
             "{{ $labels.namespace }}/{{ $labels.horizontalpodautoscaler }} wants its maximum of replicas.",
-            "The autoscaler has wanted {{ $value }} replicas, its maximum, for 30 minutes, in a namespace with monitored "
-            "models. More load cannot add replicas.",
+            "The autoscaler has wanted {{ $value }} replicas, its maximum, for 30 minutes, in a namespace with "
+            "monitored models. More load cannot add replicas.",
         ),
         Alert(
             "PilotfishPodUnschedulable",
@@ -128,7 +128,8 @@ DRIFT = Group(
             "1m",
             "warning",
             f"The performance of {_WHO} has become worse.",
-            "Labels show a higher loss than the reference: the evidence is {{ $value | humanize }} times its threshold.",
+            "Labels show a higher loss than the reference: the evidence is {{ $value | humanize }} times its "
+            "threshold.",
         ),
         Alert(
             "PilotfishLossHigh",
@@ -161,8 +162,8 @@ DRIFT = Group(
             "1h",
             "warning",
             "The pod {{ $labels.namespace }}/{{ $labels.pod }} has no profile.",
-            "No profile is in force for {{ $labels.model }}, version {{ $labels.version }}: its traffic is measured, its "
-            "drift is not.",
+            "No profile is in force for {{ $labels.model }}, version {{ $labels.version }}: its traffic is measured, "
+            "its drift is not.",
         ),
         Alert(
             "PilotfishFalseAlarmBudgetSpent",
@@ -170,8 +171,8 @@ DRIFT = Group(
             "5m",
             "info",
             f"{_WHO} raised more alarms in 30 days than chance explains.",
-            "{{ $value | humanize }} alarms were raised. With the default budget of 1 false alarm in 30 days, 4 or more "
-            "by chance have a probability of 2 % at most.",
+            "{{ $value | humanize }} alarms were raised. With the default budget of 1 false alarm in 30 days, 4 or "
+            "more by chance have a probability of 2 % at most.",
         ),
     ),
 )

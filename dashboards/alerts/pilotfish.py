@@ -84,8 +84,8 @@ CLUSTER = Group(
             "1m",
             "critical",
             "The injector fails to review new pods.",
-            "{{ $value | humanize }} reviews of the last 15 minutes ended as {{ $labels.outcome }}. These pods run without "
-            "sidecars, or were refused if the failure policy says so.",
+            "{{ $value | humanize }} reviews of the last 15 minutes ended as {{ $labels.outcome }}. These pods run "
+            "without sidecars, or were refused if the failure policy says so.",
         ),
         Alert(
             "PilotfishInjectorNotReady",
@@ -98,8 +98,8 @@ CLUSTER = Group(
         ),
         Alert(
             "PilotfishCertificateExpiry",
-            f'(min by (namespace, pod, name) (pilotfish_certificate_expiry_timestamp_seconds{{name="serving"}}) - time() '
-            f"< {_DAY}) or (min by (namespace, pod, name) "
+            f'(min by (namespace, pod, name) (pilotfish_certificate_expiry_timestamp_seconds{{name="serving"}}) - '
+            f"time() < {_DAY}) or (min by (namespace, pod, name) "
             f'(pilotfish_certificate_expiry_timestamp_seconds{{name="authority"}}) - time() < {30 * _DAY})',
             "15m",
             "critical",
@@ -133,7 +133,8 @@ ACTIONS = Group(
             "5m",
             "warning",
             "Pilotfish has given up a request or a notification of {{ $labels.namespace }}.",
-            "{{ $value }} entries were given up: their receiver did not accept them within a day, or refused them for good.",
+            "{{ $value }} entries were given up: their receiver did not accept them within a day, or refused them for "
+            "good.",
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """The recording rules: results by namespace, model and version, which alerts and your own panels read cheaply.
 
-A sidecar's metrics about traffic have no label for the model; `pilotfish:pod_model:info` has it for each pod. Results of
-detection are the controller's where it exports them, else those of the sidecars.
+A sidecar's metrics about traffic have no label for the model; `pilotfish:pod_model:info` has it for each pod. Results
+of detection are the controller's where it exports them, else those of the sidecars.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ proxy:
   securityContext:{{ include "pilotfish.restricted" . | nindent 4 }}
   volumeMounts:
     - {name: pilotfish-shared, mountPath: /run/pilotfish}
+    - {name: pilotfish-no-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 analyzer: # without a probe: it must not take the model out of service
   name: pilotfish-analyzer
   image: {{ include "pilotfish.image" (dict "root" . "image" .Values.image) | quote }}
@@ -59,6 +60,7 @@ analyzer: # without a probe: it must not take the model out of service
     - {name: pilotfish-state, mountPath: /var/lib/pilotfish}
     - {name: pilotfish-token, mountPath: /run/secrets/pilotfish, readOnly: true}
     - {name: pilotfish-ca, mountPath: /etc/pilotfish, readOnly: true}
+    - {name: pilotfish-no-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 redirect: # only in namespaces that admit NET_ADMIN
   name: pilotfish-redirect
   image: {{ include "pilotfish.image" (dict "root" . "image" .Values.redirectImage) | quote }}
@@ -73,6 +75,8 @@ redirect: # only in namespaces that admit NET_ADMIN
     runAsNonRoot: false
     runAsUser: 0
     seccompProfile: {type: RuntimeDefault}
+  volumeMounts:
+    - {name: pilotfish-no-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 volumes:
   - name: pilotfish-shared
     emptyDir: {medium: Memory, sizeLimit: 16Mi}
@@ -84,6 +88,8 @@ volumes:
         - serviceAccountToken: {audience: pilotfish, expirationSeconds: 3600, path: token}
   - name: pilotfish-ca # optional: the pod starts without it
     configMap: {name: pilotfish-ca, optional: true, items: [{key: ca.crt, path: ca.crt}]}
+  - name: pilotfish-no-token # empty: where it is mounted, the API server mounts no token of the pod's service account
+    emptyDir: {}
 guaranteedCpu: {proxy: {{ .Values.sidecar.proxy.guaranteedCpu | quote }}, analyzer: {{ .Values.sidecar.analyzer.guaranteedCpu | quote }}}
 imagePullSecrets: {{ toJson .Values.imagePullSecrets }}
 {{- end }}

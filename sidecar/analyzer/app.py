@@ -27,7 +27,7 @@ from ..rows.log import newest_blocks
 from ..serving.server import BoundedServer
 from ..settings.document import Metrics, ModelMonitor
 from ..settings.proxy import write_proxy_settings
-from ..system.addresses import local_address, parse_address
+from ..system.addresses import local_address, parse_listen_address
 from ..system.tokens import token_warning
 from ..telemetry.process import memory_usage as used_memory
 from ..telemetry.scrape import ScrapeInput
@@ -43,7 +43,7 @@ from .engine import EngineFactory, effect_sizes_only
 from .errors import ProfileRefusedError
 from .exchange_ledger import ExchangeLedger, new_ledger_id
 from .feedback.journal import LabelJournal
-from .http.access import Access, open_access_warning
+from .http.access import access_of, open_access_warning
 from .http.views import ViewDependencies, Views
 from .options import Options
 from .persistence import Persistence
@@ -101,8 +101,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
         pipeline.notices.set(note, note)
     if checkpoint_warning:
         pipeline.notices.set("checkpoint", checkpoint_warning)
-    if access_warning := open_access_warning(parse_address(options.admin).host, options.token_file):
-        pipeline.notices.set("admin", access_warning)
+    pipeline.notices.set("admin", open_access_warning(options.admin, access_of(options)))
     pipeline.notices.set("token", token_warning(options.token_file))
     stores = RowStores(options.state_folder, pipeline)
     persistence = Persistence(
@@ -174,8 +173,7 @@ class App:
                 actions=self._actions,
                 rows=self._rows,
                 alive=lambda: not worker.finished.done(),
-                access=Access(parse_address(options.admin).host, options.token_file, options.admin_hosts),
-                controlled=options.control is not None,
+                access=access_of(options),
             )
         )
 
@@ -227,7 +225,7 @@ class App:
             await server.start(self._options.admin)
             self._start()
             memory.check_room(self._options.memory_limit, used_memory()[2] + memory.FIRST_RECORD_BYTES)
-            admin = local_address(parse_address(self._options.admin), server.port)
+            admin = local_address(parse_listen_address(self._options.admin), server.port)
             self._announcer.started(self._options.document_path, admin)
             self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))

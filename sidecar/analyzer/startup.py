@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import UsageError, quote_value
-from ..system.addresses import parse_address
+from ..system.addresses import parse_listen_address
 from ..system.files import set_aside
 from ..system.ownership import require_own
 from . import checkpoint
@@ -36,7 +36,7 @@ def follow_document(options: Options) -> Options:
 
 def check_options(options: Options) -> None:
     """Create the folders; raise UsageError for a folder or an address that cannot be used."""
-    parse_address(options.admin, what="--admin")
+    parse_listen_address(options.admin, what="--admin")
     for flag, folder in {"--shared": options.shared, "--state": options.state_folder}.items():
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

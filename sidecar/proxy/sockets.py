@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from ..errors import UsageError
 from ..system.addresses import Address
+from ..system.listening import listen_everywhere
 
 BACKLOG = 4096
 SocketAddress: TypeAlias = "str | tuple[str, int] | tuple[str, int, int, int]"
@@ -23,8 +24,6 @@ KEEPALIVE = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 6),
 )
-# errors of `socket` and `bind` where the kernel, or this network namespace, has no IPv6
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 
 class Target(NamedTuple):
@@ -93,18 +92,10 @@ def _listen_tcp(address: Address) -> socket.socket:
 
 
 def _bind_tcp(address: Address) -> socket.socket:
-    if address.host:
-        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server(address.pair, family=family, backlog=BACKLOG)
-    if socket.has_dualstack_ipv6():
-        try:
-            return socket.create_server(
-                ("::", address.port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
-            )
-        except OSError as error:
-            if error.errno not in _NO_IPV6:
-                raise
-    return socket.create_server(("", address.port), backlog=BACKLOG)
+    if not address.host:
+        return listen_everywhere(address.port, BACKLOG)
+    family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+    return socket.create_server(address.pair, family=family, backlog=BACKLOG)
 
 
 def _listen_unix(path: str) -> socket.socket:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ..errors import UsageError, quote_value
 from ..log import add_log_arguments
-from ..system.addresses import ADMIN_ADDRESS, parse_address
+from ..system.addresses import ADMIN_ADDRESS, parse_listen_address
 from ..system.tokens import read_token
 
 MEMORY_LIMIT = "512Mi"
@@ -119,7 +119,7 @@ def host_argument(text: str) -> str:
 
 def check_analyzer_arguments(args: argparse.Namespace) -> None:
     """Raise UsageError for an address, token file or folder that the analyzer process could not use."""
-    parse_address(args.admin, what="--admin")
+    parse_listen_address(args.admin, what="--admin")
     if args.token_file is not None:
         read_token(args.token_file)
     if args.state is not None:

@@ -19,7 +19,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..errors import error_location, quote_value
-from ..system.addresses import AddressError, parse_address
+from ..system.addresses import AddressError, parse_listen_address
+from .binding import bind
 from .connections import IDLE_SECONDS, BoundedConnections, ConnectionBounds, abort_transport, share_descriptors
 from .gate import MAX_BODY_BYTES
 from .headers import HEADERS, RETRY_SECONDS
@@ -85,8 +86,8 @@ class BoundedServer:
         return self._http.open_connections if self._http is not None else 0
 
     async def start(self, address: str) -> None:
-        """Listen at HOST:PORT; raise AddressError when the address cannot be bound."""
-        host, port = parse_address(address).pair
+        """Listen at HOST:PORT, or at :PORT of all addresses; raise AddressError when the address cannot be bound."""
+        where = parse_listen_address(address)
         backlog, allowed = share_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         self._http = BoundedConnections(
             self._serve,
@@ -99,14 +100,13 @@ class BoundedServer:
             lingering_time=LINGER_SECONDS,
             logger=_null_logger(),
         )
-        loop = asyncio.get_running_loop()
         try:
             if self._tls is None:
-                server = await loop.create_server(self._http, host, port, backlog=backlog)
+                server = await bind(self._http, where, backlog)
                 self._server, self._port = server, server.sockets[0].getsockname()[1]
             else:
                 self._listener = TlsListener(self._tls, self._http)
-                self._port = await self._listener.start(host, port, backlog)
+                self._port = await self._listener.start(where, backlog)
         except OSError as error:
             raise AddressError(
                 f"cannot listen at {quote_value(address)}: {_reason(error)}; give another {self._names.option} address"

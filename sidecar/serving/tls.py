@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UsageError, quote_value
+from ..system.addresses import Address
+from .binding import bind
 
 HANDSHAKE_SECONDS = 5.0
 SHUTDOWN_SECONDS = 2.0  # for the closing alert of the client
@@ -123,11 +125,10 @@ class TlsListener:
         self._begun: set[socket.socket] = set()
         self._pause: asyncio.TimerHandle | None = None
 
-    async def start(self, host: str, port: int, backlog: int) -> int:
+    async def start(self, address: Address, backlog: int) -> int:
         """Accept connections until `stop`; return the port. Raise OSError if the address cannot be bound."""
         sslproto.SSLProtocol.max_size = BUFFER_BYTES  # for all connections of this process
-        loop = asyncio.get_running_loop()
-        bound = await loop.create_server(self._protocol, host, port, start_serving=False)  # asyncio binds all addresses
+        bound = await bind(self._protocol, address, backlog, start_serving=False)
         self._sockets = [socket.socket(fileno=os.dup(one.fileno())) for one in bound.sockets]
         bound.close()
         for one in self._sockets:

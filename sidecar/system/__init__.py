@@ -8,6 +8,7 @@ that logfile uses files and framing. They import nothing from the sidecar but `e
     files          replace a file atomically; write a descriptor whole; fsync files and folders
     framing        records to bytes and back: checksummed binary records, checksummed or plain lines, one sealed file
     gunzip         decompress with a limit on the result; a truncated input is an error
+    listening      one listening socket for all addresses, IPv6 and IPv4
     limits         memory, CPU time, descriptors and priority of this process
     logfile        an append-only file of framed records: recover, append, fsync, rewrite, rotate
     ownership      files of a folder belong to this user or root, and none is a symbolic link

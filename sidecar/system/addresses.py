@@ -72,6 +72,17 @@ def parse_address(
     return Address(host, int(match[3]))
 
 
+def parse_listen_address(text: str, *, what: str = "address") -> Address:
+    """Return the TCP address of a server; `:PORT` means all addresses. Raise AddressError as `parse_address`."""
+    return parse_address(text, what=what, any_host="all addresses")
+
+
+def parse_server_address(text: str, *, what: str = "address") -> Address:
+    """Return the TCP address to connect to; `:PORT` means this machine. Raise AddressError as `parse_address`."""
+    address = parse_address(text, what=what, any_host="this machine")
+    return local_address(address, address.port)
+
+
 def local_address(address: Address, port: int) -> Address:
     """Return where this machine reaches a server that listens at `address` on `port`: no browser opens 0.0.0.0."""
     if not address.host or _is_unspecified(address.host):

@@ -21,6 +21,7 @@ from pilotfish.detectors.profile.profile import Profile
 from pilotfish.sidecar.analyzer.app import App, build
 from pilotfish.sidecar.analyzer.http import views
 from pilotfish.sidecar.analyzer.options import Options
+from pilotfish.sidecar.analyzer.sync.options import SyncOptions
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.serving import connections
 from tests.analyzer.made import monitor, profile
@@ -60,7 +61,11 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    folder: Path, document: str | None = DOCUMENT, token: bool = False, used: Profile | None = None
+    folder: Path,
+    document: str | None = DOCUMENT,
+    token: bool = False,
+    used: Profile | None = None,
+    control: SyncOptions | None = None,
 ) -> AsyncIterator[Served]:
     (folder / "profile.json").write_bytes((used or profile()).to_bytes())
     if document is not None:
@@ -76,6 +81,7 @@ async def served(
         admin=f"127.0.0.1:{port}",
         document=folder / "monitor.yaml" if document is not None else None,
         token_file=folder / "token" if token else None,
+        control=control,
     )
     app, stop = build(options, monitor), asyncio.Event()
     serving = asyncio.create_task(app.serve(stop))

@@ -21,12 +21,12 @@ from tests.e2e.manifests import SCHEMAS, containers, documents, problems, refere
 from tests.e2e.pasted import EXAMPLES, steps
 
 MANIFESTS = sorted((EXAMPLES / "kubernetes").glob("*.yaml"))
-COMPOSE: dict[str, Any] = yaml.safe_load((EXAMPLES / "docker-compose/compose.yaml").read_text())
+COMPOSE: dict[str, Any] = yaml.safe_load((EXAMPLES / "compose/compose.yaml").read_text())
 ROOT = EXAMPLES.parents[1]
 UNIT = (EXAMPLES / "systemd/pilotfish.service").read_text()
 SERVICE_KEYS = {
-    "build", "cap_drop", "command", "environment", "image", "ports", "read_only", "restart", "secrets", "security_opt",
-    "stop_grace_period", "volumes",
+    "build", "cap_drop", "command", "environment", "image", "network_mode", "ports", "read_only", "restart", "secrets",
+    "security_opt", "stop_grace_period", "volumes",
 }  # fmt: skip
 OPERATORS = {"|", ">", "&&", "||", ";", "&"}
 HARDENED = {
@@ -73,7 +73,7 @@ def command_lines() -> Iterator[Any]:
                     yield pytest.param(line, dict(environ), id=f"{path.parent.name}-{path.stem}-{line[0]}")
     for pod in pods():
         for container in containers(pod.values[0]):
-            if container["image"].startswith("pilotfish"):
+            if container["image"].startswith("pilotfish") and "args" in container:
                 environ = {item["name"]: item["value"] for item in container.get("env", ())}
                 yield pytest.param(container["args"], environ, id=f"{pod.id}-{container['name']}")
     service = COMPOSE["services"]["pilotfish"]
@@ -159,11 +159,13 @@ def test_compose_has_only_keys_that_are_known_and_defines_what_it_uses() -> None
 
 
 def test_prometheus_scrapes_the_admin_address_of_compose() -> None:
-    config = yaml.safe_load((EXAMPLES / "docker-compose/prometheus.yml").read_text())
+    config = yaml.safe_load((EXAMPLES / "compose/prometheus.yml").read_text())
     (job,) = config["scrape_configs"]
+    labels = {"namespace": "compose", "pod": "pilotfish"}
     admin = COMPOSE["services"]["pilotfish"]["environment"]["PILOTFISH_ADMIN"]
-    assert job["static_configs"] == [{"targets": [f"pilotfish:{admin.rpartition(':')[2]}"]}]
-    assert all((EXAMPLES / "docker-compose" / name).is_file() for name in config["rule_files"])
+    assert job["static_configs"] == [{"targets": [f"pilotfish:{admin.rpartition(':')[2]}"], "labels": labels}]
+    mounted = {volume.split(":")[1] for volume in COMPOSE["services"]["prometheus"]["volumes"]}
+    assert {f"/etc/prometheus/{name}" for name in config["rule_files"]} <= mounted
 
 
 def test_the_unit_is_hardened() -> None:

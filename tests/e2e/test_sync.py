@@ -197,11 +197,11 @@ def test_the_controller_owns_profile_and_episodes(pod: PodOfTest) -> None:
         ("POST", "/episodes/a/close"),
     ):
         status, body = pod.stack.get(path, method, b"{}" if method != "DELETE" else None)
-        assert (status, "the controller owns" in json.loads(body)["error"]) == (409, True), (method, path, body)
+        assert (status, "the controller owns" in json.loads(body)["error"]) == (403, True), (method, path, body)
     assert pod.stack.get("/profile")[0] == 200
     label = b'{"id": "x", "row": 0, "label": 1}'
     status, body = pod.stack.get("/v1/feedback", "POST", label, content_type="application/json")
-    assert status == 200, body
+    assert (status, b"of the controller" in body) == (403, True), body
     pod.controller.document, pod.controller.generation = document(4, tick="1s"), 4
     wait_until(lambda: pod.report().get("ticks", {}).get("tick_seconds") == 1.0, 30, what="the changed document")
     assert pod.report()["sync"]["generation"] == 4

@@ -17,6 +17,7 @@ FOREIGN = ("cert-manager.io/", "monitoring.coreos.com/")
 EVERYTHING = [(name, item) for name in cases() for item in objects(name)]
 DEFAULT = objects("default")
 SIDECAR = yaml.safe_load((DATA / "sidecar.yaml").read_text())
+CONTAINERS = ("proxy", "analyzer", "redirect")
 
 
 def named(kind: str, name: str, found: list[dict[str, Any]] = DEFAULT) -> dict[str, Any]:
@@ -147,15 +148,20 @@ def test_no_sidecar_takes_the_model_out_of_service() -> None:
     assert not {key for key in SIDECAR["analyzer"] if key.endswith("Probe")}
 
 
-def test_the_token_is_mounted_in_the_analyzer_only() -> None:
-    mounts = {
-        name: [mount["name"] for mount in SIDECAR[name].get("volumeMounts", ())] for name in ("proxy", "redirect")
-    }
-    assert mounts == {"proxy": ["pilotfish-shared"], "redirect": []}
-    assert "pilotfish-token" in [mount["name"] for mount in SIDECAR["analyzer"]["volumeMounts"]]
-    assert {mount["name"] for mount in SIDECAR["analyzer"]["volumeMounts"]} == {
-        volume["name"] for volume in SIDECAR["volumes"]
-    }
+def test_the_controllers_token_is_mounted_in_the_analyzer_only() -> None:
+    mounts = {name: {mount["name"] for mount in SIDECAR[name]["volumeMounts"]} for name in CONTAINERS}
+    assert mounts["analyzer"] == {volume["name"] for volume in SIDECAR["volumes"]}
+    assert mounts["proxy"] == {"pilotfish-shared", "pilotfish-no-token"}
+    assert mounts["redirect"] == {"pilotfish-no-token"}
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_no_sidecar_gets_the_token_of_the_pods_service_account(name: str) -> None:
+    """The API server mounts it in each container that has no mount at its path."""
+    mounts = {mount["mountPath"]: mount for mount in SIDECAR[name]["volumeMounts"]}
+    masked = mounts["/var/run/secrets/kubernetes.io/serviceaccount"]
+    assert masked["readOnly"] is True
+    assert {"name": masked["name"], "emptyDir": {}} in SIDECAR["volumes"]
 
 
 @pytest.mark.parametrize(

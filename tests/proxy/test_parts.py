@@ -141,22 +141,6 @@ def test_listening_on_a_used_address_or_a_file_is_rejected(tmp_path: Path) -> No
         listen(Address(*tcp.getsockname()))
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EAFNOSUPPORT, "no IPv6"), OSError(errno.EADDRNOTAVAIL, "off"), None])
-def test_listening_on_all_addresses_works_without_ipv6(error: OSError | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    create_server = socket.create_server
-
-    def without_ipv6(*args: Any, **options: Any) -> socket.socket:
-        if options.get("dualstack_ipv6"):
-            raise error or AssertionError("the kernel has no IPv6")
-        return create_server(*args, **options)
-
-    monkeypatch.setattr(socket, "create_server", without_ipv6)
-    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: error is not None)
-    with listen(Address("", 0)) as sock:
-        assert sock.family == socket.AF_INET
-        assert sock.getsockname()[0] == "0.0.0.0"
-
-
 @pytest.mark.parametrize("host", ["x" * 70, "nowhere.invalid", "a..b", "\udcff", "192.0.2.1"])
 def test_listening_on_a_host_that_is_not_here_is_rejected(host: str) -> None:
     with pytest.raises(UsageError, match="cannot listen on"):

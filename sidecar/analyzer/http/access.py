@@ -22,10 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import UsageError, quote_value
+from ...system.addresses import parse_listen_address
 from ...system.tokens import read_token
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
+
+    from ..options import Options
 
 OPEN_PATHS = ("/healthz", "/metrics", "/readyz")
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="pilotfish", Basic realm="pilotfish"'}  # browsers prompt for Basic only
@@ -47,13 +50,27 @@ class Access:
     """Decides which requests pass.
 
     `host` is the host of the admin address, `token_file` has the bearer token (None requires none), and `names` are
-    further names that a request may have as its Host.
+    further names that a request may have as its Host. `controlled` is whether the pod follows a controller, which then
+    owns profile and episodes.
     """
 
-    def __init__(self, host: str, token_file: Path | None = None, names: Iterable[str] = ()) -> None:
+    def __init__(
+        self, host: str, token_file: Path | None = None, names: Iterable[str] = (), *, controlled: bool = False
+    ) -> None:
         self.token_file = token_file
+        self.controlled = controlled
         self._loopback = is_loopback(host)
         self._names = {name.lower().rstrip(".") for name in (host, socket.gethostname(), *names)}
+
+    @property
+    def read_only(self) -> bool:
+        """Whether no request may change anything: other pods reach the address, and it has no token."""
+        return self.controlled and self.token_file is None
+
+    @property
+    def open_to_changes(self) -> bool:
+        """Whether other machines may change something without a token."""
+        return not (self._loopback or self.controlled or self.token_file is not None)
 
     def refusal(
         self, method: str, path: str, headers: CIMultiDictProxy[str], *, host_required: bool = True
@@ -83,12 +100,18 @@ class Access:
         return None
 
 
-def open_access_warning(host: str, token_file: Path | None) -> str:
-    """Return a warning when other machines can change state at `host` without a token; empty otherwise."""
-    if is_loopback(host) or token_file is not None:
+def access_of(options: Options) -> Access:
+    """Return the access control that `options` describe."""
+    host, controlled = parse_listen_address(options.admin).host, options.control is not None
+    return Access(host, options.token_file, options.admin_hosts, controlled=controlled)
+
+
+def open_access_warning(admin: str, access: Access) -> str:
+    """Return a warning when other machines can change something at `admin` without a token; empty otherwise."""
+    if not access.open_to_changes:
         return ""
     return (
-        f"anyone who can reach the admin address {quote_value(host)} can set a profile, send labels and close "
+        f"anyone who can reach the admin address {quote_value(admin)} can set a profile, send labels and close "
         "episodes: give --token-file, or a loopback address"
     )
 

@@ -40,10 +40,13 @@ from .bodies import SMALL_BYTES, BodyReader
 from .report import build_response
 
 HTML, JSON = "text/html", "application/json"
-CONTROLLED = {"episodes": ("POST",), "profile": ("PUT",), "rebaseline": ("DELETE", "POST")}  # by first part of the path
 OWNED = (
     "the controller owns profile and episodes of this pod; change the ModelMonitor, such as its spec.profiles, or ask "
     "the controller"
+)
+READ_ONLY = (
+    "this address is read-only, because the pod follows a controller and has no --token-file; send labels to POST "
+    "/v1/feedback of the controller"
 )
 EPISODE = re.compile(r"/episodes/([\w.:~-]{1,128})/close")
 
@@ -61,7 +64,6 @@ class ViewDependencies:
     rows         returns the stored recent rows, oldest first; None when the document stores none
     alive        returns whether the worker runs
     access       decides which requests pass
-    controlled   whether a controller owns profile and episodes
     """
 
     read: Callable[[], ScrapeInput]
@@ -73,10 +75,22 @@ class ViewDependencies:
     rows: Callable[[], Iterator[RowBlock] | None]
     alive: Callable[[], bool]
     access: Access
-    controlled: bool = False
 
 
 View = Callable[[web.BaseRequest], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path: its view, the methods that read, and the methods that change something.
+
+    `owned` is whether a controller, if there is one, decides about these changes in place of the pod.
+    """
+
+    view: View
+    reads: tuple[str, ...] = ("GET",)
+    writes: tuple[str, ...] = ()
+    owned: bool = False
 
 
 class Views:
@@ -87,19 +101,20 @@ class Views:
         self._thread_lock = asyncio.Lock()  # one at a time, to leave the processor to the worker
         self._bodies = BodyReader()
         self._exposition = Exposition(sources.read)
-        self._table: dict[str, tuple[str, View]] = {
-            "/": ("GET", self.root),
-            "/config": ("GET", self.config),
-            "/healthz": ("GET", self.health),
-            "/metrics": ("GET", self.metrics),
-            "/profile": ("GET, PUT", self.profile),
-            "/readyz": ("GET", self.ready),
-            "/rebaseline": ("POST, DELETE", self.rebaseline),
-            "/report": ("GET", self.report),
-            "/rows": ("GET", self.rows),
-            "/state": ("GET", self.state),
-            "/v1/feedback": ("POST", self.feedback),
-            "/windows": ("GET", self.windows),
+        self._close_episode = Route(self.close_episode, reads=(), writes=("POST",), owned=True)
+        self._table = {
+            "/": Route(self.root),
+            "/config": Route(self.config),
+            "/healthz": Route(self.health),
+            "/metrics": Route(self.metrics),
+            "/profile": Route(self.profile, writes=("PUT",), owned=True),
+            "/readyz": Route(self.ready),
+            "/rebaseline": Route(self.rebaseline, reads=(), writes=("POST", "DELETE"), owned=True),
+            "/report": Route(self.report),
+            "/rows": Route(self.rows),
+            "/state": Route(self.state),
+            "/v1/feedback": Route(self.feedback, reads=(), writes=("POST",)),
+            "/windows": Route(self.windows),
         }
 
     async def build_response(self, request: web.BaseRequest) -> web.Response:
@@ -110,15 +125,13 @@ class Views:
         )
         if refusal is not None:
             return _json({"error": refusal.error}, refusal.status, refusal.headers)
-        method, view = self._find(path)
-        if view is None:
+        route = self._close_episode if EPISODE.fullmatch(path) else self._table.get(path)
+        if route is None:
             return _json({"error": "unknown path", "addresses": sorted(self._table)}, 404)
-        if ("GET" if request.method == "HEAD" else request.method) not in method.split(", "):
-            return _json({"error": f"this path accepts {method} only"}, 405, {"Allow": method})
-        if self._sources.controlled and request.method in CONTROLLED.get(_first_part(path), ()):
-            return _json({"error": f"{request.method} {path} is refused: {OWNED}"}, 409)
+        if (refused := self._refused(route, request.method, path)) is not None:
+            return refused
         try:
-            return await view(request)
+            return await route.view(request)
         except RefusedError as error:
             headers = {"Retry-After": str(RETRY_SECONDS)} if error.status == 503 else {}
             return _json({"error": str(error)}, error.status, headers)
@@ -242,14 +255,18 @@ class Views:
         async with self._thread_lock:
             return await asyncio.to_thread(time_line, published.profile, published.windows, published.report)
 
-    def _find(self, path: str) -> tuple[str, View | None]:
-        if EPISODE.fullmatch(path):
-            return "POST", self.close_episode
-        return self._table.get(path, ("", None))
-
-
-def _first_part(path: str) -> str:
-    return path.split("/")[1]
+    def _refused(self, route: Route, method: str, path: str) -> web.Response | None:
+        """Return the response to a method that the route does not have, or that nobody may use here; None otherwise."""
+        if ("GET" if method == "HEAD" else method) in route.reads:
+            return None
+        if method not in route.writes:
+            allowed = ", ".join(route.reads + route.writes)
+            return _json({"error": f"this path accepts {allowed} only"}, 405, {"Allow": allowed})
+        access = self._sources.access
+        if not access.read_only and not (access.controlled and route.owned):
+            return None
+        why = OWNED if route.owned else READ_ONLY
+        return _json({"error": f"{method} {path} is refused: {why}"}, 403 if access.read_only else 409)
 
 
 def _requester(request: web.BaseRequest) -> tuple[str, str]:

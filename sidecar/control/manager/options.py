@@ -13,8 +13,8 @@ from ...log import add_log_arguments
 from ...serving.tls import TlsFiles
 
 LEASE = SERVICE = "pilotfish-control"
-LISTEN = "0.0.0.0:8443"  # pods of all nodes connect to it
-METRICS_LISTEN = "0.0.0.0:8080"  # kubelet and Prometheus
+LISTEN = ":8443"  # pods of all nodes connect to it
+METRICS_LISTEN = ":8080"  # kubelet and Prometheus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

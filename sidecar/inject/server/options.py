@@ -14,8 +14,8 @@ from ...log import add_log_arguments
 from ...serving.tls import TlsFiles
 
 NAME = "pilotfish-injector"  # of the Service and of the MutatingWebhookConfiguration
-LISTEN = "0.0.0.0:8443"  # the API server connects to it
-METRICS_LISTEN = "0.0.0.0:8080"  # kubelet and Prometheus
+LISTEN = ":8443"  # the API server connects to it
+METRICS_LISTEN = ":8080"  # kubelet and Prometheus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

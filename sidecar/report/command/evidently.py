@@ -19,7 +19,7 @@ import msgspec
 
 from ...errors import PilotfishError, UsageError, quote_value
 from ...settings.units import read_duration, read_size
-from ...system.addresses import parse_address
+from ...system.addresses import parse_server_address
 from ...system.children import ChildOutputError, ChildTimeoutError, run_bounded
 from ...system.httpget import HttpGetError, stream
 from ...system.tokens import read_header_token
@@ -107,7 +107,7 @@ def write(request: EvidentlyOptions) -> ComparisonResult:
 
 def fetch(admin: str, token_file: Path | None, out: Path) -> None:
     """Write the response of GET /rows to `out`; raise EvidentlyError with the sidecar's message."""
-    address = parse_address(admin, what="--admin")
+    address = parse_server_address(admin, what="--admin")
     headers = {"Authorization": f"Bearer {read_header_token(token_file)}"} if token_file else {}
     try:
         with out.open("wb") as file:

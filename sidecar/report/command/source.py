@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from ...errors import UsageError
-from ...system.addresses import parse_address
+from ...system.addresses import parse_server_address
 from ...system.files import read_file
 from ...system.httpget import HttpGetError, HttpStatusError, get
 from ...system.tokens import read_header_token
@@ -65,7 +65,7 @@ def load_report(path: Path) -> SavedReport:
 
 
 def _get(admin: str, path: str, headers: dict[str, str]) -> bytes:
-    address = parse_address(admin, what="--admin")
+    address = parse_server_address(admin, what="--admin")
     try:
         return get(address, path, headers, most=MAX_BYTES, seconds=TIMEOUT)
     except HttpStatusError as error:

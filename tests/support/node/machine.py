@@ -110,6 +110,9 @@ def machine(folder: Path) -> Iterator[Machine]:
     finally:
         children.end()
         wait_until(lambda: started is None or not is_running(started.pid), what="the processes of the machine to end")
+        if started is not None:
+            with contextlib.suppress(subprocess.CalledProcessError):  # connections that close keep it for minutes
+                _ip(f"link delete {_link(started.net)}")
         _remove_cgroups()
 
 
