@@ -109,8 +109,8 @@ def _lines(panel: Panel) -> Any:
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC))
     )
     if panel.dashed:
-        style = models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [4, 4]})
-        built.override_by_regexp(panel.dashed, [style, models.DynamicConfigValue("custom.fillOpacity", 0)])
+        dashes = models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [4, 4]})
+        built.override_by_regexp(panel.dashed, [dashes, models.DynamicConfigValue("custom.fillOpacity", 0)])
     return built
 
 

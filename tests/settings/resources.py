@@ -56,6 +56,7 @@ SPECS: dict[str, str] = {
 """,
     "scaled": """
   mode: recommend
+  metrics: {details: all}
   scaling:
     minReplicas: 2
     maxReplicas: 8
