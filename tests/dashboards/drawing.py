@@ -330,7 +330,7 @@ def _table(drawn: Drawn, width: float, height: float) -> str:
             if line.points:
                 rows.setdefault(json.dumps(line.labels, sort_keys=True), {})[place] = line.last
     labels = sorted({key for row in rows for key in json.loads(row)})
-    order = [item["displayName"] for item in drawn.panel["options"].get("sortBy") or ()]
+    order = [item["displayName"] for item in drawn.panel.get("options", {}).get("sortBy") or ()]
     rows = dict(sorted(rows.items(), key=lambda item: [json.loads(item[0]).get(name, "") for name in order]))
     columns = [*labels, *titles]
     step = (width - 16) / len(columns)
