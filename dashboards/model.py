@@ -23,7 +23,7 @@ BURN: Steps = ((None, "green"), (1, "yellow"), (14.4, "red"))  # 14.4: 2 % of a 
 class Target:
     """One query and the text of its legend.
 
-    In a table, `title`, `unit` and `steps` are those of its column, and `bar` draws a bar for a share of 1.
+    In a table, `title`, `unit` and `steps` are those of its column, and `bar` draws a bar behind each value.
     """
 
     expr: str

@@ -152,7 +152,7 @@ def _table(panel: Panel) -> Any:
         ]
         if target.bar:
             cell = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
-            properties += [models.DynamicConfigValue("custom.cellOptions", cell), models.DynamicConfigValue("max", 1)]
+            properties.append(models.DynamicConfigValue("custom.cellOptions", cell))
         elif len(target.steps) > 1:
             properties.append(models.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}))
         built.override_by_name(target.title, properties)

@@ -22,15 +22,16 @@ def by_feature(metric: str) -> str:
 
 
 def shares(window: str) -> str:
-    """Return the shares of the bins of the selected features, in the window reference or current."""
+    """Return the shares of the bins of the selected features by model and version, in the window reference or current."""
     chosen = f'{_FEATURE}, window="{window}"'
-    return results(
+    found = results(
         "pilotfish_feature_bin_ratio",
         "feature",
         "bin",
         read=lambda selector: selector.replace("}", f", {chosen}}}"),
         combine=mean,
     )
+    return mean(found, "model", "version", "feature", "bin")
 
 
 def since_onset() -> str:
@@ -162,9 +163,9 @@ DISTRIBUTION = Section(
                 Target(shares("current"), title="Now", unit="percentunit", bar=True),
             ),
             empty=NO_DETAILS,
-            width=12,
-            height=15,
-            sort=("feature", "bin"),
+            width=24,
+            height=16,
+            sort=("model", "feature", "version", "bin"),
         ),
         Panel(
             "lines",
@@ -173,8 +174,7 @@ DISTRIBUTION = Section(
             (Target(f"({shares('current')}) - ({shares('reference')})", "{{feature}} {{bin}}"),),
             unit="percentunit",
             empty=NO_DETAILS,
-            width=12,
-            height=15,
+            width=24,
             low=None,
         ),
     ),
