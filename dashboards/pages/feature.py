@@ -22,7 +22,7 @@ def by_feature(metric: str) -> str:
 
 
 def shares(window: str) -> str:
-    """Return the shares of the bins of the selected features by model and version, in the window reference or current."""
+    """Return the shares of the bins by model, version and feature, in the window reference or current."""
     chosen = f'{_FEATURE}, window="{window}"'
     found = results(
         "pilotfish_feature_bin_ratio",
