@@ -58,6 +58,7 @@ SPECS: dict[str, str] = {
 """,
     "scaled": """
   mode: recommend
+  metrics: {details: all}
   scaling:
     minReplicas: 2
     maxReplicas: 8
