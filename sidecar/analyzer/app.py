@@ -351,12 +351,8 @@ class App:
             memory_limit=self._options.memory_limit,
             blind=found.spots,
             ready=found.ready,
-<<<<<<< HEAD
-            features=document.spec.metrics.features if document else "all",
-=======
             features=metrics.features,
             details=metrics.details,
->>>>>>> feat
         )
 
     def _reading(self) -> Reading:
