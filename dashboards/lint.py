@@ -183,7 +183,7 @@ def _metrics(dashboard: Json) -> Iterator[str]:
         if name in FOREIGN:
             continue
         kind = OWN[name].kind
-        if (kind == "counter" or name != item.metric) != (item.function in _COUNTING):
+        if (kind in ("counter", "histogram")) != (item.function in _COUNTING):
             yield f"{item.metric} is a {kind}, and is read by {item.function or 'no function'}"
         unknown = set(item.labels) - set(OWN[name].labels) - TARGET_LABELS
         yield from (f"{item.metric} has no label {label}" for label in sorted(unknown))

@@ -99,8 +99,16 @@ def errors(*by: str, window: str = "$__rate_interval") -> str:
 
 def quantile(share: float, metric: str, *by: str, matchers: tuple[str, ...] = ()) -> str:
     """Return a quantile of a histogram over the selected models, by labels."""
-    buckets = total(of_model(rate(f"{metric}_bucket", *matchers)), "le", *by)
-    return f"histogram_quantile({share}, {buckets})"
+    return quantile_of(share, metric, lambda name: of_model(rate(name, *matchers)), *by)
+
+
+def quantile_of(share: float, metric: str, read: Callable[[str], str], *by: str) -> str:
+    """Return a quantile of a histogram, by labels; `read` turns the name of a series into a rate.
+
+    Prometheus has classic buckets, or one native histogram with the name of the metric. With both, buckets are read.
+    """
+    classic, native = total(read(f"{metric}_bucket"), "le", *by), total(read(metric), *by)
+    return f"histogram_quantile({share}, {classic}) or histogram_quantile({share}, {native})"
 
 
 def results(

@@ -44,7 +44,15 @@ def _share(part: str, whole: str, window: str) -> str:
     return f"sum_over_time({part}[{window}]) / (sum_over_time({whole}[{window}]) > 0)"
 
 
-_BUCKET, _COUNT = "pilotfish_time_to_first_byte_seconds_bucket", "pilotfish_time_to_first_byte_seconds_count"
+# Prometheus has classic series of a histogram, or one native histogram with its name.
+_FIRST_BYTE = "pilotfish_time_to_first_byte_seconds"
+_COUNT = _of_model(f"rate({_FIRST_BYTE}_count{{{_TRAFFIC}}}[5m])")
+_FAST = _of_model(f'rate({_FIRST_BYTE}_bucket{{{_TRAFFIC}, le="{SLOW_AFTER}"}}[5m])')
+_NATIVE = _of_model(f"rate({_FIRST_BYTE}{{{_TRAFFIC}}}[5m])")
+_NATIVE_COUNT = f"histogram_count({_NATIVE})"
+# `>= 0` drops the fraction NaN of a histogram without observations. YAML may break a line at a space, so what the
+# chart replaces has none.
+_NATIVE_FAST = f"{_NATIVE_COUNT} * (histogram_fraction(0,{SLOW_AFTER},{_NATIVE}) >= 0)"
 
 TRAFFIC = Group(
     "pilotfish-traffic",
@@ -57,10 +65,8 @@ TRAFFIC = Group(
             FAILED,
             f'{_of_model(f"""rate(pilotfish_requests_total{{{_TRAFFIC}, code=~"5xx|none"}}[5m])""")} or {REQUESTS} * 0',
         ),
-        Recording(ANSWERED, _of_model(f"rate({_COUNT}{{{_TRAFFIC}}}[5m])")),
-        Recording(
-            SLOW, f"""clamp_min({ANSWERED} - {_of_model(f'rate({_BUCKET}{{{_TRAFFIC}, le="{SLOW_AFTER}"}}[5m])')}, 0)"""
-        ),
+        Recording(ANSWERED, f"{_COUNT} or {_NATIVE_COUNT}"),
+        Recording(SLOW, f"clamp_min({ANSWERED} - ({_FAST} or {_NATIVE_FAST}), 0)"),
         *(
             Recording(ratio(kind, window), _share(part, whole, window))
             for kind, part, whole in (("failed", FAILED, REQUESTS), ("slow", SLOW, ANSWERED))

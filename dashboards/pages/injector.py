@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model import ZERO_IS_BAD, ZERO_IS_GOOD, Panel, Section, Steps, Target
-from ..queries import growth, largest, total
+from ..queries import growth, largest, quantile_of, total
 
 NO_INJECTOR = "no injector is scraped"
 NOT_ASKED = "already_injected|not_selected|opted_out"  # reasons of pods for which nobody wanted sidecars
@@ -54,8 +54,9 @@ INJECTOR = Section(
             "Quantiles of the time of an admission review; the API server waits for a few seconds.",
             tuple(
                 Target(
-                    f"histogram_quantile({share},"
-                    " sum by (le) (rate(pilotfish_admission_review_seconds_bucket[$__rate_interval])))",
+                    quantile_of(
+                        share, "pilotfish_admission_review_seconds", lambda name: f"rate({name}[$__rate_interval])"
+                    ),
                     f"p{share * 100:.0f}",
                 )
                 for share in (0.5, 0.95, 0.99)

@@ -111,3 +111,4 @@ def test_the_chart_finds_what_its_values_replace() -> None:
     for found in re.findall(r'replace "((?:[^"\\]|\\.)*)"', template):
         assert found.replace('\\"', '"') in re.sub(r"\n\s+", " ", text), found
     assert text.count("vector(0.999)") == text.count("vector(0.99)") == text.count('le="1.0"') == 1
+    assert text.count("histogram_fraction(0,1.0,") == 1

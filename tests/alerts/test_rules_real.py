@@ -10,10 +10,10 @@ import yaml
 
 from dashboards.alerts import GROUPS
 from dashboards.alerts.rule import text_of
-from tests.alerts.cases import CASES, Case
+from tests.alerts.cases import CASES, POD, Case
 from tests.dashboards.test_chart_real import HELM
 from tests.helm.render import CHART
-from tests.support.programs import find, needs
+from tests.support.programs import find, needs, needs_built
 from tests.support.waiting import patient
 
 pytestmark = [pytest.mark.real, needs("promtool")]
@@ -57,26 +57,50 @@ def test_promtool_accepts_the_rules() -> None:
     checked(find("promtool") or "", "check", "rules", "--lint=all", "--lint-fatal", str(RULE_FILE))
 
 
-@pytest.mark.parametrize("alert", sorted(CASES))
-def test_an_alert_fires_for_its_fault_and_ends_with_it(alert: str, tmp_path: Path) -> None:
-    case = CASES[alert]
+def run_case(alert: str, case: Case, series: list[dict[str, str]], folder: Path) -> None:
+    """Let promtool check that the alert fires at the end of the fault in the series, not before, and not later."""
     begins, ends = case.step * case.healthy, case.step * (case.healthy + case.faulty)
     after = ends + case.step * case.healthy - case.step
     if alert == "PilotfishFalseAlarmBudgetSpent":  # ends 30 days after the alarms
         after = case.step * (2 * case.healthy + case.faulty) + 60 * 24 * 16
     test = {
         "interval": f"{case.step}m",
-        "input_series": filled(case),
+        "input_series": series,
         "promql_expr_test": [
             firing(alert, begins - case.step, 0),
             firing(alert, ends - case.step, 1),
             firing(alert, after, 0),
         ],
     }
-    path = tmp_path / "test.yml"
+    path = folder / "test.yml"
     content = {"rule_files": [str(RULE_FILE)], "evaluation_interval": f"{case.step}m", "tests": [test]}
     path.write_text(yaml.safe_dump(content))
     checked(find("promtool") or "", "test", "rules", str(path))
+
+
+@pytest.mark.parametrize("alert", sorted(CASES))
+def test_an_alert_fires_for_its_fault_and_ends_with_it(alert: str, tmp_path: Path) -> None:
+    run_case(alert, CASES[alert], filled(CASES[alert]), tmp_path)
+
+
+def native(fast: int, slow: int) -> str:
+    """Return a native histogram of responses with one bound at 1 s, in promtool's notation."""
+    return f"{{{{schema:-53 count:{fast + slow} sum:{fast} custom_values:[1] buckets:[{fast} {slow}]}}}}"
+
+
+@needs_built("promtool")
+@pytest.mark.parametrize("alert", ["PilotfishLatencyBudgetBurnFast", "PilotfishLatencyBudgetBurnSlow"])
+def test_an_alert_about_latency_reads_native_histograms(alert: str, tmp_path: Path) -> None:
+    case, rate = CASES[alert], 60
+    fast, slow = rate * case.healthy, rate * case.faulty
+    phases = (
+        f"{native(0, 0)}+{native(rate, 0)}x{case.healthy - 1}",
+        f"{native(fast, 0)}+{native(0, rate)}x{case.faulty - 1}",
+        f"{native(fast, slow)}+{native(rate, 0)}x{case.healthy - 1}",
+    )
+    (info,) = (item for item in filled(case) if item["series"].startswith("pilotfish_model_info"))
+    name = f'pilotfish_time_to_first_byte_seconds{{{POD},route="/p"}}'
+    run_case(alert, case, [info, {"series": name, "values": " ".join(phases)}], tmp_path)
 
 
 @pytest.mark.skipif(not HELM, reason="no Helm: .ci/helm > build/helm")
@@ -93,6 +117,7 @@ def test_the_chart_renders_the_rules_with_its_objectives(helm: Path, tmp_path: P
         .replace("vector(0.999)", "vector(0.95)")
         .replace("vector(0.99)", "vector(0.9)")
         .replace('le="1.0"', 'le="0.316"')
+        .replace("histogram_fraction(0,1.0,", "histogram_fraction(0,0.316,")
         .replace("later than 1 s", "later than 0.316 s")
         .replace("https://pilotfish.example/docs/runbooks", "https://wiki.example/r")
     )

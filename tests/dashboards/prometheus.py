@@ -87,19 +87,28 @@ def substituted(expr: str, chosen: Mapping[str, str] | None = None) -> str:
     return expr
 
 
-def start(folder: Path, spawn: Children, targets: Sequence[ScrapeTarget]) -> Prometheus:
-    """Start a Prometheus that scrapes the targets, and wait until every one was scraped."""
+def start(
+    folder: Path, spawn: Children, targets: Sequence[ScrapeTarget], rules: str = "", **scrape: object
+) -> Prometheus:
+    """Start a Prometheus that scrapes the targets, and wait until every one was scraped.
+
+    Args:
+        rules: the text of a file of rules, or nothing.
+        scrape: further settings of each scrape configuration.
+    """
     jobs = [
         {
             "job_name": f"{target.job}-{number}",
             "honor_labels": target.honor,
+            **scrape,
             "static_configs": [{"targets": [f"127.0.0.1:{target.port}"], "labels": dict(target.labels)}],
         }
         for number, target in enumerate(targets)
     ]
     interval = {"scrape_interval": f"{INTERVAL}s", "scrape_timeout": f"{INTERVAL}s"}
     config = folder / "prometheus.yml"
-    config.write_text(yaml.safe_dump({"global": interval, "scrape_configs": jobs}))
+    (folder / "rules.yml").write_text(rules or "groups: []\n")
+    config.write_text(yaml.safe_dump({"global": interval, "rule_files": ["rules.yml"], "scrape_configs": jobs}))
     address = f"127.0.0.1:{free_port()}"
     spawn(
         find("prometheus") or "",

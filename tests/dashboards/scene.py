@@ -11,7 +11,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,6 +147,7 @@ class Scene:
     traffic: Traffic
     stacks: dict[str, Stack]
     began: float
+    targets: Sequence[ScrapeTarget]
 
 
 def create_sidecar(folder: Path, spawn: Children, version: str, upstream: int, webhook: str) -> Stack:
@@ -201,4 +202,4 @@ def running(folder: Path, spawn: Children, webhook: str, *more: ScrapeTarget) ->
             *more,
         ]
         wait_until(lambda: all(one.ready() for one in stacks.values()), timeout=60, what="sidecars that measure")
-        yield Scene(prometheus.start(folder, spawn, targets), traffic, stacks, began)
+        yield Scene(prometheus.start(folder, spawn, targets), traffic, stacks, began, targets)

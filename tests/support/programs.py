@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
-SEARCH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where Debian puts servers, and not every user looks
+SAID = Path(__file__).resolve().parents[2] / "build/prometheus"  # by .ci/prometheus: the folder of what it built
+BUILT = SAID.read_text().strip() if SAID.exists() else ""
+SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # where Debian puts servers, and not every user looks
+SEARCH = f"{BUILT}:{SYSTEM}" if BUILT else SYSTEM
 
 
 def find(name: str) -> str | None:
@@ -24,3 +28,9 @@ def needs(*names: str) -> pytest.MarkDecorator:
     """Return a mark that skips a test where one of the programs is missing, and says which."""
     absent = missing(*names)
     return pytest.mark.skipif(bool(absent), reason=f"not installed: {', '.join(absent)}")
+
+
+def needs_built(name: str) -> pytest.MarkDecorator:
+    """Return a mark that skips a test where `.ci/prometheus` did not build the program: the system's may be too old."""
+    built = bool(BUILT) and shutil.which(name, path=BUILT) is not None
+    return pytest.mark.skipif(not built, reason=f"{name} is not built: `.ci/prometheus > build/prometheus`, with Go")
