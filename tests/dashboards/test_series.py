@@ -30,16 +30,12 @@ def counted(folder: Path) -> Counter[str]:
             of_route = sample.labels.get("route", "probes") not in ("probes", "other")
             stream = family.name in ("pilotfish_event_gap_seconds", "pilotfish_time_to_first_event_seconds")
             part = next((label for label in ("feature", "family") if label in sample.labels), "fixed")
-<<<<<<< HEAD
             details = family.name.endswith(("_lower", "_upper", "_onset_timestamp_seconds"))
             part = "bin" if "bin" in sample.labels else "drifted" if details else part
-            found["stream" if of_route and stream else "route" if of_route else part] += 1
-=======
             part = "stream" if of_route and stream else "route" if of_route else part
             found[part] += 1
             if of_route and (family.type != "histogram" or sample.name.endswith("_count")):
                 found[f"native_{part}"] += 1
->>>>>>> prom
     return found
 
 
