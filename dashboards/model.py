@@ -21,13 +21,17 @@ BURN: Steps = ((None, "green"), (1, "yellow"), (14.4, "red"))  # 14.4: 2 % of a 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One query and the text of its legend. `unit` is that of its column in a table; `title` is the column's."""
+    """One query and the text of its legend.
+
+    In a table, `title`, `unit` and `steps` are those of its column, and `bar` draws a bar behind each value.
+    """
 
     expr: str
     legend: str = "__auto"
     title: str = ""
     unit: str = "short"
     steps: Steps = GOOD
+    bar: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Panel:
         share: whether the lines are stacked.
         log: whether the axis is logarithmic, for evidence, which grows by factors.
         links: columns of a table that lead to another dashboard: label and uid.
+        dashed: pattern of the lines that are dashed.
+        sort: columns by which a table is sorted.
     """
 
     kind: Kind
@@ -62,6 +68,8 @@ class Panel:
     share: bool = False
     log: bool = False
     links: tuple[tuple[str, str], ...] = ()
+    dashed: str = ""
+    sort: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _lines(panel: Panel) -> Any:
     style = "DASHED" if len(panel.steps) > 1 else "OFF"
     mode = common_models.GraphThresholdsStyleMode[style]
     scale = common.ScaleDistributionConfig().type(common_models.ScaleDistribution["LOG" if panel.log else "LINEAR"])
-    return (
+    built = (
         timeseries.Panel()
         .legend(legend)
         .tooltip(tooltip.sort(common_models.SortOrder.DESCENDING))
@@ -108,6 +108,10 @@ def _lines(panel: Panel) -> Any:
         .thresholds_style(common.GraphThresholdsStyleConfig().mode(mode))
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC))
     )
+    if panel.dashed:
+        dashes = models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [4, 4]})
+        built.override_by_regexp(panel.dashed, [dashes, models.DynamicConfigValue("custom.fillOpacity", 0)])
+    return built
 
 
 def _state(panel: Panel) -> Any:
@@ -146,9 +150,14 @@ def _table(panel: Panel) -> Any:
             models.DynamicConfigValue("decimals", 2),
             models.DynamicConfigValue("thresholds", thresholds(target.steps).build()),
         ]
-        if len(target.steps) > 1:
+        if target.bar:
+            cell = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+            properties.append(models.DynamicConfigValue("custom.cellOptions", cell))
+        elif len(target.steps) > 1:
             properties.append(models.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}))
         built.override_by_name(target.title, properties)
+    if panel.sort:
+        built.sort_by([common.TableSortByFieldState().display_name(name).desc(False) for name in panel.sort])
     for label, uid in panel.links:
         address = f"/d/{uid}?var-datasource=${{datasource}}&${{__url_time_range}}"
         address += "".join(f"&var-{name}=${{__data.fields.{name}}}" for name in _labels_of(panel))

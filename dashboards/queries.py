@@ -69,6 +69,16 @@ def largest(vector: str, *by: str) -> str:
     return f"max by ({', '.join(by)}) ({vector})" if by else f"max({vector})"
 
 
+def mean(vector: str, *by: str) -> str:
+    """Return the mean of `vector` by labels."""
+    return f"avg by ({', '.join(by)}) ({vector})"
+
+
+def smallest(vector: str, *by: str) -> str:
+    """Return the minimum of `vector` by labels."""
+    return f"min by ({', '.join(by)}) ({vector})"
+
+
 def worst_pods(vector: str) -> str:
     """Return the ten pods with the largest value."""
     return f"topk(10, {largest(vector, 'namespace', 'pod')})"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..model import EVIDENCE, PSI, Page, Panel, Section, Steps, Target
-from ..queries import LEAST_EVIDENCE, MODEL_PODS, OF_PODS, evidence, results, series
+from ..queries import LEAST_EVIDENCE, MODEL_PODS, OF_PODS, evidence, mean, results, series, smallest
 from .variables import FEATURE, MODEL, NAMESPACE, POD, VERSION
 
 NO_PROFILE = "no profile is in force, or metrics of features are off"
+NO_DETAILS = "no feature has drifted, or spec.metrics.details is none"
 _FEATURE = 'feature=~"$feature"'
 _RATIO: Steps = ((None, "green"), (0.05, "yellow"), (0.2, "red"))
 _DISTANCE: Steps = ((None, "green"), (0.1, "yellow"), (0.3, "red"))
@@ -16,6 +19,30 @@ _DEVIATIONS: Steps = ((None, "green"), (0.25, "yellow"), (0.5, "red"))
 def by_feature(metric: str) -> str:
     """Return a metric of features for the selected ones."""
     return results(metric, "feature", read=lambda selector: selector.replace("}", f", {_FEATURE}}}"))
+
+
+def shares(window: str) -> str:
+    """Return the shares of the bins by model, version and feature, in the window reference or current."""
+    chosen = f'{_FEATURE}, window="{window}"'
+    found = results(
+        "pilotfish_feature_bin_ratio",
+        "feature",
+        "bin",
+        read=lambda selector: selector.replace("}", f", {chosen}}}"),
+        combine=mean,
+    )
+    return mean(found, "model", "version", "feature", "bin")
+
+
+def since_onset() -> str:
+    """Return the seconds since the earliest onset of the selected features in open episodes."""
+    onset = results(
+        "pilotfish_feature_onset_timestamp_seconds",
+        "feature",
+        read=lambda selector: selector.replace("}", f", {_FEATURE}}}"),
+        combine=smallest,
+    )
+    return f"time() - ({onset})"
 
 
 def _over_time(
@@ -32,6 +59,16 @@ def _over_time(
         steps=steps,
         low=LEAST_EVIDENCE if log else 0,
         log=log,
+    )
+
+
+def _distance(title: str, description: str, metric: str, steps: Steps) -> Panel:
+    """Return a distance over time with the bounds of its interval, where features have details."""
+    bounds = (Target(by_feature(f"{metric}_{bound}"), f"{{{{feature}}}} {bound}") for bound in ("lower", "upper"))
+    return replace(
+        _over_time(title, description, metric, "none", steps, 12),
+        targets=(Target(by_feature(metric), "{{feature}} {{version}}"), *bounds),
+        dashed="/ (lower|upper)$/",
     )
 
 
@@ -69,6 +106,7 @@ OVERVIEW = Section(
                     unit="percentunit",
                     steps=_RATIO,
                 ),
+                Target(since_onset(), title="Drifts for", unit="s"),
             ),
             empty=NO_PROFILE,
             width=24,
@@ -90,31 +128,54 @@ DRIFT = Section(
             12,
             log=True,
         ),
-        _over_time(
+        _distance(
             "Population stability index",
             "Difference of the recent ticks from the reference, on tenths of the reference; 0.1 is called a change and "
-            "0.25 a large one.",
+            "0.25 a large one. Dashed: the 95 % interval, which excludes the noise of few rows.",
             "pilotfish_feature_psi",
-            "none",
             PSI,
-            12,
         ),
-        _over_time(
+        _distance(
             "Jensen-Shannon distance",
-            "Distance of the recent ticks from the reference, between 0 (equal) and 1.",
+            "Distance of the recent ticks from the reference, between 0 (equal) and 1. Dashed: the 95 % interval.",
             "pilotfish_feature_jensen_shannon_distance",
-            "none",
             _DISTANCE,
-            12,
         ),
-        _over_time(
+        _distance(
             "Wasserstein distance",
             "Mean shift of the finite values that turns the reference into the recent ticks, in standard deviations of "
-            "the reference.",
+            "the reference. Dashed: the 95 % interval.",
             "pilotfish_feature_wasserstein",
-            "none",
             _DEVIATIONS,
-            12,
+        ),
+    ),
+)
+DISTRIBUTION = Section(
+    "Distribution",
+    (
+        Panel(
+            "table",
+            "Distribution now and in the reference",
+            "Share of the rows in each bin: tenths of the reference for numbers, the most frequent categories "
+            "otherwise. Now means the recent ticks, or those since the onset.",
+            (
+                Target(shares("reference"), title="Reference", unit="percentunit", bar=True),
+                Target(shares("current"), title="Now", unit="percentunit", bar=True),
+            ),
+            empty=NO_DETAILS,
+            width=24,
+            height=16,
+            sort=("model", "feature", "version", "bin"),
+        ),
+        Panel(
+            "lines",
+            "Change of the shares",
+            "Share of the rows in each bin, minus its share in the reference; a bin above zero has gained rows.",
+            (Target(f"({shares('current')}) - ({shares('reference')})", "{{feature}} {{bin}}"),),
+            unit="percentunit",
+            empty=NO_DETAILS,
+            width=24,
+            low=None,
         ),
     ),
 )
@@ -166,10 +227,11 @@ PODS = Section(
         Panel(
             "text",
             "Distributions",
-            "Where the distributions of a feature are shown.",
+            "Which features have a distribution here, and where the others are shown.",
             content=(
-                "Metrics carry one number per feature. The distributions of a feature, now and in the reference, its "
-                "onset, and the intervals of the distances are on the page `/report` of the admin address:\n\n"
+                "By default, a feature has intervals and a distribution here while it drifts. `spec.metrics.details: "
+                "all` exports them for every feature. Finer histograms are on the page `/report` of the admin "
+                "address:\n\n"
                 "```sh\nkubectl port-forward POD 9797:9797\npilotfish report --html report.html --token-file TOKEN\n```"
             ),
             width=12,
@@ -181,5 +243,5 @@ PAGE = Page(
     "Pilotfish / Feature",
     "The features of one model against the reference: drift, missing, unseen and out-of-range values.",
     (NAMESPACE, MODEL, VERSION, POD, FEATURE),
-    (OVERVIEW, DRIFT, QUALITY, PODS),
+    (OVERVIEW, DRIFT, DISTRIBUTION, QUALITY, PODS),
 )

@@ -36,7 +36,7 @@ MOST_BINS = 4096  # of a feature; `from_values` makes about 150 at most, and los
 class NumericBins:
     """Ordered bins: -inf, far, below, values, above, far, +inf and missing.
 
-    Bin i holds cuts[i-1] <= x < cuts[i].
+    Bin i holds borders[i-1] <= x < borders[i].
 
     Attributes:
         cuts: ascending inner borders: far | below | value ... value | above | far.

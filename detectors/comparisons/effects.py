@@ -16,6 +16,7 @@ from ..profile.feature import Feature
 from ..profile.slots import Slots
 from . import COMPARISONS
 from .changes import Change, ShareMeasures, clearest_change
+from .distribution import CoarseBins, CoarseDistribution
 from .score import Score
 from .tenths import tenths
 
@@ -129,6 +130,7 @@ class EffectSizeEstimator:
         shares: the shares that a change can be about.
         scale: positions of numbers; None if the bins have no order.
         missing, unseen, outside: [bins] masks by role.
+        coarse: the bins of `distribution`.
 
     Example:
         >>> import numpy as np
@@ -152,6 +154,7 @@ class EffectSizeEstimator:
     missing: Bools
     unseen: Bools
     outside: Bools
+    coarse: CoarseBins
 
     @classmethod
     def of(cls, feature: Feature, tick_seconds: float = 0.0) -> EffectSizeEstimator:
@@ -169,6 +172,7 @@ class EffectSizeEstimator:
             missing=roles == "missing",
             unseen=roles == "unseen",
             outside=np.isin(roles, OUTSIDE),
+            coarse=CoarseBins.of(feature),
         )
 
     def measure(
@@ -198,6 +202,10 @@ class EffectSizeEstimator:
             mismatches=mismatches,
             change=self._change(reference, counts, excess),
         )
+
+    def distribution(self, counts: Ints, first_tick: int, last_tick: int) -> CoarseDistribution | None:
+        """Return the distribution of the counts [bins] of some ticks beside the reference; None without rows."""
+        return self.coarse.distribution(self.reference_over(first_tick, last_tick), counts) if counts.any() else None
 
     def grouped(self, name: str, counts: Ints) -> Ints:
         """Return counts [..., bins] in the bins of a comparison."""

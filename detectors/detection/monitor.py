@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..comparisons.distribution import CoarseDistribution
 from ..comparisons.effects import EffectSizeEstimator, EffectSizes
 from ..errors import CountsMismatchError, StateError, shown
 from ..profile.profile import Profile
@@ -220,6 +221,12 @@ class DriftMonitor:
         excess = past.counts.excess[position]
         return self._estimators[position].measure(counts, excess, mismatches, past.first, past.last)
 
+    def _distribution(self, name: str, past: WindowSum | None) -> CoarseDistribution | None:
+        if past is None:
+            return None
+        estimator, counts = self._estimators[self.profile.index[name]], past.counts.of(self.profile, name)
+        return estimator.distribution(counts, past.first, past.last)
+
     def _features(self, family: FamilyDetector) -> list[FeatureStatus]:
         recent = self.windows.latest(RECENT_TICKS)
         log_ratios = family.log_ratios()
@@ -240,6 +247,7 @@ class DriftMonitor:
                     effects=self._effects(table.feature.name, past),
                     seen=bool(self._observed.observed[self.profile.index[table.feature.name]]),
                     partners=self.profile.partners.get(table.feature.name, ()),
+                    distribution=self._distribution(table.feature.name, past),
                 )
             )
         return out

@@ -11,6 +11,7 @@ from math import exp
 from typing import Literal, TypeAlias
 
 from ..batch import Side
+from ..comparisons.distribution import CoarseDistribution
 from ..comparisons.effects import EffectSizes
 
 LARGEST_LOG_RATIO = 50.0
@@ -101,6 +102,7 @@ class FeatureStatus:
             multivariate feature outside episodes.
         seen: whether live traffic has carried the feature at least once.
         partners: as in `AlarmFeature`.
+        distribution: of the same rows as `effects`; None where `effects` is.
     """
 
     name: str
@@ -112,6 +114,7 @@ class FeatureStatus:
     effects: EffectSizes | None
     seen: bool = True
     partners: tuple[str, ...] = ()
+    distribution: CoarseDistribution | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from ..report.sync_status import SyncStatus
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..serving.server import BoundedServer
-from ..settings.document import ModelMonitor
+from ..settings.document import Metrics, ModelMonitor
 from ..settings.proxy import write_proxy_settings
 from ..system.addresses import local_address, parse_listen_address
 from ..system.tokens import token_warning
@@ -341,6 +341,7 @@ class App:
         reading = self._reading()
         found = readiness(reading, self._blind_spots.spots)
         document = self._configured.document
+        metrics = document.spec.metrics if document else Metrics()
         return ScrapeInput(
             report=reading.report,
             page=reading.page,
@@ -350,7 +351,8 @@ class App:
             memory_limit=self._options.memory_limit,
             blind=found.spots,
             ready=found.ready,
-            features=document.spec.metrics.features if document else "all",
+            features=metrics.features,
+            details=metrics.details,
         )
 
     def _reading(self) -> Reading:

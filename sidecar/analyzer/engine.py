@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ...detectors.comparisons.distribution import CoarseDistribution
 from ...detectors.comparisons.effects import EffectSizeEstimator, EffectSizes
 from ...detectors.detection.results import EpisodeChange, FeatureStatus, MonitorStatus, TickResult
 from ...detectors.errors import StateError
@@ -72,6 +73,7 @@ class EffectSizesOnly:
             FeatureStatus(
                 feature.name, feature.side, feature.family, 0.0, None, None,
                 self._effects(feature.name, estimator, recent),
+                distribution=self._distribution(feature.name, estimator, recent),
             )
             for feature, estimator in self._estimators
         )  # fmt: skip
@@ -106,6 +108,13 @@ class EffectSizesOnly:
         counts, position = recent.counts, self._profile.index[name]
         excess, mismatches = counts.excess[position], int(counts.mismatches[position])
         return estimator.measure(counts.of(self._profile, name), excess, mismatches, recent.first, recent.last)
+
+    def _distribution(
+        self, name: str, estimator: EffectSizeEstimator, recent: WindowSum | None
+    ) -> CoarseDistribution | None:
+        if recent is None:
+            return None
+        return estimator.distribution(recent.counts.of(self._profile, name), recent.first, recent.last)
 
 
 def effect_sizes_only(profile: Profile, drift: DriftSettings, state: dict[str, Any] | None) -> TickEngine:

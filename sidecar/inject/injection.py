@@ -15,12 +15,12 @@ from .errors import NotInjectedError
 from .meshes import after_mesh
 from .model import InjectedServer, find_model
 from .modes import choose_plan
-from .names import INJECTED, INJECTION, RELEASE
+from .names import INJECTED, INJECTION, RELEASE, SAFE_TO_EVICT
 from .operations import Operation, add
 from .plan import InterceptionMode, InterceptionPlan, open_low_ports
 from .pod import PodView
 from .reasons import InjectionReason
-from .resources import raise_pod_level, refuse_beyond_pod_limits
+from .resources import raise_pod_level, refuse_beyond_pod_limits, refuse_beyond_quotas
 from .selection import why_left_alone
 from .sidecars import refuse_taken_names, sidecars
 from .template import SidecarTemplate
@@ -56,12 +56,13 @@ def inject(pod: Json, context: Context, template: SidecarTemplate) -> Injection:
         plan = choose_plan(view, context, model)
         added = sidecars(plan, view, context, template)
         refuse_beyond_pod_limits(view, context, added)
+        refuse_beyond_quotas(view, context, added)
     except NotInjectedError as error:
         note = {"mode": InterceptionMode.NONE.value, "reason": error.reason.value, "message": str(error)}
         patch = () if error.reason is InjectionReason.ANNOTATIONS_FULL else tuple(_annotate(view, note))
         return Injection(patch, InterceptionMode.NONE, error.reason, str(error))
     patch = (
-        *_annotate(view, _note(plan, model, added)),
+        *_annotate(view, _note(plan, model, added), _safe_to_evict(view, template)),
         *_map_entries(view.metadata.get("labels"), "labels", {INJECTED: "true", RELEASE: template.release}),
         *plan.operations,
         *_insert(view.spec.get("initContainers"), "initContainers", added, after_mesh(view)),
@@ -104,8 +105,16 @@ def _note(plan: InterceptionPlan, model: InjectedServer, added: list[dict[str, o
     }
 
 
-def _annotate(pod: PodView, note: Mapping[str, object]) -> list[Operation]:
-    return _map_entries(pod.metadata.get("annotations"), "annotations", {INJECTION: json.dumps(note)})
+def _safe_to_evict(pod: PodView, template: SidecarTemplate) -> dict[str, str]:
+    """Return the annotation that lets the cluster autoscaler remove a node although the sidecars have volumes on it."""
+    own = [name for part in pod.annotations.get(SAFE_TO_EVICT, "").split(",") if (name := part.strip())]
+    ours = [volume["name"] for volume in template.volumes if "emptyDir" in volume and volume["name"] not in own]
+    return {SAFE_TO_EVICT: ",".join([*own, *ours])} if ours else {}
+
+
+def _annotate(pod: PodView, note: Mapping[str, object], further: Mapping[str, str] | None = None) -> list[Operation]:
+    entries = {INJECTION: json.dumps(note), **(further or {})}
+    return _map_entries(pod.metadata.get("annotations"), "annotations", entries)
 
 
 def _map_entries(present: Json | None, key: str, entries: dict[str, str]) -> list[Operation]:

@@ -93,6 +93,11 @@ class InjectionReason(ReasonTable):
         "let the pod's own container use another port",
     )
     PRIVILEGED_NAMESPACE = "privileged_namespace", "the namespace admits NET_ADMIN, so nftables rules redirect the port"
+    QUOTA = (
+        "quota",
+        "a ResourceQuota of the namespace has room for the pod, but not for its sidecars too",
+        "raise the quota, or lower the resources of the sidecars in the values of the chart",
+    )
     REQUESTED = "requested", "an annotation of the pod says how the model server is moved to another port"
     SEVERAL_CONTAINERS = (
         "several_containers",

@@ -15,6 +15,7 @@ from .blocks.blindness import BLIND_REASONS, FLEET_BLIND_REASONS, BlindReason, B
 from .blocks.drift import (
     RESTART,
     ChangeReport,
+    DistributionReport,
     Effects,
     EpisodeFeatureReport,
     EpisodeReport,
@@ -38,6 +39,7 @@ __all__ = [
     "BlindSpot",
     "ChangeReport",
     "CheckpointStatus",
+    "DistributionReport",
     "Effects",
     "EpisodeFeatureReport",
     "EpisodeReport",

@@ -184,6 +184,13 @@ class Metrics(DocumentBlock, frozen=True, kw_only=True):
             "their evidence has reached the threshold), or of `none`. Detection and `/report` do not depend on it."
         ),
     ] = "all"
+    details: Annotated[
+        Literal["all", "drifted", "none"],
+        Meta(
+            description="Those of the features in `features` that also have intervals of PSI, Jensen-Shannon and "
+            "Wasserstein, and their distribution: about 30 more series for each."
+        ),
+    ] = "drifted"
 
 
 class Spec(DocumentBlock, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from prometheus_client.metrics_core import Metric as Family
 
-from ..report.schema import Effects, FeatureReport, Report, ScoreReport
-from . import names
+from ..report.schema import DistributionReport, Effects, FeatureReport, Report, ScoreReport
+from . import feature_names, names
 from .metric import Metric
 from .scrape import ScrapeInput
 
@@ -19,15 +19,34 @@ EXPORTED: dict[str, Callable[[FeatureReport], bool]] = {
     "all": lambda _: True,
     "drifted": lambda feature: feature.episode_id is not None or (feature.evidence_ratio or 0) >= 1,
     "none": lambda _: False,
-}  # by the value of spec.metrics.features
+}  # by the value of spec.metrics.features, and of spec.metrics.details for its details
 EFFECTS: dict[Metric, Callable[[Effects], float | None]] = {
-    names.JENSEN_SHANNON: lambda effects: _value(effects.jensen_shannon_distance),
-    names.MISSING_RATIO: lambda effects: effects.missing_ratio,
-    names.OUT_OF_RANGE_RATIO: lambda effects: effects.out_of_range_ratio,
-    names.PSI: lambda effects: effects.psi.value,
-    names.UNSEEN_RATIO: lambda effects: effects.unseen_ratio,
-    names.WASSERSTEIN: lambda effects: _value(effects.wasserstein),
+    feature_names.JENSEN_SHANNON: lambda effects: _value(effects.jensen_shannon_distance),
+    feature_names.MISSING_RATIO: lambda effects: effects.missing_ratio,
+    feature_names.OUT_OF_RANGE_RATIO: lambda effects: effects.out_of_range_ratio,
+    feature_names.PSI: lambda effects: effects.psi.value,
+    feature_names.UNSEEN_RATIO: lambda effects: effects.unseen_ratio,
+    feature_names.WASSERSTEIN: lambda effects: _value(effects.wasserstein),
 }
+
+
+BOUNDS: dict[Metric, Callable[[Effects], float | None]] = {
+    feature_names.JENSEN_SHANNON_LOWER: lambda effects: _low(effects.jensen_shannon_distance),
+    feature_names.JENSEN_SHANNON_UPPER: lambda effects: _high(effects.jensen_shannon_distance),
+    feature_names.PSI_LOWER: lambda effects: effects.psi.low,
+    feature_names.PSI_UPPER: lambda effects: effects.psi.high,
+    feature_names.WASSERSTEIN_LOWER: lambda effects: _low(effects.wasserstein),
+    feature_names.WASSERSTEIN_UPPER: lambda effects: _high(effects.wasserstein),
+}
+LABEL_CHARACTERS = 40  # of a bin, behind its number
+
+
+def _low(score: ScoreReport | None) -> float | None:
+    return None if score is None else score.low
+
+
+def _high(score: ScoreReport | None) -> float | None:
+    return None if score is None else score.high
 
 
 def _value(score: ScoreReport | None) -> float | None:
@@ -40,7 +59,10 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
     yield _model(report)
     yield from _rows(report)
     yield from _families(report)
-    yield from _features(report.model, tuple(filter(EXPORTED[reading.features], report.features)))
+    features = tuple(filter(EXPORTED[reading.features], report.features))
+    yield from _features(report.model, features)
+    yield _onsets(report, features)
+    yield from _details(report.model, tuple(filter(EXPORTED[reading.details], features)))
     yield from _findings(report)
     yield from _profile(report)
     yield from _streams(report)
@@ -73,18 +95,51 @@ def _families(report: Report) -> Iterator[Family]:
 
 
 def _features(model: str, features: tuple[FeatureReport, ...]) -> Iterator[Family]:
-    for metric, value_of in EFFECTS.items():
+    yield from _effects(EFFECTS, model, features)
+    evidence = feature_names.FEATURE_EVIDENCE.gauge()
+    for feature in features:
+        if feature.evidence_ratio is not None:
+            evidence.add_metric((model, feature.name), feature.evidence_ratio)
+    yield evidence
+
+
+def _effects(
+    metrics: dict[Metric, Callable[[Effects], float | None]], model: str, features: tuple[FeatureReport, ...]
+) -> Iterator[Family]:
+    for metric, value_of in metrics.items():
         family = metric.gauge()
         for feature in features:
             value = value_of(feature.effects) if feature.effects else None
             if value is not None:
                 family.add_metric((model, feature.name), value)
         yield family
-    evidence = names.FEATURE_EVIDENCE.gauge()
+
+
+def _onsets(report: Report, features: tuple[FeatureReport, ...]) -> Family:
+    """Return the onset of the features in open episodes; the others have only an estimate, which jumps."""
+    family = feature_names.ONSET.gauge()
     for feature in features:
-        if feature.evidence_ratio is not None:
-            evidence.add_metric((model, feature.name), feature.evidence_ratio)
-    yield evidence
+        if feature.onset_tick is not None and feature.episode_id is not None:
+            family.add_metric((report.model, feature.name), feature.onset_tick * report.ticks.tick_seconds)
+    return family
+
+
+def _details(model: str, features: tuple[FeatureReport, ...]) -> Iterator[Family]:
+    yield from _effects(BOUNDS, model, features)
+    family = feature_names.BIN_RATIO.gauge()
+    for feature in features:
+        if feature.distribution is not None:
+            for name, window, share in _shares(feature.distribution):
+                family.add_metric((model, feature.name, name, window), share)
+    yield family
+
+
+def _shares(found: DistributionReport) -> Iterator[tuple[str, str, float]]:
+    """Yield name, window and share. The number in front of a name sorts the bins and makes names distinct."""
+    for window, shares in (("reference", found.reference), ("current", found.current)):
+        for number, (label, share) in enumerate(zip(found.bins, shares, strict=True), 1):
+            short = label if len(label) <= LABEL_CHARACTERS else label[: LABEL_CHARACTERS - 1] + "…"
+            yield f"{number:02d} {short}".encode("utf-8", "replace").decode(), window, share
 
 
 def _findings(report: Report) -> Iterator[Family]:

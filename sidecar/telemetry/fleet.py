@@ -38,6 +38,7 @@ class MonitorReading:
         checkpoint_bytes: size of the last checkpoint; None before the first one.
         blind: reasons of the present blind spots of the fleet.
         features: the features that are exported: all, drifted or none (`spec.metrics.features`).
+        details: those of them that also have intervals and a distribution (`spec.metrics.details`).
     """
 
     namespace: str
@@ -52,6 +53,7 @@ class MonitorReading:
     checkpoint_bytes: int | None = None
     blind: frozenset[str] = frozenset()
     features: str = "all"
+    details: str = "drifted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,14 @@ def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Famil
         for family in _fleet(monitor):
             _merge(merged, family, {})
         for report in monitor.reports:
-            given = ScrapeInput(report=report, page=None, control=None, now=reading.now, features=monitor.features)
+            given = ScrapeInput(
+                report=report,
+                page=None,
+                control=None,
+                now=reading.now,
+                features=monitor.features,
+                details=monitor.details,
+            )
             warnings = _gauge(names.WARNINGS, [((), float(len(report.warnings)))])
             for family in (*detection.collect(given), *labels.performance(report), warnings):
                 _merge(merged, family, {**identity, "version": report.version})

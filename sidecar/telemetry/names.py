@@ -1,6 +1,7 @@
 """The table of all metrics: name, type, unit, labels and help.
 
-`cluster_names.py` continues it with the metrics that exist only in a cluster. No other module writes the name of one.
+`feature_names.py` continues it with the metrics of features, `cluster_names.py` with those that exist only in a
+cluster. No other module writes the name of one.
 
 `make generate` writes `docs/metrics.md` from this table. Names follow Prometheus: base units, and `_total` on counters.
 Every label set is bounded: routes by the slots of the counter page, models by the analyzer, features by the profile.
@@ -8,13 +9,13 @@ Every label set is bounded: routes by the slots of the counter page, models by t
 
 from __future__ import annotations
 
-from . import cluster_names
+from . import cluster_names, feature_names
 from .metric import Metric
 
-TRAFFIC, ACCOUNT, DRIFT, LABELS = "Traffic", "Accounting", "Drift", "Labels and performance"
+TRAFFIC, ACCOUNT, LABELS = "Traffic", "Accounting", "Labels and performance"
+DRIFT = feature_names.DRIFT
 CONTROL, OWN = "Retraining", "Pilotfish itself"
 _ROUTE = ("route",)
-_FEATURE = ("model", "feature")
 _FAMILY = ("model", "family")
 
 REQUESTS = Metric(
@@ -147,54 +148,6 @@ LATE_ROWS = Metric(
     ACCOUNT,
 )
 
-PSI = Metric(
-    "pilotfish_feature_psi",
-    "gauge",
-    "Population stability index of the recent ticks against the reference, on tenths of the reference.",
-    DRIFT,
-    _FEATURE,
-)
-JENSEN_SHANNON = Metric(
-    "pilotfish_feature_jensen_shannon_distance",
-    "gauge",
-    "Jensen-Shannon distance (base 2) of the recent ticks from the reference, on tenths of the reference.",
-    DRIFT,
-    _FEATURE,
-)
-WASSERSTEIN = Metric(
-    "pilotfish_feature_wasserstein",
-    "gauge",
-    "Wasserstein distance of the finite values of the recent ticks, in the reference's standard deviations.",
-    DRIFT,
-    _FEATURE,
-)
-MISSING_RATIO = Metric(
-    "pilotfish_feature_missing_ratio", "gauge", "Share of missing values in the recent ticks.", DRIFT, _FEATURE, "ratio"
-)
-UNSEEN_RATIO = Metric(
-    "pilotfish_feature_unseen_ratio",
-    "gauge",
-    "Share of values in the recent ticks whose category is not in the reference.",
-    DRIFT,
-    _FEATURE,
-    "ratio",
-)
-OUT_OF_RANGE_RATIO = Metric(
-    "pilotfish_feature_out_of_range_ratio",
-    "gauge",
-    "Share of values in the recent ticks outside the range of the reference.",
-    DRIFT,
-    _FEATURE,
-    "ratio",
-)
-FEATURE_EVIDENCE = Metric(
-    "pilotfish_feature_evidence_ratio",
-    "gauge",
-    "Evidence of drift in one feature, divided by the threshold of its family.",
-    DRIFT,
-    _FEATURE,
-    "ratio",
-)
 TYPE_MISMATCHES = Metric(
     "pilotfish_type_mismatches_total",
     "counter",
@@ -396,4 +349,8 @@ START = Metric("process_start_time_seconds", "gauge", "Start of the analyzer, in
 OPEN_FDS = Metric("process_open_fds", "gauge", "Open file descriptors of the analyzer.", OWN)
 MAX_FDS = Metric("process_max_fds", "gauge", "Limit of open file descriptors of the analyzer.", OWN)
 
-METRICS = (*(value for value in tuple(globals().values()) if isinstance(value, Metric)), *cluster_names.METRICS)
+METRICS = (
+    *(value for value in tuple(globals().values()) if isinstance(value, Metric)),
+    *feature_names.METRICS,
+    *cluster_names.METRICS,
+)

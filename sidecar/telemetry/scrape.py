@@ -23,6 +23,7 @@ class ScrapeInput:
         memory_limit: limit of this process in bytes; 0 without a limit.
         blind: the present blind spots.
         features: the features that are exported: all, drifted or none (`spec.metrics.features`).
+        details: those of them that also have intervals and a distribution (`spec.metrics.details`).
         ready: the same as `ready` of `GET /readyz`.
     """
 
@@ -35,3 +36,4 @@ class ScrapeInput:
     ready: bool = True
     sync: SyncStatus | None = None
     features: str = "all"
+    details: str = "drifted"

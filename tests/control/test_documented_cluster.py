@@ -44,7 +44,9 @@ def test_the_rule_is_valid(tmp_path: Path) -> None:
 
 
 def test_the_route_sends_the_alert_of_the_rule_to_the_controller_and_it_requests_a_retraining() -> None:
-    (route,) = ROUTE["route"]["routes"]
+    route, people = ROUTE["route"]["routes"]
+    assert route["continue"]
+    assert people == {"receiver": ROUTE["route"]["receiver"]}, "the root alone would not get what a route continues"
     by_name = {receiver["name"]: receiver for receiver in ROUTE["receivers"]}
     (webhook,) = by_name[route["receiver"]]["webhook_configs"]
     assert webhook["url"].endswith("/v1/alerts")

@@ -28,7 +28,7 @@ def controller(namespace: str, seconds: float, now: float) -> tuple[bytes, str]:
     )  # fmt: skip
     feature = report.FeatureReport(
         name="basket", side="input", family="features", kind="numeric", evidence_ratio=0.02, onset_tick=None,
-        episode_id="", effects=effects,
+        episode_id=None, effects=effects,
     )  # fmt: skip
     made = report.Report(
         made_at=now, started_at=now - seconds, state="watching", model=FLEET_MODEL, version="11",

@@ -330,6 +330,8 @@ def _table(drawn: Drawn, width: float, height: float) -> str:
             if line.points:
                 rows.setdefault(json.dumps(line.labels, sort_keys=True), {})[place] = line.last
     labels = sorted({key for row in rows for key in json.loads(row)})
+    order = [item["displayName"] for item in drawn.panel.get("options", {}).get("sortBy") or ()]
+    rows = dict(sorted(rows.items(), key=lambda item: [json.loads(item[0]).get(name, "") for name in order]))
     columns = [*labels, *titles]
     step = (width - 16) / len(columns)
     parts = [text(10 + step * place, 16, name, size=11, fill="#1f60c4") for place, name in enumerate(columns)]
@@ -338,6 +340,7 @@ def _table(drawn: Drawn, width: float, height: float) -> str:
         for item in drawn.panel["fieldConfig"]["overrides"]
         if "unit" in {one["id"] for one in item["properties"]}
     }
+    most = max(value for values in rows.values() for value in values.values()) or 1
     for number, (row, values) in enumerate(list(rows.items())[: int((height - 22) / 20)]):
         y = 38 + 20 * number
         cells = [(json.loads(row).get(name, ""), TEXT) for name in labels]
@@ -345,9 +348,12 @@ def _table(drawn: Drawn, width: float, height: float) -> str:
             own = properties[title]
             shown = shown_value(values[place], own["unit"]) if place in values else ""
             cells.append((shown, colour_of(values.get(place, 0.0), own)))
+            if own.get("custom.cellOptions", {}).get("type") == "gauge":
+                x, wide = 10 + step * (len(labels) + place), (step - 70) * values.get(place, 0.0) / most
+                parts.append(f'<rect x="{x + 56:.1f}" y="{y - 10}" width="{wide:.1f}" height="12" fill="#5794f2"/>')
         parts.append(f'<path d="M8,{y - 14:.1f}h{width - 16:.1f}" stroke="{GRID}"/>')
-        most = int(step / 6.5)
-        parts += [text(10 + step * place, y, cell[:most], fill=colour) for place, (cell, colour) in enumerate(cells)]
+        fits = int(step / 6.5)
+        parts += [text(10 + step * place, y, cell[:fits], fill=colour) for place, (cell, colour) in enumerate(cells)]
     return "".join(parts)
 
 

@@ -122,6 +122,37 @@ def test_drift_is_shown_by_model_feature_and_action(scene: Scene) -> None:
     assert float(executed[0]["value"][1]) >= len(SIDECARS), "each sidecar asks for a retraining once"
 
 
+def test_a_drifted_feature_has_intervals_a_distribution_and_an_onset(scene: Scene) -> None:
+    title = "Distribution now and in the reference"
+    reference, now = (
+        {
+            labels["bin"]: value
+            for labels, value in panel(scene, "feature", title, place, feature="distance", version="3")
+        }
+        for place in (0, 1)
+    )
+    assert reference.keys() == now.keys()
+    assert 8 < len(now) <= 13
+    assert sum(reference.values()) == pytest.approx(1, abs=0.01)
+    assert sum(now.values()) == pytest.approx(1, abs=0.01)
+    inner = sorted(name for name in now if " to " in name)
+    assert now[inner[-1]] > reference[inner[-1]], "distances have become larger"
+    assert now[inner[0]] < reference[inner[0]]
+    changes = panel(scene, "feature", "Change of the shares", feature="distance", version="3")
+    assert sum(value for _, value in changes) == pytest.approx(0, abs=0.01)
+    lower, upper = (
+        only(panel(scene, "feature", "Population stability index", place, feature="distance", version="3"))
+        for place in (1, 2)
+    )
+    assert 0.1 < lower < upper
+    assert not panel(scene, "feature", "Population stability index", 1, feature="hour"), "it has not drifted"
+    table = next(item for item in panels(DASHBOARDS["feature"]) if item["title"] == "Features")
+    place = next(at for at, target in enumerate(table["targets"]) if "onset" in target["expr"])
+    since = panel(scene, "feature", "Features", place, feature="distance")
+    assert {labels["version"] for labels, _ in since} == {"3", "4"}
+    assert all(DRIFTED - 2 < value < time.time() - scene.began for _, value in since)
+
+
 def test_labels_give_a_loss_near_the_reference(scene: Scene) -> None:
     losses = panel(scene, "model", "Loss against the reference")
     assert {labels["kind"] for labels, _ in losses} >= {"realized", "reference"}

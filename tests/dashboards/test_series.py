@@ -16,6 +16,7 @@ from pilotfish.sidecar.telemetry.exposition import Exposition
 from tests.telemetry.made import reading
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/dashboards.md").read_text()
+BINS = 3  # of the made feature
 ROUTES = 2  # of the made page, with streams, and one class of status each
 
 
@@ -29,6 +30,8 @@ def counted(folder: Path) -> Counter[str]:
             of_route = sample.labels.get("route", "probes") not in ("probes", "other")
             stream = family.name in ("pilotfish_event_gap_seconds", "pilotfish_time_to_first_event_seconds")
             part = next((label for label in ("feature", "family") if label in sample.labels), "fixed")
+            details = family.name.endswith(("_lower", "_upper", "_onset_timestamp_seconds"))
+            part = "bin" if "bin" in sample.labels else "drifted" if details else part
             part = "stream" if of_route and stream else "route" if of_route else part
             found[part] += 1
             if of_route and (family.type != "histogram" or sample.name.endswith("_count")):
@@ -40,6 +43,8 @@ def test_the_documented_numbers_are_those_of_the_exposition(tmp_path: Path) -> N
     found = counted(tmp_path)
     stated = {name: int(number) for name, number in re.findall(r"<!-- (\w+) -->(\d+)", PAGE)}
     assert stated == {
+        "bin": found["bin"] // BINS,
+        "drifted": found["drifted"],
         "family": found["family"],
         "feature": found["feature"],
         "fixed": found["fixed"],

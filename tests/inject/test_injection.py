@@ -151,6 +151,20 @@ def test_a_pod_whose_annotations_are_full_gets_no_further_one(spec: dict[str, An
     assert (injection.patch, injection.reason) == ((), InjectionReason.ANNOTATIONS_FULL)
 
 
+@pytest.mark.parametrize(("own", "expected"), [(None, ""), ("cache, a", "cache,a,"), ("", "")])
+def test_the_volumes_of_the_sidecars_do_not_keep_the_cluster_autoscaler_from_removing_a_node(
+    own: str | None, expected: str
+) -> None:
+    key = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+    item = pod(YES)
+    if own is not None:
+        item["metadata"]["annotations"] = {key: own}
+    after = apply(item, patch_json(inject(item, Context("models", services=[SERVICE]), TEMPLATE).patch))
+    empty = ",".join(volume["name"] for volume in TEMPLATE.volumes if "emptyDir" in volume)
+    assert empty
+    assert after["metadata"]["annotations"][key] == expected + empty
+
+
 def test_the_annotation_of_a_pod_that_thousands_of_services_select_is_short() -> None:
     services = [replace(SERVICE, name=f"scores-{number}") for number in range(5000)]
     injection = inject(pod(YES), Context("models", services=services), TEMPLATE)

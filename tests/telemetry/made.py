@@ -66,6 +66,7 @@ def whole_report() -> report.Report:
     feature = report.FeatureReport(
         name=HOSTILE, side="input", family="features", kind="numeric", evidence_ratio=2.0, onset_tick=3,
         episode_id="e1", effects=effects,
+        distribution=report.DistributionReport(("below 1", HOSTILE, HOSTILE), (0.0, 0.6, 0.4), (0.1, 0.2, 0.7)),
     )  # fmt: skip
     member = report.EpisodeFeatureReport(
         name=HOSTILE, confirmed=True, active=True, onset_tick=3, joined_tick=4, closed_tick=None

@@ -115,6 +115,46 @@ def test_names_from_clients_are_escaped(text: str) -> None:
     assert labels == {HOSTILE}
 
 
+def test_the_bins_of_a_distribution_are_bounded_ordered_and_distinct(text: str) -> None:
+    samples = families(text)["pilotfish_feature_bin_ratio"].samples
+    shares: dict[str, dict[str, float]] = {"reference": {}, "current": {}}
+    for sample in samples:
+        shares[sample.labels["window"]][sample.labels["bin"]] = sample.value
+    assert list(shares["reference"].values()) == [0.0, 0.6, 0.4]
+    assert list(shares["current"].values()) == [0.1, 0.2, 0.7]
+    assert [name[:3] for name in sorted(shares["current"])] == ["01 ", "02 ", "03 "]
+    assert all(len(name) <= 43 for name in shares["current"])
+
+
+@pytest.mark.parametrize(
+    ("features", "details", "psi", "bounds"),
+    [
+        ("all", "all", {"calm", "drifted"}, {"calm", "drifted"}),
+        ("all", "drifted", {"calm", "drifted"}, {"drifted"}),
+        ("all", "none", {"calm", "drifted"}, set()),
+        ("drifted", "all", {"drifted"}, {"drifted"}),
+        ("none", "all", set(), set()),
+    ],
+)
+def test_the_document_chooses_features_and_details(
+    features: str, details: str, psi: set[str], bounds: set[str]
+) -> None:
+    made = whole_report()
+    (drifted,) = made.features
+    replace = msgspec.structs.replace
+    calm = replace(drifted, name="calm", episode_id=None, evidence_ratio=0.1)
+    made = replace(made, features=(replace(drifted, name="drifted"), calm))
+    given = ScrapeInput(report=made, page=None, control=None, now=NOW, features=features, details=details)
+    found = families(Exposition(lambda: given).render("")[0].decode())
+
+    def named(metric: str) -> set[str]:
+        return {sample.labels["feature"] for sample in found[metric].samples} if metric in found else set()
+
+    assert named("pilotfish_feature_psi") == psi
+    assert named("pilotfish_feature_psi_lower") == named("pilotfish_feature_bin_ratio") == bounds
+    assert named("pilotfish_feature_onset_timestamp_seconds") == psi - {"calm"}, "the other has no drift"
+
+
 def test_without_a_proxy_other_metrics_are_exposed() -> None:
     without_proxy = ScrapeInput(report=whole_report(), page=None, control=None, now=NOW)
     found = families(Exposition(lambda: without_proxy).render("")[0].decode())

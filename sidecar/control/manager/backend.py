@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import msgspec
 
+from ...settings.document import Metrics
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
@@ -201,6 +202,7 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
     refused: Counter[str] = Counter()
     for fleet in fleets.values():
         refused.update({str(reason): amount for reason, amount in fleet.refused.items()})
+    metrics = core.document.monitor.spec.metrics if core.document else Metrics()
     return MonitorReading(
         namespace=runtime.key.namespace,
         monitor=runtime.key.name,
@@ -213,5 +215,6 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
         refused_reports=refused,
         checkpoint_bytes=runtime.file.size or None,
         blind=frozenset(spot.reason for spot in runtime.blind),
-        features=core.document.monitor.spec.metrics.features if core.document else "all",
+        features=metrics.features,
+        details=metrics.details,
     )

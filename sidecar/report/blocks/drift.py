@@ -58,6 +58,14 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     change: ChangeReport | None = None
 
 
+class DistributionReport(msgspec.Struct, frozen=True):
+    """The shares of the rows in at most 13 bins: in the reference, and in the ticks of the effect sizes."""
+
+    bins: tuple[str, ...]
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+
+
 class NewValue(msgspec.Struct, frozen=True):
     """A category that the reference does not have, with a lower bound on its count in the recent rows."""
 
@@ -70,7 +78,8 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
 
     `evidence_ratio` is evidence over threshold (1 = alarm); it is None where detection does not run. `partners` are
     the columns with the largest partial correlation to the column of a residual. `column` is the column that the
-    feature describes; it is empty for relations and losses, and in reports of earlier versions.
+    feature describes; it is empty for relations and losses, and in reports of earlier versions. `distribution`
+    is of the same rows as `effects`.
     """
 
     name: str
@@ -84,6 +93,7 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     partners: tuple[str, ...] = ()
     new_values: tuple[NewValue, ...] = ()
     column: str = ""
+    distribution: DistributionReport | None = None
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
