@@ -35,7 +35,7 @@ analyzer: # without a probe: it must not take the model out of service
     - analyze
     - --shared=/run/pilotfish
     - --state=/var/lib/pilotfish
-    - --admin=0.0.0.0:9797
+    - --admin=:9797
     - --memory-limit={{ .Values.sidecar.analyzer.memory }}
     - --log-format={{ .Values.log.format }}
     - --log-level={{ .Values.log.level }}

@@ -28,6 +28,7 @@ from .pod import PodView
 from .reasons import InjectionReason
 
 _AUTO = "auto"
+_MOST_LISTED = 5
 
 
 def choose_plan(pod: PodView, context: Context, model: InjectedServer) -> InterceptionPlan:
@@ -78,11 +79,17 @@ def _plan_port(pod: PodView, context: Context, model: InjectedServer) -> Interce
     if not model.targets:
         message += "; no Service targets it yet: use the name as targetPort, since a number bypasses the proxy"
     else:
-        message += f" (target of {', '.join(dict.fromkeys(target.via for target in model.targets))})"
+        message += f" (target of {_listed(tuple(dict.fromkeys(target.via for target in model.targets)))})"
     if any(target.headless for target in model.targets):
         message += "; clients of a headless Service that use the number bypass the proxy"
     operations = (*unname(pod, model.container, frozenset(moved)), *follow(pod, model.container, moved))
     return InterceptionPlan(InterceptionMode.PORT, InjectionReason.NAMED_PORTS, message, pairs, operations)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Return `names` for a message; thousands of Services may select a pod."""
+    rest = len(names) - _MOST_LISTED
+    return ", ".join(names[:_MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _names(pod: PodView, model: InjectedServer, number: int) -> tuple[str, ...]:

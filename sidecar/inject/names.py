@@ -11,6 +11,7 @@ CONTAINER = "pilotfish.dev/container"
 PORTS = "pilotfish.dev/ports"
 MOVE_ARGUMENT = "pilotfish.dev/move-argument"
 MOVE_ENV = "pilotfish.dev/move-env"
+SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"  # else such a volume keeps its node
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 SYSTEM_NAMESPACES = frozenset({"kube-node-lease", "kube-public", "kube-system"})

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from .errors import NotInjectedError
-from .operations import Operation, Path, pointer, replace
+from .operations import Operation, Path, add, pointer, replace
 from .pod import PodView
 from .reasons import InjectionReason
 
 ADMIN_PORT = 9797
 HEALTH_PORT = 9796
+_FIRST_UNPRIVILEGED = 1024
+_SYSCTL = "net.ipv4.ip_unprivileged_port_start"  # safe: the kubelet and the Pod Security level Restricted admit it
 FREE_PORTS = range(9800, 9900)  # below the ephemeral ports of Linux and the node ports of Kubernetes
 
 
@@ -80,3 +82,26 @@ def unname(pod: PodView, container: int, names: frozenset[str]) -> list[Operatio
 def port_path(container: int, index: int) -> Path:
     """Return the path of an entry of `ports`."""
     return ("spec", "containers", container, "ports", index)
+
+
+def open_low_ports(pod: PodView, pairs: Iterable[PortPair]) -> list[Operation]:
+    """Return the operations that let the proxy, which is not root, listen on ports below 1024.
+
+    Many runtimes allow it anyway (containerd 2), others do not (CRI-O).
+    """
+    lowest = min((pair.listen for pair in pairs), default=_FIRST_UNPRIVILEGED)
+    if lowest >= _FIRST_UNPRIVILEGED:
+        return []
+    wanted = {"name": _SYSCTL, "value": str(lowest)}
+    security = pod.spec.get("securityContext")
+    if security is None:
+        return [add({"sysctls": [wanted]}, "spec", "securityContext")]
+    present = security.get("sysctls")
+    if present is None:
+        return [add([wanted], "spec", "securityContext", "sysctls")]
+    for index, item in enumerate(present):
+        if item.get("name") == _SYSCTL:
+            value = str(item.get("value") or "")
+            is_enough = value.isdecimal() and int(value) <= lowest
+            return [] if is_enough else [replace(str(lowest), "spec", "securityContext", "sysctls", index, "value")]
+    return [add(wanted, "spec", "securityContext", "sysctls", "-")]

@@ -23,6 +23,11 @@ class InjectionReason(ReasonTable):
         "an annotation or a setting of the monitor has a value that cannot be used for the pod",
         "correct the annotation or setting that the message names",
     )
+    ANNOTATIONS_FULL = (
+        "annotations_full",
+        "the pod's annotations leave no room for that of the injection",
+        "remove a large annotation from the pod template",
+    )
     CONTAINER_NOT_FOUND = (
         "container_not_found",
         "the annotation pilotfish.dev/container names a container that the pod does not have",
@@ -88,6 +93,11 @@ class InjectionReason(ReasonTable):
         "let the pod's own container use another port",
     )
     PRIVILEGED_NAMESPACE = "privileged_namespace", "the namespace admits NET_ADMIN, so nftables rules redirect the port"
+    QUOTA = (
+        "quota",
+        "a ResourceQuota of the namespace has room for the pod, but not for its sidecars too",
+        "raise the quota, or lower the resources of the sidecars in the values of the chart",
+    )
     REQUESTED = "requested", "an annotation of the pod says how the model server is moved to another port"
     SEVERAL_CONTAINERS = (
         "several_containers",

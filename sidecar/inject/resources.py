@@ -20,6 +20,9 @@ from .reasons import InjectionReason
 
 GUARANTEED = "Guaranteed"
 _KINDS = ("cpu", "memory")
+_BY_QUOTA = {f"{side}.{kind}": (side, kind) for side in ("requests", "limits") for kind in _KINDS} | {
+    kind: ("requests", kind) for kind in _KINDS
+}
 Amounts = dict[str, dict[str, Fraction]]
 
 
@@ -85,6 +88,42 @@ def refuse_beyond_pod_limits(pod: PodView, context: Context, added: Sequence[Jso
             if kind in _KINDS and total > (quantity(most) or total):
                 what = f"a LimitRange of namespace {context.namespace} limits {kind} of a pod to {most}"
                 raise NotInjectedError(InjectionReason.LIMIT_RANGE, f"{what}, but it would be {format_quantity(total)}")
+
+
+def refuse_beyond_quotas(pod: PodView, context: Context, added: Sequence[Json]) -> None:
+    """Raise NotInjectedError if a quota has room for the pod, but not for the containers `added` too.
+
+    Otherwise the API server would refuse the pod because of its sidecars. Quotas with scopes are left out: whether they
+    hold for the pod depends on more than its resources.
+    """
+    for quota in context.quotas:
+        spec, status = quota.get("spec") or {}, quota.get("status") or {}
+        hard = {} if spec.get("scopes") or spec.get("scopeSelector") else status.get("hard") or spec.get("hard") or {}
+        for resource, most in hard.items():
+            side, kind = _BY_QUOTA.get(resource, ("", ""))
+            if kind:
+                free = (quantity(most) or Fraction(0)) - (quantity((status.get("used") or {}).get(resource)) or 0)
+                own, ours = _own_amount(pod, side, kind), _sum(added, side, kind)
+                if own <= free < own + ours:
+                    name = (quota.get("metadata") or {}).get("name")
+                    what = f"the ResourceQuota {name} leaves {format_quantity(free)} of {resource}"
+                    needs = f"the pod needs {format_quantity(own)}, and its sidecars {format_quantity(ours)} more"
+                    raise NotInjectedError(InjectionReason.QUOTA, f"{what}; {needs}")
+
+
+def _own_amount(pod: PodView, side: str, kind: str) -> Fraction:
+    """Return how much of a quota the pod takes without the containers that are added."""
+    if _has_own_level(pod):
+        return _amounts(pod.spec["resources"])[side].get(kind, Fraction(0))
+    stays = [item for item in pod.init_containers if item.get("restartPolicy") == "Always"]
+    ends = [item for item in pod.init_containers if item.get("restartPolicy") != "Always"]
+    largest = max((_sum([item], side, kind) for item in ends), default=Fraction(0))
+    return _sum(stays, side, kind) + max(_sum(pod.containers, side, kind), largest)
+
+
+def _sum(containers: Sequence[Json], side: str, kind: str) -> Fraction:
+    amounts = (_amounts(item.get("resources") or {})[side].get(kind, Fraction(0)) for item in containers)
+    return sum(amounts, Fraction(0))
 
 
 def _has_own_level(pod: PodView) -> bool:

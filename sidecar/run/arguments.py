@@ -31,7 +31,7 @@ def add_analyzer_arguments(parser: argparse.ArgumentParser) -> None:
         "--admin",
         default=ADMIN_ADDRESS,
         metavar="HOST:PORT",
-        help="address that serves metrics and the report (default %(default)s)",
+        help="address that serves metrics and the report; :PORT means all addresses (default %(default)s)",
     )
     parser.add_argument(
         "--admin-host", action="append", default=[], type=host_argument, metavar="NAME",

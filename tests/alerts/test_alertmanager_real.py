@@ -1,4 +1,4 @@
-"""A real Alertmanager with the documented routes: it groups, inhibits, and calls the controller's receiver of alerts."""
+"""A real Alertmanager with the documented routes: it groups, inhibits, and calls the controller's receiver."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def route_alerts(tmp_path: Path, spawn: Children) -> None:
                 f"--web.listen-address={address}",
                 "--cluster.listen-address=",
             )
-            await until(lambda: ready(address), "Alertmanager", timeout=30)
+            await until(lambda: ready(address), "Alertmanager", timeout=patient(30))
             worse = alert("ModelLossHigh", "warning", monitor=MONITOR, retrain="yes")
             foreign = alert("ModelLossHigh", "warning", monitor="other", retrain="yes")
             drift = [alert("PilotfishDriftAlarm", "warning", monitor=MONITOR, version=version) for version in "12"]
@@ -113,14 +113,16 @@ async def route_alerts(tmp_path: Path, spawn: Children) -> None:
             cause = alert("PilotfishNoLeader", "critical")
             note = alert("PilotfishSidecarsOutdated", "info")
             await asyncio.to_thread(send, address, cause, consequence, worse, foreign, note, *drift)
-            await until(lambda: backend.taken, "the alert at the controller", timeout=30)
-            await until(lambda: names(people["night"]) and names(people["list"]), "the routes by severity", timeout=30)
+            await until(lambda: backend.taken, "the alert at the controller", timeout=patient(30))
+            await until(
+                lambda: names(people["night"]) and names(people["list"]), "the routes by severity", timeout=patient(30)
+            )
             wanted = {"ModelLossHigh", "PilotfishDriftAlarm"}
-            await until(lambda: wanted <= names(people["office"]), "the office", timeout=30)
+            await until(lambda: wanted <= names(people["office"]), "the office", timeout=patient(30))
             assert {one.monitor for one in backend.taken} == {(NAMESPACE, MONITOR)}, "the right is asked for each"
             assert {one.status for one in backend.taken} == {"firing"}
             await asyncio.to_thread(send, address, {**worse, "endsAt": datetime.now(UTC).isoformat()})
-            await until(lambda: backend.taken[-1].status == "resolved", "its end", timeout=30)
+            await until(lambda: backend.taken[-1].status == "resolved", "its end", timeout=patient(30))
     assert names(people["night"]) == {"PilotfishNoLeader"}
     assert names(people["list"]) == {"PilotfishSidecarsOutdated"}
     assert names(people["office"]) == wanted, "the consequence of the missing leader is inhibited"

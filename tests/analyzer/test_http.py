@@ -361,7 +361,7 @@ async def test_without_a_document_the_state_is_unprofiled(tmp_path: Path) -> Non
         assert json.loads((await here.get("/readyz"))[1])["state"] == "unprofiled"
 
 
-@pytest.mark.parametrize("address", ["", "9797", "localhost", "a:b", "127.0.0.1:99999", ":9797"])
+@pytest.mark.parametrize("address", ["", "9797", "localhost", "a:b", "127.0.0.1:99999", ":", ":99999"])
 def test_an_invalid_address_is_a_usage_error(tmp_path: Path, address: str) -> None:
     with pytest.raises(UsageError, match=r"127\.0\.0\.1:9797"):
         build(Options(shared=tmp_path, admin=address))

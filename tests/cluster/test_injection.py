@@ -68,3 +68,27 @@ def test_a_restricted_namespace_with_named_probes_and_a_guaranteed_pod(models: M
     with load(models.cluster, models.namespace, NAME) as clients:
         clients.more()
     assert clients.result.failed == 0, clients.result
+
+
+def test_no_sidecar_gets_the_token_of_the_pods_service_account(models: Models, tmp_path: Path) -> None:
+    """The API server adds it after the webhook."""
+    models.opt(into=True)
+    deployment = loans.deployment()
+    deployment["spec"]["template"]["spec"]["automountServiceAccountToken"] = True
+    models.deploy(tmp_path, deployment, "http")
+    for pod in models.pods():
+        containers = [*pod["spec"]["initContainers"], *pod["spec"]["containers"]]
+        mounts = {
+            item["name"]: {mount["mountPath"]: mount["name"] for mount in item["volumeMounts"]} for item in containers
+        }
+        tokens = {name: found["/var/run/secrets/kubernetes.io/serviceaccount"] for name, found in mounts.items()}
+        own = tokens.pop("model")
+        assert own.startswith("kube-api-access")
+        assert tokens == {"pilotfish-proxy": "pilotfish-no-token", "pilotfish-analyzer": "pilotfish-no-token"}
+
+
+def test_a_quota_without_room_for_the_sidecars_does_not_stop_the_model(models: Models, tmp_path: Path) -> None:
+    models.kubectl("create", "quota", "team", "--hard=requests.cpu=130m")
+    models.opt(into=True)
+    models.deploy(tmp_path, loans.deployment(resources={"requests": {"cpu": "40m", "memory": "128Mi"}}), "http")
+    assert {"quota"} == {injection(pod)["reason"] for pod in models.pods()}

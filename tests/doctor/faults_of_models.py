@@ -9,6 +9,7 @@ from tests.doctor.changes import Fault, both, changed, model_container, objects,
 from tests.doctor.healthy import named, plain_pod, service
 
 QUOTA: Any = {"status": {"hard": {"requests.memory": "1Gi"}, "used": {"requests.memory": "1000Mi"}}}
+CPU_QUOTA: Any = {"status": {"hard": {"limits.cpu": "700m"}, "used": {"limits.cpu": "0"}}}
 CPU = [{"type": "Resource", "resource": {"name": "cpu"}}]
 RESTRICTED = changed(
     "namespaces", lambda item: item["metadata"]["labels"].update({"pod-security.kubernetes.io/enforce": "restricted"})
@@ -192,6 +193,14 @@ FAULTS = [
         Level.WARNING,
         "models/resourcequota/quota",
         "requests.memory: 1000Mi of 1Gi are used",
+        "raise the quota",
+    ),
+    Fault(
+        objects("resourcequotas", named("quota", "models", **CPU_QUOTA)),
+        "admission",
+        Level.WARNING,
+        "models/resourcequota/quota",
+        "limits.cpu: 0 of 700m are used",  # the sidecars get limits of 750m because of this quota
         "raise the quota",
     ),
     Fault(

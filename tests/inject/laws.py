@@ -9,11 +9,13 @@ from .patching import Network, probes
 
 DOCUMENTED = re.compile(
     r"/metadata/(annotations|labels)(/pilotfish\.dev~1(injection|injected|release))?"
+    r"|/metadata/annotations/cluster-autoscaler\.kubernetes\.io~1safe-to-evict-local-volumes"
     r"|/spec/(initContainers|volumes|imagePullSecrets)(/-|/\d+)?"
     r"|/spec/containers/\d+/(args|command|env)(/-|/\d+)?"
     r"|/spec/containers/\d+/ports/\d+/(name|containerPort)"
     r"|/spec/containers/\d+/(livenessProbe|readinessProbe|startupProbe|lifecycle/(postStart|preStop))"
     r"/(httpGet|tcpSocket|grpc)/port"
+    r"|/spec/securityContext(/sysctls(/-|/\d+/value)?)?"
     r"|/spec/resources/(requests|limits)/(cpu|memory)"
 )
 OURS = ("pilotfish-redirect", "pilotfish-proxy", "pilotfish-analyzer")

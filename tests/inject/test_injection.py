@@ -18,7 +18,7 @@ from pilotfish.sidecar.inject.context import (
     pool_from_object,
     service_from_object,
 )
-from pilotfish.sidecar.inject.injection import inject
+from pilotfish.sidecar.inject.injection import MAX_ANNOTATIONS, inject
 from pilotfish.sidecar.inject.operations import patch_json, pointer
 from pilotfish.sidecar.inject.plan import InterceptionMode
 from pilotfish.sidecar.inject.reasons import InjectionReason
@@ -29,6 +29,8 @@ from .patching import apply
 
 TEMPLATE = cases.template()
 SERVICE = ClusterService("scores", {"app": "model"}, (ServicePort("http", 80, "http"),))
+BY_NUMBER = ClusterService("scores", {"app": "model"}, (ServicePort("http", 80, 80),))
+LOW_PORTS = "net.ipv4.ip_unprivileged_port_start"
 MONITOR = MonitorTraffic("scores")
 
 
@@ -111,6 +113,62 @@ def test_a_pod_that_uses_a_port_of_the_sidecars_is_left_alone(port: int) -> None
         injection = inject(pod(YES, **container), Context("models", services=[SERVICE]), TEMPLATE)
         assert injection.reason is InjectionReason.PORT_TAKEN
         assert str(port) in injection.message
+
+
+@pytest.mark.parametrize(
+    ("security", "expected"),
+    [
+        (None, [{"name": LOW_PORTS, "value": "80"}]),
+        ({"runAsUser": 7}, [{"name": LOW_PORTS, "value": "80"}]),
+        ({"sysctls": None}, [{"name": LOW_PORTS, "value": "80"}]),
+        ({"sysctls": [{"name": "a", "value": "1"}]}, [{"name": "a", "value": "1"}, {"name": LOW_PORTS, "value": "80"}]),
+        ({"sysctls": [{"name": LOW_PORTS, "value": "0"}]}, [{"name": LOW_PORTS, "value": "0"}]),
+        ({"sysctls": [{"name": LOW_PORTS, "value": "443"}]}, [{"name": LOW_PORTS, "value": "80"}]),
+    ],
+)
+def test_the_proxy_may_listen_on_a_low_port_that_it_takes(
+    security: dict[str, Any] | None, expected: list[dict[str, str]]
+) -> None:
+    item = pod(YES, {"securityContext": security}, args=["--port=80"], ports=[{"containerPort": 80}])
+    injection = inject(item, Context("models", services=[BY_NUMBER]), TEMPLATE)
+    after = apply(item, patch_json(injection.patch))
+    assert injection.mode is InterceptionMode.MOVE
+    assert after["spec"]["securityContext"]["sysctls"] == expected
+
+
+def test_other_ports_leave_the_security_context_of_the_pod() -> None:
+    item = pod(YES, {"securityContext": {"runAsUser": 7}})
+    after = apply(item, patch_json(inject(item, Context("models", services=[SERVICE]), TEMPLATE).patch))
+    assert after["spec"]["securityContext"] == {"runAsUser": 7}
+
+
+@pytest.mark.parametrize("spec", [{}, {"hostNetwork": True}])
+def test_a_pod_whose_annotations_are_full_gets_no_further_one(spec: dict[str, Any]) -> None:
+    """The API server would refuse the pod."""
+    item = pod(YES, spec)
+    item["metadata"]["annotations"] = {"example.com/large": "ä" * (MAX_ANNOTATIONS // 2 - 500)}
+    injection = inject(item, Context("models", services=[SERVICE]), TEMPLATE)
+    assert (injection.patch, injection.reason) == ((), InjectionReason.ANNOTATIONS_FULL)
+
+
+@pytest.mark.parametrize(("own", "expected"), [(None, ""), ("cache, a", "cache,a,"), ("", "")])
+def test_the_volumes_of_the_sidecars_do_not_keep_the_cluster_autoscaler_from_removing_a_node(
+    own: str | None, expected: str
+) -> None:
+    key = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+    item = pod(YES)
+    if own is not None:
+        item["metadata"]["annotations"] = {key: own}
+    after = apply(item, patch_json(inject(item, Context("models", services=[SERVICE]), TEMPLATE).patch))
+    empty = ",".join(volume["name"] for volume in TEMPLATE.volumes if "emptyDir" in volume)
+    assert empty
+    assert after["metadata"]["annotations"][key] == expected + empty
+
+
+def test_the_annotation_of_a_pod_that_thousands_of_services_select_is_short() -> None:
+    services = [replace(SERVICE, name=f"scores-{number}") for number in range(5000)]
+    injection = inject(pod(YES), Context("models", services=services), TEMPLATE)
+    assert injection.message.endswith("Service scores-4 and 4995 more)")
 
 
 def test_a_port_name_that_two_containers_have_does_not_move() -> None:

@@ -95,6 +95,40 @@ def test_a_quota_or_limit_range_that_asks_for_a_limit_of_cpu_gets_one() -> None:
     assert (found["pilotfish-proxy"]["limits"]["cpu"], found["pilotfish-proxy"]["requests"]["cpu"]) == ("200m", "80m")
 
 
+@pytest.mark.parametrize(
+    ("hard", "used", "more", "fits"),
+    [
+        ({"requests.cpu": "2"}, {"requests.cpu": "900m"}, {}, True),  # 1000m and 100m are left
+        ({"requests.cpu": "2"}, {"requests.cpu": "901m"}, {}, False),
+        ({"cpu": "2"}, {"cpu": "901m"}, {}, False),
+        ({"requests.cpu": "2"}, {"requests.cpu": "1001m"}, {}, True),  # the pod alone has no room: not our matter
+        ({"limits.cpu": "1700m"}, {}, {}, False),
+        ({"limits.cpu": "1750m"}, {}, {}, True),
+        ({"limits.memory": "1919Mi"}, {}, {}, False),
+        ({"limits.memory": "1920Mi"}, {}, {}, True),
+        ({"limits.memory": "1Gi"}, {}, {"initContainers": [{"name": "a", "resources": FULL}]}, False),
+        ({"requests.cpu": "1"}, {}, {"resources": FULL}, False),
+        ({"requests.storage": "1", "pods": "1"}, {"pods": "0"}, {}, True),
+    ],
+)
+def test_a_pod_that_fits_into_a_quota_only_without_sidecars_starts_without_them(
+    hard: dict[str, str], used: dict[str, str], more: dict[str, Any], fits: bool
+) -> None:
+    model = {"name": "model", "ports": [{"name": "http", "containerPort": 80}], "resources": FULL}
+    spec = {"containers": [model], **more}
+    pod = {
+        "metadata": {"labels": {"app": "model", "pilotfish.dev/inject": "true"}},
+        # Burstable, so that the sidecars have the requests of the template
+        "spec": {**spec, "initContainers": [*more.get("initContainers", ()), {"name": "b", "resources": {}}]},
+    }
+    quota = {"metadata": {"name": "team"}, "spec": {"hard": hard}, "status": {"hard": hard, "used": used}}
+    found = inject(pod, Context("models", services=[SERVICE], quotas=[quota]), TEMPLATE)
+    assert found.reason is (InjectionReason.NAMED_PORTS if fits else InjectionReason.QUOTA)
+    scoped = {**quota, "spec": {"hard": hard, "scopes": ["NotTerminating"]}}
+    found = inject(pod, Context("models", services=[SERVICE], quotas=[scoped]), TEMPLATE)
+    assert found.reason is InjectionReason.NAMED_PORTS
+
+
 def test_a_limit_range_of_pods_counts_all_containers() -> None:
     limits = [{"type": "Pod", "max": {"memory": "1Gi"}}]
     assert injected({"limits": {"memory": "100Mi"}}, limits)[0] is InjectionReason.NAMED_PORTS

@@ -98,7 +98,7 @@ VARIABLES: dict[str, tuple[int, dict[str, Any], str, str]] = {
         "TS_INFERENCE_ADDRESS",
         "http://0.0.0.0:9800",
     ),
-    "tgi image": (80, {"image": "ghcr.io/huggingface/text-generation-inference:3.3"}, "PORT", NEW),
+    "tgi image": (80, {"image": "registry.example/huggingface/text-generation-inference:3.3"}, "PORT", NEW),
 }
 
 

@@ -50,5 +50,5 @@ async def test_a_port_alone_means_all_addresses(secure: bool, ipv6: bool, monkey
 async def test_a_port_that_is_taken_is_an_error_with_a_remedy() -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(AddressError, match=rf'cannot listen at ":{port}".* --admin address'):
+        with pytest.raises(AddressError, match=rf"cannot listen at ':{port}'.* --admin address"):
             await BoundedServer(ok).start(f":{port}")

@@ -21,6 +21,7 @@ SPECS: dict[str, str] = {
   model: {name: delays, version: "7"}
   traffic:
     ports: [http, 8080]
+    interception: move
     protocol: json
     decode: {rows: "$.rows[*]", names: $.names, oneRow: true, predictions: "$.out[*]", id: $.id, paths: ["/score/{n}"]}
     maxRecordsPerSecond: 100
@@ -28,6 +29,7 @@ SPECS: dict[str, str] = {
     routes: ["/models/{name}", /a]
     probes: [/healthz]
     keepRows: {rows: 1000, bytes: 8388608, mask: [amount]}
+  metrics: {features: drifted}
   profiles:
   - {version: "7", configMap: delays-profile}
   - {version: "8", url: "https://profiles.example:8443/m.json?a=1"}

@@ -21,6 +21,8 @@ from tests.telemetry.made import HOSTILE, NOW, reading, whole_report
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PREFIXES = ("pilotfish_", "process_")
 
+FEATURE_METRICS = {metric.name for metric in METRICS if metric.name.startswith("pilotfish_feature_")}
+
 
 @pytest.fixture
 def text(tmp_path: Path) -> str:
@@ -173,7 +175,23 @@ def test_the_alert_rules_of_the_docs_name_metrics_that_exist() -> None:
     text = (Path(__file__).parents[2] / "docs/blind-spots.md").read_text()
     named = set(re.findall(r"\bpilotfish_\w+", text))
     assert named <= {metric.name for metric in METRICS}
-    assert {"pilotfish_blind", "pilotfish_ready"} <= named
+    assert "pilotfish_blind" in named
+
+
+@pytest.mark.parametrize(
+    ("features", "evidence", "exported"),
+    [("all", 0.1, True), ("drifted", 0.1, False), ("drifted", 1.0, True), ("none", 2.0, False)],
+)
+def test_the_document_chooses_which_features_are_exported(features: str, evidence: float, exported: bool) -> None:
+    whole = whole_report()
+    (feature,) = whole.features
+    changed = msgspec.structs.replace(feature, episode_id=None, evidence_ratio=evidence)
+    given = ScrapeInput(
+        report=msgspec.structs.replace(whole, features=(changed,)), page=None, control=None, now=NOW, features=features
+    )
+    found = families(Exposition(lambda: given).render("")[0].decode())
+    assert {name for name in found if name.startswith("pilotfish_feature_")} == (FEATURE_METRICS if exported else set())
+    assert "pilotfish_drift_evidence_ratio" in found, "families are always exported"
 
 
 def test_the_warnings_of_the_report_are_counted(text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -91,6 +93,16 @@ def test_sidecars_of_another_release_are_outdated_and_labels_of_pods_make_a_boun
     assert found["pilotfish_sidecars", ""] == 2
     assert sum(value for (name, _), value in found.items() if name == "pilotfish_sidecars") == 60
     assert len(found) == 12
+
+
+def test_blind_spots_of_a_fleet_have_a_sample_each() -> None:
+    found = {
+        sample.labels["reason"]: sample.value
+        for family in parse_text(text(replace(monitor("shop"), blind=frozenset({"bypassed"}))))
+        for sample in family.samples
+        if sample.name == "pilotfish_blind"
+    }
+    assert found == {"bypassed": 1, "fleet_silent": 0, "idle": 0, "no_profile": 0}
 
 
 def test_versions_of_a_model_are_told_apart() -> None:

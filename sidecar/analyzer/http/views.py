@@ -81,7 +81,7 @@ View = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class AdminRoute:
     """A path: its view, the methods that read, and the methods that change something.
 
     `owned` is whether a controller, if there is one, decides about these changes in place of the pod.
@@ -101,20 +101,20 @@ class Views:
         self._thread_lock = asyncio.Lock()  # one at a time, to leave the processor to the worker
         self._bodies = BodyReader()
         self._exposition = Exposition(sources.read)
-        self._close_episode = Route(self.close_episode, reads=(), writes=("POST",), owned=True)
+        self._close_episode = AdminRoute(self.close_episode, reads=(), writes=("POST",), owned=True)
         self._table = {
-            "/": Route(self.root),
-            "/config": Route(self.config),
-            "/healthz": Route(self.health),
-            "/metrics": Route(self.metrics),
-            "/profile": Route(self.profile, writes=("PUT",), owned=True),
-            "/readyz": Route(self.ready),
-            "/rebaseline": Route(self.rebaseline, reads=(), writes=("POST", "DELETE"), owned=True),
-            "/report": Route(self.report),
-            "/rows": Route(self.rows),
-            "/state": Route(self.state),
-            "/v1/feedback": Route(self.feedback, reads=(), writes=("POST",)),
-            "/windows": Route(self.windows),
+            "/": AdminRoute(self.root),
+            "/config": AdminRoute(self.config),
+            "/healthz": AdminRoute(self.health),
+            "/metrics": AdminRoute(self.metrics),
+            "/profile": AdminRoute(self.profile, writes=("PUT",), owned=True),
+            "/readyz": AdminRoute(self.ready),
+            "/rebaseline": AdminRoute(self.rebaseline, reads=(), writes=("POST", "DELETE"), owned=True),
+            "/report": AdminRoute(self.report),
+            "/rows": AdminRoute(self.rows),
+            "/state": AdminRoute(self.state),
+            "/v1/feedback": AdminRoute(self.feedback, reads=(), writes=("POST",)),
+            "/windows": AdminRoute(self.windows),
         }
 
     async def build_response(self, request: web.BaseRequest) -> web.Response:
@@ -255,7 +255,7 @@ class Views:
         async with self._thread_lock:
             return await asyncio.to_thread(time_line, published.profile, published.windows, published.report)
 
-    def _refused(self, route: Route, method: str, path: str) -> web.Response | None:
+    def _refused(self, route: AdminRoute, method: str, path: str) -> web.Response | None:
         """Return the response to a method that the route does not have, or that nobody may use here; None otherwise."""
         if ("GET" if method == "HEAD" else method) in route.reads:
             return None

@@ -61,10 +61,15 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         "--pod-name", default="", metavar="NAME",
         help="name of the own pod, which gets the label pilotfish.dev/leader while it leads (default: no label)",
     )  # fmt: skip
-    add("--listen", default=LISTEN, metavar="HOST:PORT", help="address for pods, with TLS (default %(default)s)")
+    add(
+        "--listen",
+        default=LISTEN,
+        metavar="HOST:PORT",
+        help="address for pods, with TLS; :PORT means all addresses (default %(default)s)",
+    )
     add(
         "--metrics-listen", default=METRICS_LISTEN, metavar="HOST:PORT",
-        help="address for metrics and health, without TLS (default %(default)s)",
+        help="address for metrics and health, without TLS; :PORT means all addresses (default %(default)s)",
     )  # fmt: skip
     add_certificate_arguments(parser, SERVICE)
     add(

@@ -60,12 +60,17 @@ def check_quotas(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
 def _needed(sidecars: list[Json], resource: str) -> float:
     """Return how much of a quota's resource the sidecars of one pod take."""
     kind, _, name = resource.rpartition(".")
-    kind = kind or "requests"
-    amounts = ((((one.get("resources") or {}).get(kind)) or {}).get(name) for one in sidecars)
+    amounts = (((one.get("resources") or {}).get(kind or "requests") or {}).get(name) for one in sidecars)
     return sum(read_quantity(amount) or 0.0 for amount in amounts if amount is not None)
 
 
 def _sidecars(snapshot: ClusterSnapshot) -> list[Json]:
-    """Return the containers of the template that the injector uses."""
+    """Return the containers of the template that the injector uses, with the CPU limit that a quota on it demands."""
     found = template_of(snapshot)
-    return [found[key] for key in ("proxy", "analyzer") if isinstance(found.get(key), dict)]
+    cpu = found.get("guaranteedCpu") or {}
+    return [_limited(found[key], cpu.get(key)) for key in ("proxy", "analyzer") if isinstance(found.get(key), dict)]
+
+
+def _limited(container: Json, cpu: object) -> Json:
+    resources = container.get("resources") or {}
+    return {"resources": {**resources, "limits": {"cpu": cpu, **(resources.get("limits") or {})}}}

@@ -15,7 +15,7 @@ from .pods import injected_pods
 REDIRECT = "redirect"
 
 
-class Route(NamedTuple):
+class ServiceRoute(NamedTuple):
     """One port of a Service or pool: what it is called in a finding, and its target in the pod."""
 
     via: str
@@ -26,7 +26,7 @@ class Route(NamedTuple):
 class _Selecting(NamedTuple):
     name: str
     selector: Mapping[str, str]
-    routes: tuple[Route, ...]
+    routes: tuple[ServiceRoute, ...]
 
 
 def check_routes(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
@@ -61,18 +61,19 @@ def _selecting(snapshot: ClusterSnapshot) -> Mapping[str, list[_Selecting]]:
     for item in snapshot.of("services"):
         service = service_from_object(item)
         routes = tuple(
-            Route(f"Service {service.name}, port {port.port}", port.target, port.protocol) for port in service.ports
+            ServiceRoute(f"Service {service.name}, port {port.port}", port.target, port.protocol)
+            for port in service.ports
         )
         found.setdefault(namespace_of(item), []).append(_Selecting(service.name, service.selector, routes))
     for kind in ("inferencepools", "inferencepools.x"):
         for item in snapshot.of(kind):
             pool = pool_from_object(item)
-            routes = tuple(Route(f"InferencePool {name_of(item)}", port, "TCP") for port in pool.ports)
+            routes = tuple(ServiceRoute(f"InferencePool {name_of(item)}", port, "TCP") for port in pool.ports)
             found.setdefault(namespace_of(item), []).append(_Selecting(pool.name, pool.selector, routes))
     return found
 
 
-def _bypass(owner: PodWorkload, route: Route) -> ClusterFinding:
+def _bypass(owner: PodWorkload, route: ServiceRoute) -> ClusterFinding:
     what = f"{route.via} targets {route.target}, the model's own port: its requests are not measured"
     remedy = (
         "use the name of the port as targetPort, or restart the workload, so that the injector sees the Service and "

@@ -66,7 +66,11 @@ def _monitor(item: Item) -> MonitorTarget:
 
 def _bounds(item: Item) -> Item:
     """Return a LimitRange or ResourceQuota."""
-    return {"metadata": {"name": item["metadata"]["name"]}, "spec": item.get("spec") or {}}
+    return {
+        "metadata": {"name": item["metadata"]["name"]},
+        "spec": item.get("spec") or {},
+        "status": item.get("status") or {},
+    }
 
 
 KINDS: Mapping[Resource, Callable[[Item], object]] = {

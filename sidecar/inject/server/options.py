@@ -57,11 +57,11 @@ def add_injector_arguments(parser: argparse.ArgumentParser) -> None:
         "--listen",
         default=LISTEN,
         metavar="HOST:PORT",
-        help="address for the API server, with TLS (default %(default)s)",
+        help="address for the API server, with TLS; :PORT means all addresses (default %(default)s)",
     )
     add(
         "--metrics-listen", default=METRICS_LISTEN, metavar="HOST:PORT",
-        help="address for metrics and health, without TLS (default %(default)s)",
+        help="address for metrics and health, without TLS; :PORT means all addresses (default %(default)s)",
     )  # fmt: skip
     add_certificate_arguments(parser, NAME)
     add(
