@@ -137,7 +137,7 @@ CASES: dict[str, Case] = {
             0.2,
             (f'pilotfish_model_loss{{{OF_MODEL},kind="reference"}}', "0.1x{whole}"),
         ),
-        5,
+        4,  # minutes: less than Prometheus looks back, for a recorded series
         10,
         20,
     ),
