@@ -310,9 +310,8 @@ class App:
             return False
         found = await asyncio.to_thread(_configure, self._options, effect_sizes_only)
         problem = found.settings.problem
-        self.submit(
-            Warn("document", f"the document changed, the previous one stays in force: {problem}" if problem else "")
-        )
+        warning = f"the document changed, the previous one stays in force: {problem}" if problem else ""
+        self.submit(Warn("document", warning))
         return not problem and found.document != self._configured.document
 
     async def _check_token(self) -> None:
@@ -340,8 +339,7 @@ class App:
     def _read(self) -> ScrapeInput:
         reading = self._reading()
         found = readiness(reading, self._blind_spots.spots)
-        document = self._configured.document
-        metrics = document.spec.metrics if document else Metrics()
+        metrics = self._configured.document.spec.metrics if self._configured.document else Metrics()
         return ScrapeInput(
             report=reading.report,
             page=reading.page,

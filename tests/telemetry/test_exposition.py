@@ -21,8 +21,6 @@ from tests.telemetry.made import HOSTILE, NOW, reading, whole_report
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PREFIXES = ("pilotfish_", "process_")
 
-FEATURE_METRICS = {metric.name for metric in METRICS if metric.name.startswith("pilotfish_feature_")}
-
 
 @pytest.fixture
 def text(tmp_path: Path) -> str:
@@ -129,30 +127,36 @@ def test_the_bins_of_a_distribution_are_bounded_ordered_and_distinct(text: str) 
 @pytest.mark.parametrize(
     ("features", "details", "psi", "bounds"),
     [
-        ("all", "all", {"calm", "drifted"}, {"calm", "drifted"}),
-        ("all", "drifted", {"calm", "drifted"}, {"drifted"}),
-        ("all", "none", {"calm", "drifted"}, set()),
-        ("drifted", "all", {"drifted"}, {"drifted"}),
+        ("all", "all", {"calm", "drifted", "evident"}, {"calm", "drifted", "evident"}),
+        ("all", "drifted", {"calm", "drifted", "evident"}, {"drifted", "evident"}),
+        ("all", "none", {"calm", "drifted", "evident"}, set()),
+        ("drifted", "all", {"drifted", "evident"}, {"drifted", "evident"}),
         ("none", "all", set(), set()),
     ],
 )
 def test_the_document_chooses_features_and_details(
     features: str, details: str, psi: set[str], bounds: set[str]
 ) -> None:
-    made = whole_report()
-    (drifted,) = made.features
+    whole = whole_report()
+    (one,) = whole.features
     replace = msgspec.structs.replace
-    calm = replace(drifted, name="calm", episode_id=None, evidence_ratio=0.1)
-    made = replace(made, features=(replace(drifted, name="drifted"), calm))
-    given = ScrapeInput(report=made, page=None, control=None, now=NOW, features=features, details=details)
+    made = (
+        replace(one, name="calm", episode_id=None, evidence_ratio=0.99),
+        replace(one, name="drifted", evidence_ratio=0.0),
+        replace(one, name="evident", episode_id=None, evidence_ratio=1.0),
+    )
+    given = ScrapeInput(
+        report=replace(whole, features=made), page=None, control=None, now=NOW, features=features, details=details
+    )
     found = families(Exposition(lambda: given).render("")[0].decode())
 
     def named(metric: str) -> set[str]:
         return {sample.labels["feature"] for sample in found[metric].samples} if metric in found else set()
 
-    assert named("pilotfish_feature_psi") == psi
+    assert named("pilotfish_feature_psi") == named("pilotfish_feature_evidence_ratio") == psi
     assert named("pilotfish_feature_psi_lower") == named("pilotfish_feature_bin_ratio") == bounds
-    assert named("pilotfish_feature_onset_timestamp_seconds") == psi - {"calm"}, "the other has no drift"
+    assert named("pilotfish_feature_onset_timestamp_seconds") == psi & {"drifted"}, "the others have no episode"
+    assert "pilotfish_drift_evidence_ratio" in found, "families are always exported"
 
 
 def test_without_a_proxy_other_metrics_are_exposed() -> None:
@@ -176,22 +180,6 @@ def test_the_alert_rules_of_the_docs_name_metrics_that_exist() -> None:
     named = set(re.findall(r"\bpilotfish_\w+", text))
     assert named <= {metric.name for metric in METRICS}
     assert "pilotfish_blind" in named
-
-
-@pytest.mark.parametrize(
-    ("features", "evidence", "exported"),
-    [("all", 0.1, True), ("drifted", 0.1, False), ("drifted", 1.0, True), ("none", 2.0, False)],
-)
-def test_the_document_chooses_which_features_are_exported(features: str, evidence: float, exported: bool) -> None:
-    whole = whole_report()
-    (feature,) = whole.features
-    changed = msgspec.structs.replace(feature, episode_id=None, evidence_ratio=evidence)
-    given = ScrapeInput(
-        report=msgspec.structs.replace(whole, features=(changed,)), page=None, control=None, now=NOW, features=features
-    )
-    found = families(Exposition(lambda: given).render("")[0].decode())
-    assert {name for name in found if name.startswith("pilotfish_feature_")} == (FEATURE_METRICS if exported else set())
-    assert "pilotfish_drift_evidence_ratio" in found, "families are always exported"
 
 
 def test_the_warnings_of_the_report_are_counted(text: str) -> None:
