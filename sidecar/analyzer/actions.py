@@ -71,6 +71,8 @@ class AuditedActions:
         self._profile_store = profile_store
         self._submit = submit
         self._read = read
+        self._unstored = b""
+        self._storing = asyncio.Lock()  # the profile that was put into force last is stored last
 
     async def set_profile(self, raw: bytes, by: str = "", reason: str = "") -> str:
         """Put the profile in `raw` into force, store it and return its hash."""
@@ -86,7 +88,20 @@ class AuditedActions:
         await self._record_profile(before, profile, by=by, reason=reason)
         await self._record_superseded(before)
 
-    async def reload_file(self) -> None:
+    async def follow_file(self) -> bool:
+        """Return whether the document's profile file has changed; put the profile in it into force.
+
+        A profile that could not be stored, for example on a full disk, is stored as soon as that succeeds. Raises
+        ProfileRefusedError.
+        """
+        if await asyncio.to_thread(self._profile_store.changed):
+            await self._reload_file()
+            return True
+        if self._unstored:
+            await self._store(None)
+        return False
+
+    async def _reload_file(self) -> None:
         """Put the profile of the document's file into force if it has changed; raise ProfileRefusedError."""
         before = self._read()
         profile = await asyncio.to_thread(self._profile_store.load_changed)
@@ -95,6 +110,7 @@ class AuditedActions:
         await self._submit_and_wait(SetProfile(profile))
         await asyncio.to_thread(self._profile_store.confirm)
         await asyncio.to_thread(self._profile_store.forget_lost)
+        self._unstored = b""
         await self._record_profile(before, profile, by="the document's file")
         await self._record_superseded(before)
 
@@ -178,14 +194,20 @@ class AuditedActions:
                 rows=learning.rows,
             )  # fmt: skip
 
-    async def _store(self, raw: bytes) -> bool:
-        try:
-            await asyncio.to_thread(self._profile_store.store, raw)
+    async def _store(self, raw: bytes | None) -> bool:
+        """Store a profile, by default the one that could not be stored; return whether that succeeded."""
+        async with self._storing:
+            self._unstored = self._unstored if raw is None else raw
+            if not self._unstored:
+                return True
+            try:
+                await asyncio.to_thread(self._profile_store.store, self._unstored)
+            except checkpoint.CheckpointError as error:
+                self._submit(Warn("profile", f"the profile is in force but not stored: {error}"))
+                return False
+            self._unstored = b""
             self._submit(Warn("profile", ""))
-        except checkpoint.CheckpointError as error:
-            self._submit(Warn("profile", f"the profile is in force but not stored: {error}"))
-            return False
-        return True
+            return True
 
     async def _submit_and_wait(self, command: SimpleCommand) -> None:
         await asyncio.wrap_future(self._submit(command))

@@ -322,11 +322,9 @@ class App:
             self.submit(Warn("token", found))
 
     async def _profile_changed(self) -> None:
-        if not await asyncio.to_thread(self._profile_store.changed):
-            return
         try:
-            await self._actions.reload_file()
-            self.submit(Warn("profile", ""))
+            if await self._actions.follow_file():
+                self.submit(Warn("profile", ""))
         except ProfileRefusedError as error:
             previous = "the previous profile stays in force: " if self.report.profile else ""
             self.submit(Warn("profile", f"the profile's file changed, {previous}{error}"))

@@ -61,7 +61,7 @@ def in_pod(words: list[str], stack: Stack) -> list[str]:
     }  # fmt: skip
     ports = {"8000": stack.upstream, "8080": stack.listen, "9797": stack.admin, "9796": free_port()}
     moved = [re.sub("|".join(paths), lambda found: str(paths[found[0]]), word) for word in words]
-    return [re.sub(r"=[\d.]+:(\d+)$", lambda found: f"=127.0.0.1:{ports[found[1]]}", word) for word in moved]
+    return [re.sub(r"=[\d.]*:(\d+)$", lambda found: f"=127.0.0.1:{ports[found[1]]}", word) for word in moved]
 
 
 @pytest.mark.long
