@@ -73,8 +73,8 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	.ci/prometheus > build/prometheus || echo "WARNING: no current Prometheus and Alertmanager; tests use the system's, those of native histograms are skipped" >&2
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
-	$(PYTEST) -m real $(CLUSTER)
-	$(PYTEST) --numprocesses $(shell nproc) -m real $(addprefix --ignore=,$(CLUSTER))
+	status=0; $(PYTEST) -m real $(CLUSTER) || status=$$?; \
+	$(PYTEST) --numprocesses $(shell nproc) -m real $(addprefix --ignore=,$(CLUSTER)) && exit $$status
 
 test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (20 minutes)
 	.ci/programs

@@ -117,7 +117,9 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
         blocks = [text] if page.suffix == ".yaml" else re.findall(r"(?ms)^```yaml\n(.*?)^```", text)
         for block in blocks:
             if "kind: ModelMonitor\n" in block:
-                yield str(page.relative_to(ROOT)), yaml.safe_load(block)
+                for document in filter(None, yaml.safe_load_all(block)):
+                    if document["kind"] == "ModelMonitor":
+                        yield str(page.relative_to(ROOT)), document
 
 
 def for_a_cluster(document: dict[str, Any]) -> dict[str, Any]:
