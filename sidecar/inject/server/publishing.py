@@ -16,7 +16,7 @@ import asyncio
 import base64
 import logging
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 from ...certificates.source import CertificateSource
 from ...errors import PilotfishError, quote_value
 from ...kube.client import Kube
+from ...kube.errors import ConflictError, InvalidError
 from ...kube.mirror import Store, mirror
 from ...kube.objects import CONFIG_MAPS, MUTATING_WEBHOOKS
 from ...kube.patch import apply, json_patch
@@ -35,6 +36,7 @@ from .tallies import InjectorTallies
 
 CONFIG_MAP, KEY = "pilotfish-ca", "ca.crt"
 MANAGER = "pilotfish-injector"  # owns the fields, for server-side apply
+OWN_MANAGERS = frozenset({quote_value(MANAGER), quote_value("pilotfish")})  # the second writes JSON patches
 OWN = {"app.kubernetes.io/managed-by": MANAGER, "app.kubernetes.io/part-of": "pilotfish"}
 TURN = 10.0  # seconds between two comparisons without a change
 LEAST_PAUSE = 0.2  # seconds between two comparisons
@@ -96,6 +98,7 @@ class BundlePublisher:
     )  # the version that was written over, until the mirror changes
     _not_before: dict[str, float] = field(default_factory=dict)
     _repairs: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    _lost: Counter[str] = field(default_factory=Counter)  # writes that lost against another writer, until one succeeds
 
     def wake(self) -> None:
         """Compare soon."""
@@ -225,6 +228,7 @@ class BundlePublisher:
             self._current[one.key] = self.certificates.bundle
             self._replaced.pop(one.key, None)
             self.problems.pop(one.key, None)
+            self._lost.pop(one.key, None)
             return True
         return self._replaced.get(one.key) == one.version
 
@@ -237,6 +241,11 @@ class BundlePublisher:
         try:
             await one.write()
         except PilotfishError as error:
+            self._lost[key] += isinstance(error, ConflictError | InvalidError)  # another replica was faster
+            if 0 < self._lost[key] < CONFLICTS:
+                self._replaced.pop(key, None)
+                self.wake()
+                return
             if key not in self.problems:
                 _LOG.error("the bundle of certificates was not written into %s: %s", one, error)
             self.problems[key] = str(error)
@@ -247,13 +256,18 @@ class BundlePublisher:
         _LOG.info("the bundle of certificates was written into %s", one)
 
     def _note_repair(self, one: PublishedObject, now: float) -> None:
-        """Count a repair, and say who has changed the object; write less often while others change it all the time."""
+        """Count a repair, and say who has changed the object; write less often while others change it all the time.
+
+        While the authority is replaced, another replica may be a step ahead or behind: that is no repair.
+        """
+        who = _last_manager(one.found)
+        if who in OWN_MANAGERS:
+            return
         self.tallies.repairs["configmap" if one.namespace else "webhook"] += 1
         recent = self._repairs[one.key]
         recent.append(now)
         while recent[0] < now - CONFLICT_SECONDS:
             recent.popleft()
-        who = _last_manager(one.found)
         if len(recent) < CONFLICTS:
             _LOG.warning("%s was changed by %s; the bundle of certificates is written again", one, who)
             return

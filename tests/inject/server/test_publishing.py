@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 
 import pytest
@@ -12,6 +13,7 @@ from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.delete import delete
 from pilotfish.sidecar.kube.objects import CONFIG_MAPS, MUTATING_WEBHOOKS, NAMESPACES
 from pilotfish.sidecar.kube.patch import json_patch, merge_patch
+from pilotfish.sidecar.kube.replace import replace
 from tests.inject.server.running import (
     SHOP,
     SYSTEM,
@@ -95,6 +97,32 @@ async def test_an_injector_that_may_not_write_the_bundle_serves_and_says_so(api:
     async with injecting(api) as injector:
         assert (await injector.open("/readyz"))[0] == 200
         assert "grant the missing verb" in str(injector.server.problems())
+
+
+async def test_another_replica_that_is_a_step_behind_is_no_repair(injector: Injected) -> None:
+    await until_published(injector, SHOP)
+    fields = [{"manager": "pilotfish", "time": "2026-11-29T08:00:00Z"}]
+    behind = {"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": "b2xk"}
+    managed = {"op": "add", "path": "/metadata/managedFields", "value": fields}
+    await json_patch(injector.kube, MUTATING_WEBHOOKS, WEBHOOK, [behind, managed])
+    await until_published(injector, SHOP)
+    assert injector.server.tallies.repairs == {}
+
+
+async def test_a_write_that_another_replica_wins_is_no_problem(
+    injector: Injected, caplog: pytest.LogCaptureFixture
+) -> None:
+    await until_published(injector, SHOP)
+    found = copy.deepcopy(injector.find(MUTATING_WEBHOOKS, WEBHOOK))
+    assert found is not None
+    del found["webhooks"][1]["clientConfig"]["caBundle"]
+    once = Fault(when=lambda call: call.method == "PATCH" and "mutatingwebhook" in call.path, status=422, times=1)
+    injector.api.faults.add(once)
+    await replace(injector.kube, MUTATING_WEBHOOKS, found)
+    await until_published(injector, SHOP)
+    assert not injector.server.problems()
+    assert once.hits == 1
+    assert "was not written" not in caplog.text
 
 
 async def test_nothing_is_written_while_nothing_differs(injector: Injected) -> None:
