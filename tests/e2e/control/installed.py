@@ -149,32 +149,41 @@ def start_replicas(
     return installation
 
 
+CONTAINER = {"name": "model", "image": "example/model:7"}
+
+
 def team(plane: ControlPlane, name: str, profile: Profile, folder: Path, pods: int = 2) -> list[dict[str, Any]]:
     """Fill the namespace `name` with a Deployment, ready pods, a profile and a suspended CronJob; return the pods."""
     path = folder / f"{name}.json"
     path.write_bytes(profile.to_bytes())
     plane.kubectl("create", "configmap", "delays-profile", "-n", name, f"--from-file=profile.json={path}")
-    labels = {"app": "delays", "pilotfish.dev/injected": "true", "pilotfish.dev/model-version": "7"}
-    container = {"name": "model", "image": "example/model:7"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
-    job = {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}}
+    job = {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [CONTAINER]}}}}
     plane.apply(
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"name": "delays", "namespace": name},
-            "spec": {"replicas": pods, "selector": {"matchLabels": {"app": "delays"}}, "template": template},
-        },
         {
             "apiVersion": "batch/v1",
             "kind": "CronJob",
             "metadata": {"name": "train", "namespace": name},
             "spec": {"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": job},
-        },
+        }
+    )
+    return workload(plane, name, "delays", pods)
+
+
+def workload(plane: ControlPlane, name: str, app: str, pods: int = 2) -> list[dict[str, Any]]:
+    """Create the Deployment `app` in the namespace `name`; return its pods, which are ready."""
+    labels = {"app": app, "pilotfish.dev/injected": "true", "pilotfish.dev/model-version": "7"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [CONTAINER]}}
+    plane.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": app, "namespace": name},
+            "spec": {"replicas": pods, "selector": {"matchLabels": {"app": app}}, "template": template},
+        }
     )
 
     def listed() -> list[dict[str, Any]]:
-        found = json.loads(plane.kubectl("get", "pods", "-n", name, "-l", "app=delays", "-o", "json"))["items"]
+        found = json.loads(plane.kubectl("get", "pods", "-n", name, "-l", f"app={app}", "-o", "json"))["items"]
         return found if len(found) == pods else []
 
     found = wait_until(listed, timeout=60, what="the pods of the Deployment")

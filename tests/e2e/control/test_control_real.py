@@ -22,6 +22,7 @@ from tests.e2e.control.installed import (
     retrainings,
     start_replicas,
     team,
+    workload,
 )
 from tests.e2e.control.syncing import SyncingFleet, reference
 from tests.support.cluster import ControlPlane
@@ -102,11 +103,13 @@ def test_leaders_that_are_killed_anywhere_leave_one_job_per_cause(
     spawn: Children, tmp_path: Path,
 ) -> None:  # fmt: skip
     namespace, chance = namespaces[1], random.Random(KILLS)
-    pods = team(control_plane, namespace, reference(), tmp_path)
+    team(control_plane, namespace, reference(), tmp_path)
     wanted = set()
     for kill in range(KILLS):
         name = f"delays-{kill}"
-        control_plane.apply(monitor(namespace, name, TICK))
+        pods = workload(control_plane, namespace, name)  # a pod follows one monitor
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+        control_plane.apply(monitor(namespace, name, TICK, targetRef=target))
         for pod in fleet.add(control_plane, pods, name, TICK):
             pod.drifts_from = int(time.time() // TICK) + 2
         wanted.add(name)
