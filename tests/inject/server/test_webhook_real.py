@@ -251,7 +251,8 @@ def test_a_monitor_opts_in_the_pods_of_its_deployment(release: RealRelease) -> N
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "prices"}
     monitor = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "prices"}}
     release.create(place, {**monitor, "spec": {"targetRef": target}})
-    known = 'pilotfish_mirror_objects{kind="modelmonitors.pilotfish.dev"} 1.0'
+    monitors = len(release.get("modelmonitors", "-A")["items"])  # other tests have monitors in the same cluster
+    known = f'pilotfish_mirror_objects{{kind="modelmonitors.pilotfish.dev"}} {monitors}.0'
     wait_until(lambda: known in release.scrape(), timeout=30, what="the monitor")
     release.create(place, deployment())
     wait_until(lambda: len(release.get("pods", "-n", place)["items"]) == 3, timeout=30, what="three pods")
