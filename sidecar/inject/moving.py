@@ -42,8 +42,9 @@ def relocate(pod: PodView, model: InjectedServer, numbers: Mapping[int, int]) ->
     container = pod.containers[model.container]
     edit = ContainerEdit(container)
     argument, env = pod.annotations.get(MOVE_ARGUMENT), pod.annotations.get(MOVE_ENV)
-    words = [*_by_argument(edit, argument, model, numbers), *_by_env(edit, env, numbers)]
-    rest = {old: new for old, new in numbers.items() if not any(str(new) in word for word in words)}
+    told = set[int]()
+    words = [*_by_argument(edit, argument, model, numbers, told), *_by_env(edit, env, numbers, told)]
+    rest = {old: new for old, new in numbers.items() if old not in told}
     server = known_server(container)
     try:
         known = [_by_table(edit, server, old, new) for old, new in rest.items()]
@@ -106,8 +107,10 @@ def _by_table(edit: ContainerEdit, server: KnownServer | None, old: int, new: in
     return edit.append(word)
 
 
-def _by_argument(edit: ContainerEdit, text: str | None, model: InjectedServer, numbers: Mapping[int, int]) -> list[str]:
-    """Set the arguments of the annotation, such as `--port={port}` or `--port {port}`."""
+def _by_argument(
+    edit: ContainerEdit, text: str | None, model: InjectedServer, numbers: Mapping[int, int], told: set[int]
+) -> list[str]:
+    """Set the arguments of the annotation, such as `--port={port}` or `--port {port}`; add their ports to `told`."""
     if text is None:
         return []
     try:
@@ -122,7 +125,7 @@ def _by_argument(edit: ContainerEdit, text: str | None, model: InjectedServer, n
         raise NotInjectedError(InjectionReason.ANNOTATION_INVALID, what, f"set args in the pod, or use {MOVE_ENV}")
     done, flag = [], ""
     for word in words:
-        filled = _fill(word, MOVE_ARGUMENT, text, numbers)
+        filled = _fill(word, MOVE_ARGUMENT, text, numbers, told)
         if filled == word and (flag or not word.startswith("-")):
             raise _invalid(MOVE_ARGUMENT, text, "has a word that is no flag and has no {port}")
         if filled == word:
@@ -135,23 +138,23 @@ def _by_argument(edit: ContainerEdit, text: str | None, model: InjectedServer, n
     return done
 
 
-def _by_env(edit: ContainerEdit, text: str | None, numbers: Mapping[int, int]) -> list[str]:
-    """Set the variables of the annotation, such as `PORT`, or `HTTP_PORT={8080},GRPC_PORT={9000}`."""
+def _by_env(edit: ContainerEdit, text: str | None, numbers: Mapping[int, int], told: set[int]) -> list[str]:
+    """Set the variables of the annotation, such as `PORT`, or `A={8080},B={9000}`; add their ports to `told`."""
     done = []
     for part in text.split(",") if text is not None else ():
         name, _, template = part.strip().partition("=")
         if not _VARIABLE.fullmatch(name):
             raise _invalid(MOVE_ENV, part, "names no variable")
         template = template or "{port}"
-        value = _fill(template, MOVE_ENV, part, numbers)
+        value = _fill(template, MOVE_ENV, part, numbers, told)
         if value == template:
             raise _invalid(MOVE_ENV, part, "has no {port}")
         done.append(edit.set_variable(name, value))
     return done
 
 
-def _fill(template: str, annotation: str, text: str, numbers: Mapping[int, int]) -> str:
-    """Return `template` with {port}, or a present port such as {8080}, replaced by the new port."""
+def _fill(template: str, annotation: str, text: str, numbers: Mapping[int, int], told: set[int]) -> str:
+    """Return `template` with {port}, or a present port such as {8080}, replaced by the new port; add it to `told`."""
 
     def number(found: re.Match[str]) -> str:
         if found[1] == "port" and len(numbers) > 1:
@@ -159,6 +162,7 @@ def _fill(template: str, annotation: str, text: str, numbers: Mapping[int, int])
         old = next(iter(numbers)) if found[1] == "port" else int(found[1])
         if old not in numbers:
             raise _invalid(annotation, text, f"has {{{old}}}, but the ports are {', '.join(map(str, numbers))}")
+        told.add(old)
         return str(numbers[old])
 
     return _PLACEHOLDER.sub(number, template)
