@@ -6,12 +6,12 @@ import argparse
 import asyncio
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 from ..inject.offline.documents import read
 from ..inject.offline.images import Images, package_text
 from ..inject.offline.manifests import DATA, render
 from ..kube.client import Kube
+from ..kube.configuration import add_kubeconfig_arguments
 from ..terminal import show, show_error, show_json
 from .checks import findings
 from .findings import is_problem
@@ -30,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n", "--namespace", default="", metavar="NAME",
         help="check the models of this namespace only (default: all namespaces)",
     )  # fmt: skip
-    add("--kubeconfig", type=Path, metavar="FILE", help="kubeconfig file (default: as kubectl)")
-    add("--context", default="", metavar="NAME", help="context of the kubeconfig (default: the current one)")
+    add_kubeconfig_arguments(parser, "(default: as kubectl)")
     add(
         "--release-namespace", default="", metavar="NAME",
         help="namespace of the installation (default: that of the webhook's Service, else pilotfish-system)",

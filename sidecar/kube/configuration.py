@@ -5,6 +5,7 @@ The official client is imported here, when a connection is made: its import cost
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import logging
 import os
@@ -17,6 +18,7 @@ from ..system.files import read_file
 from .errors import KubeError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+OWN_ACCOUNT = "(default: the service account of the pod, else the usual kubeconfig)"
 LOAD_TIMEOUT = 30.0  # seconds; a kubeconfig may run a program that asks for credentials
 
 Load = Callable[[Any], Awaitable[None]]
@@ -32,6 +34,13 @@ def loader(kubeconfig: Path | None, context: str, service_account: Path = SERVIC
         return lambda configuration: _load_service_account(configuration, service_account)
     file = str(kubeconfig or os.environ.get("KUBECONFIG") or Path("~/.kube/config").expanduser())
     return lambda configuration: _load_kubeconfig(configuration, file, context)
+
+
+def add_kubeconfig_arguments(parser: argparse.ArgumentParser, default: str = OWN_ACCOUNT) -> None:
+    """Add --kubeconfig and --context; `default` says in the help what is used without a file."""
+    add = parser.add_argument
+    add("--kubeconfig", type=Path, metavar="FILE", help=f"kubeconfig file {default}")
+    add("--context", default="", metavar="NAME", help="context of the kubeconfig (default: the current one)")
 
 
 def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...certificates.choice import add_certificate_arguments, parse_tls_files
 from ...errors import UsageError
-from ...kube.configuration import own_namespace
+from ...kube.configuration import add_kubeconfig_arguments, own_namespace
 from ...log import add_log_arguments
 from ...serving.tls import TlsFiles
 
@@ -47,11 +47,7 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         "--watch-namespace", default="", metavar="NAME",
         help="watch the ModelMonitors of this namespace only (default: all namespaces)",
     )  # fmt: skip
-    add(
-        "--kubeconfig", type=Path, metavar="FILE",
-        help="kubeconfig file (default: the service account of the pod, else the usual kubeconfig)",
-    )  # fmt: skip
-    add("--context", default="", metavar="NAME", help="context of the kubeconfig (default: the current one)")
+    add_kubeconfig_arguments(parser)
     add("--lease", default=LEASE, metavar="NAME", help="name of the Lease of the leader (default %(default)s)")
     add(
         "--lease-seconds", type=float, default=15.0, metavar="SECONDS",

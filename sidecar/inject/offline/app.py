@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...kube.configuration import add_kubeconfig_arguments
 from ...system.files import read_file
 from ...terminal import show_document, show_error
 from ..context import Context
@@ -73,8 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cluster", action="store_true",
         help="read Services, monitors, quotas and the template of the sidecars from the cluster, too",
     )  # fmt: skip
-    add("--kubeconfig", type=Path, metavar="FILE", help="kubeconfig file for --cluster, which it implies")
-    add("--context", default="", metavar="NAME", help="context of the kubeconfig (default: the current one)")
+    add_kubeconfig_arguments(parser, "for --cluster, which it implies")
     add(
         "--release-namespace", default="pilotfish-system", metavar="NAME",
         help="namespace of the installation (default %(default)s)",

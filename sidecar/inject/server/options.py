@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...certificates.choice import add_certificate_arguments, parse_tls_files
 from ...errors import UsageError
-from ...kube.configuration import own_namespace
+from ...kube.configuration import add_kubeconfig_arguments, own_namespace
 from ...log import add_log_arguments
 from ...serving.tls import TlsFiles
 
@@ -48,11 +48,7 @@ def add_injector_arguments(parser: argparse.ArgumentParser) -> None:
         "--namespace", default="", metavar="NAME",
         help="namespace of the release, which is never injected (default: that of the service account)",
     )  # fmt: skip
-    add(
-        "--kubeconfig", type=Path, metavar="FILE",
-        help="kubeconfig file (default: the service account of the pod, else the usual kubeconfig)",
-    )  # fmt: skip
-    add("--context", default="", metavar="NAME", help="context of the kubeconfig (default: the current one)")
+    add_kubeconfig_arguments(parser)
     add(
         "--listen",
         default=LISTEN,
