@@ -112,11 +112,13 @@ async def route_alerts(tmp_path: Path, spawn: Children) -> None:
             consequence = alert("PilotfishFleetNotHeard", "warning", monitor=MONITOR)
             cause = alert("PilotfishNoLeader", "critical")
             note = alert("PilotfishSidecarsOutdated", "info")
-            await asyncio.to_thread(send, address, cause, consequence, worse, foreign, note, *drift)
-            await until(lambda: backend.taken, "the alert at the controller", timeout=patient(30))
+            await asyncio.to_thread(send, address, cause)
             await until(
-                lambda: names(people["night"]) and names(people["list"]), "the routes by severity", timeout=patient(30)
+                lambda: names(people["night"]), "the cause, which inhibits its consequence", timeout=patient(30)
             )
+            await asyncio.to_thread(send, address, consequence, worse, foreign, note, *drift)
+            await until(lambda: backend.taken, "the alert at the controller", timeout=patient(30))
+            await until(lambda: names(people["list"]), "the route of notes", timeout=patient(30))
             wanted = {"ModelLossHigh", "PilotfishDriftAlarm"}
             await until(lambda: wanted <= names(people["office"]), "the office", timeout=patient(30))
             assert {one.monitor for one in backend.taken} == {(NAMESPACE, MONITOR)}, "the right is asked for each"

@@ -1,0 +1,1 @@
+"""Scaling of the replicas of a target."""

@@ -1,0 +1,1 @@
+"""The command `pilotfish node`: what each pod uses of the GPUs of one node."""

@@ -1,0 +1,1 @@
+"""The command `pilotfish simulate`: plays a load trace through the policy of a document."""

@@ -1,0 +1,1 @@
+"""The command `pilotfish top`: a live table of models in the terminal."""
