@@ -94,9 +94,11 @@ class Rules:
 
     `cooldown` is the minimum number of seconds between two effects. `max_age` is the maximum age, in seconds, of an
     observation that may be acted on. `target` is a hash of the receiver's address: an intent that failed permanently at
-    one target is tried again at another. `blocked_reason` is why the executor cannot be used here, else empty.
-    `max_pending` is the number of pending entries from which on new ones are refused. `events` lists the reasons `why`
-    that are accepted; None accepts all.
+    one target is tried again at another. `blocked_reason` is why the executor cannot be used now, else empty, and
+    `blocked_detail` says in words what to do. `max_pending` is the number of pending entries from which on new ones are
+    refused, `max_per_hour` the number of effects in an hour. `events` lists the reasons `why` that are accepted; None
+    accepts all. `recommended_reason` is why an intent is only recommended, if not
+    because of the mode.
     """
 
     mode: str
@@ -104,8 +106,11 @@ class Rules:
     max_age: float = inf
     target: str = ""
     blocked_reason: str = ""
+    blocked_detail: str = ""
     max_pending: float = inf
+    max_per_hour: float = inf
     events: frozenset[str] | None = None
+    recommended_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
