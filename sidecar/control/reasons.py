@@ -13,6 +13,11 @@ from ..reason import ReasonTable
 class Reason(ReasonTable):
     """All reasons of the control loop, alphabetically."""
 
+    ACTIONS_PER_HOUR = (
+        "actions_per_hour",
+        "as many changes were made in the last hour as the document allows",
+        "wait, or raise actionsPerHour",
+    )
     ALARM_CLOSED = "alarm_closed", "an alarm has ended"
     ALARM_OPENED = "alarm_opened", "an alarm was raised"
     ALERT = "alert", "an alert of Alertmanager requested it"
@@ -49,9 +54,15 @@ class Reason(ReasonTable):
         "the clock of a pod differs from the controller's, so its counts do not fit into the open ticks",
         "synchronise the clocks of the nodes",
     )
+    CONFLICT = "conflict", "the object has changed since it was observed; the next observation decides anew"
     CONNECT = "connect", "no connection to the receiver could be made"
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
+    DISRUPTION_BUDGET = (
+        "disruption_budget",
+        "a PodDisruptionBudget does not allow fewer pods",
+        "wait until its pods are healthy, or lower the budget",
+    )
     DOCUMENT_INVALID = (
         "document_invalid",
         "the document has a problem; the last valid one stays in force",
@@ -103,6 +114,7 @@ class Reason(ReasonTable):
         "the API server refuses the request of the controller",
         "grant the controller the verb and resource that the message names",
     )
+    NOT_CONFIGURED = "not_configured", "the document has no spec.scaling, so that replicas are left alone"
     NOT_INJECTED = (
         "not_injected",
         "pods of the target have no sidecar, so their traffic is not measured",
@@ -138,6 +150,10 @@ class Reason(ReasonTable):
         "the ConfigMap or URL of the profile does not exist or cannot be reached",
         "create the ConfigMap with the key profile.json or profile.json.gz, or correct spec.profiles",
     )
+    PUBLISHED = (
+        "published",
+        "the desired number is published for an autoscaler, because surface is metric; nothing is written",
+    )
     QUORUM_MISSING = (
         "quorum_missing",
         "too few of the expected pods have sent their counts, so that ticks stay open",
@@ -159,14 +175,35 @@ class Reason(ReasonTable):
     )
     RETRAINING_REQUESTED = "retraining_requested", "a retraining is requested and has not ended"
     RETRAINING_SUCCEEDED = "retraining_succeeded", "the last retraining has succeeded"
+    ROLLOUT_IN_PROGRESS = (
+        "rollout_in_progress",
+        "a rollout of the target is in progress; replicas stay until it has ended",
+        "if the rollout does not end, run `kubectl rollout status` on the target",
+    )
     SATISFIED = "satisfied", "the observed value equals the desired one"
+    SCALING = "scaling", "replicas follow the signals"
+    SCALING_ELSEWHERE = (
+        "scaling_elsewhere",
+        "an older ModelMonitor scales this target already",
+        "remove spec.scaling from one of the two",
+    )
     SECRET = "secret", "the secret cannot be used", "check the Secret or file that the document names, and its key"
     SECRET_REF = "secret_ref", "the document names a Kubernetes Secret, which exists only in a cluster"
+    SIGNALS_MISSING = (
+        "signals_missing",
+        "fewer than half of the ready pods have sent recent signals, or no signal can be read; replicas stay",
+        "read the message and the log of the analyzer in the pods that are missing",
+    )
     STALE = "stale", "the observation is too old to act on"
     TARGET_NOT_FOUND = (
         "target_not_found",
         "the workload in spec.targetRef does not exist or has no pod selector",
         "correct spec.targetRef",
+    )
+    TARGET_OFF = (
+        "target_off",
+        "the target has 0 replicas, which switches scaling off",
+        "set its replicas to 1 or more to scale it again",
     )
     TARGET_SHARED = (
         "target_shared",
@@ -182,6 +219,11 @@ class Reason(ReasonTable):
     TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"
     UNKNOWN = "unknown", "the episode ended without a recorded cause"
+    UNSCHEDULABLE = (
+        "unschedulable",
+        "a pod of the target waits for a node with room; no further pod is added before it has one",
+        "add nodes, or lower the requests of the pods or maxReplicas; a node autoscaler sees the pod that waits",
+    )
     UNSUBSCRIBED = "unsubscribed", "the receiver is not configured for this event"
     URL = "url", "the receiver's URL cannot be used", "check the URL or the file with it"
     URL_REFUSED = (
