@@ -19,11 +19,13 @@ from ..kube.read import get
 from ..settings.document import ModelMonitor
 from ..settings.places import retrain_targets
 from ..settings.webhooks import SecretRef, Webhook
-from .app import LANES, Lane, Send, form_of, sender_of
+from .app import LANES, POLICIES, Lane, Send, form_of, sender_of
 from .executor import Executor
 from .retrain import argo, job, tekton
 from .retrain.objects import Owner
+from .policy import Policy
 from .retrain.policy import KIND as RETRAIN
+from .scale import policy as scale
 from .webhook.addresses import AddressRules
 from .webhook.files import WebhookFileError
 from .webhook.sender import SecretReader, WebhookSender, WebhookTarget
@@ -35,6 +37,8 @@ OBJECTS: Mapping[str, tuple[str, str, Callable[[Kube, Owner, Any], Executor]]] =
     "job": (job.KIND, "cron_job", job.JobExecutor),
     "tektonPipelineRun": (tekton.KIND, "pipeline", tekton.TektonExecutor),
 }
+# one row per kind, alphabetically
+CLUSTER_POLICIES: tuple[Policy, ...] = (*POLICIES, scale.POLICY)
 
 
 def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: AddressRules) -> dict[str, Lane]:

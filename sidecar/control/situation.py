@@ -132,12 +132,27 @@ class RetrainRules(Rules):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleSituation:
+    """The replicas of the target `key`, how many are wanted, and the rules; `scale.guard` derives it.
+
+    `replicas` is None before the target was read. `why` and `detail` say why `desired` is wanted.
+    """
+
+    key: str
+    replicas: Fact[int] | None
+    desired: int
+    why: str
+    detail: str
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """Everything that a decision may depend on. `now` is in epoch seconds.
 
     `in_flight` holds the ids of the entries that an executor is applying now. They are neither superseded nor due until
     their outcome is recorded. `alerts` are alerts of Alertmanager, as causes of their own. `retrainings` is None where
-    nothing observes what becomes of a retraining.
+    nothing observes what becomes of a retraining. `scale` is None without the block `scaling`.
     """
 
     now: float
@@ -151,6 +166,7 @@ class Situation:
     alerts: tuple[EpisodeFacts, ...] = ()
     retrainings: tuple[RetrainingFacts, ...] | None = None
     tick_seconds: float = 60.0
+    scale: ScaleSituation | None = None
 
     @property
     def causes(self) -> tuple[EpisodeFacts, ...]:
@@ -161,4 +177,4 @@ class Situation:
     def rules(self) -> Mapping[str, Rules | None]:
         """The rules by lane, alphabetically; None if the document lacks the block of the kind."""
         notify = {lane_of("notify", rules.receiver): rules for rules in self.notify}
-        return {**notify, "retrain": self.retrain}
+        return {**notify, "retrain": self.retrain, "scale": self.scale.rules if self.scale is not None else None}

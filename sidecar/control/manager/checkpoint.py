@@ -30,12 +30,14 @@ class MonitorCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of a monitor that another leader needs, except its ledger and learned profiles.
 
     `document` is the JSON of the document in force. `primary` is the version that retraining and status refer to.
+    `scaling` is the encoded state of the recommender of replicas; empty without one.
     """
 
     format: int = FORMAT
     document: bytes = b""
     primary: str | None = None
     detectors: tuple[DetectorCheckpoint, ...] = ()
+    scaling: bytes = b""
 
 
 def encode(state: MonitorCheckpoint) -> bytes:

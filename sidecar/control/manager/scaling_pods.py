@@ -1,0 +1,103 @@
+"""The pods of a target as facts for the recommender: what the mirror and their signals show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...settings.scaling import Scaling, signal_id
+from ...sync.messages import Signals
+from ..scale.facts import PodFacts
+from .pods import epoch_seconds
+from .selectors import Selector
+from .world import Item
+
+RECENT_SECONDS = 15.0  # three times the interval in which pods send signals; older ones count as missing
+QUANTILES = {0.5: "latency_p50", 0.95: "latency_p95", 0.99: "latency_p99"}
+_ENDED = frozenset(("Failed", "Succeeded"))
+
+
+@dataclass(frozen=True, slots=True)
+class PodsReading:
+    """The pods of a target.
+
+    `heard` is the number of ready pods with a value of any signal, `expected` that of all ready pods. `sampled` is the
+    number of pods of a release before, which send the concurrency of a moment instead of its mean.
+    """
+
+    pods: tuple[PodFacts, ...]
+    heard: int
+    expected: int
+    sampled: int
+
+
+def read_pods(
+    items: Iterable[Item],
+    selector: Selector,
+    settings: Scaling,
+    signals: Mapping[str, tuple[float, Signals]],
+    by_pod: Mapping[str, Mapping[str, float]],
+    now: float,
+) -> PodsReading:
+    """Return the pods among `items` that `selector` selects, with their values at `now`, in epoch seconds.
+
+    `signals` has the newest load by UID with the time of its arrival. `by_pod` has the values of other sources, by
+    signal id and name of the pod.
+    """
+    found: list[PodFacts] = []
+    heard = expected = sampled = 0
+    for item in items:
+        metadata, status = item["metadata"], item.get("status") or {}
+        if not selector.matches(metadata.get("labels") or {}) or status.get("phase") in _ENDED:
+            continue
+        arrived, load = signals.get(metadata["uid"], (float("-inf"), None))
+        recent = load if 0 <= now - arrived <= RECENT_SECONDS else None
+        own = values_of(settings, recent) if recent is not None else {}
+        others = {id_: values[metadata["name"]] for id_, values in by_pod.items() if metadata["name"] in values}
+        pod = _pod(item, {**own, **others}, answering=recent is not None and recent.requests_per_second > 0)
+        found.append(pod)
+        if pod.ready and not pod.deleting:
+            expected += 1
+            heard += bool(pod.values)
+            sampled += recent is not None and recent.concurrency is None
+    return PodsReading(tuple(found), heard, expected, sampled)
+
+
+def values_of(settings: Scaling, signals: Signals) -> dict[str, float]:
+    """Return the values of the signals in `settings` that pods send, by signal id."""
+    found: dict[str, float] = {}
+    for signal in settings.signals:
+        match signal.__struct_config__.tag:
+            case "concurrency":
+                mean = signals.concurrency
+                found[signal_id(signal)] = float(signals.in_flight) if mean is None else mean
+            case "requestRate":
+                found[signal_id(signal)] = signals.requests_per_second
+            case "latency":
+                found[signal_id(signal)] = getattr(signals, QUANTILES[signal.quantile])
+    return found
+
+
+def _pod(item: Item, values: Mapping[str, float], *, answering: bool) -> PodFacts:
+    metadata, status = item["metadata"], item.get("status") or {}
+    conditions = {one.get("type"): one for one in status.get("conditions") or ()}
+    ready, scheduled = conditions.get("Ready") or {}, conditions.get("PodScheduled") or {}
+    is_ready = ready.get("status") == "True"
+    return PodFacts(
+        uid=metadata["uid"],
+        name=metadata["name"],
+        phase=str(status.get("phase") or "Pending"),
+        ready=is_ready,
+        ready_changed_at=epoch_seconds(ready.get("lastTransitionTime")),
+        started_at=epoch_seconds(status.get("startTime")),
+        deleting=bool(metadata.get("deletionTimestamp")),
+        unschedulable=is_unschedulable(scheduled),
+        answering=answering or (is_ready and bool(values)),
+        values=values,
+    )
+
+
+def is_unschedulable(condition: Mapping[str, Any]) -> bool:
+    """Return whether the condition PodScheduled of a pod says that no node has room for it."""
+    return condition.get("status") == "False" and condition.get("reason") == "Unschedulable"
