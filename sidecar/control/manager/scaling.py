@@ -13,14 +13,14 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from ...errors import number
+from ...errors import number, quote_value
 from ...settings.document import ModelMonitor, TargetRef
 from ...settings.scaling import Scaling
 from ..ledger import DELIVERED, SUPERSEDED, IntentLedger, LedgerEntry
 from ..reasons import Reason
 from ..scale.facts import ScaleFacts
 from ..scale.guard import Hold, ScaleView, Wish
-from ..scale.manual import LastWrite, manual_change
+from ..scale.manual import OwnWrite, manual_change, reverting_owner
 from ..scale.plan import ScalePlan
 from ..scale.policy import KIND
 from ..scale.recommender import Recommendation, recommend
@@ -33,6 +33,7 @@ from .key import MonitorKey
 from .scaling_pods import PodsReading, read_pods
 from .scaling_sources import SignalReading, SignalRequest
 from .selectors import Selector
+from .status import whole_second
 from .trouble import Trouble, TroubleError
 from .world import World
 
@@ -69,13 +70,13 @@ class ScalingWatch:
     latest: ScalingLook | None = None
     _state: ScaleState = field(default_factory=ScaleState)
     _core: MonitorCore | None = None  # whose checkpoint the state is from
-    _writes: tuple[LedgerEntry, ...] = ()  # of ours that were delivered or may have been, the oldest first
+    _writes: tuple[OwnWrite, ...] = ()  # that were delivered or may have been, the oldest first
 
     @property
     def wait(self) -> float:
         """The seconds until the next look."""
-        known = self.latest is not None and self.latest.wish is not None
-        return self.latest.settings.interval if self.latest is not None and known else SETTLING
+        look = self.latest
+        return look.settings.interval if look is not None and (look.wish or look.trouble) else SETTLING
 
     async def look(self, core: MonitorCore, selector: Selector | None) -> None:
         """Read the target and the signals, and run the recommender; a target that cannot be read is trouble."""
@@ -162,7 +163,8 @@ class ScalingWatch:
             return view
         return replace(
             view,
-            owner=self._owner(target, settings),
+            trouble=view.trouble or _unknown(target),
+            owner=self._owner(target, settings, now),
             manual=self._manual(target, settings, now),
             rollout=target.rollout_in_progress,
             unschedulable=target.unschedulable,
@@ -175,11 +177,10 @@ class ScalingWatch:
         if look is None or look.document.spec.target_ref is None:
             return
         key = target_key(self.key.namespace, look.document.spec.target_ref)
-        writes = [entry for entry in ledger.entries.values() if entry.kind == KIND and entry.key == key and _sent(entry)]
-        self._writes = tuple(sorted(writes, key=lambda entry: entry.changed_at))
-        for entry in self._writes:
-            if entry.state == DELIVERED and isinstance(entry.observed, int) and isinstance(entry.desired, int):
-                self._state = scaled(self._state, entry.observed, entry.desired, entry.changed_at)
+        entries = (entry for entry in ledger.entries.values() if entry.kind == KIND and entry.key == key)
+        self._writes = tuple(sorted(filter(None, map(_own_write, entries)), key=lambda write: write.at))
+        for write in self._writes:
+            self._state = scaled(self._state, write.before, write.after, write.at)
 
     def _continue(self, core: MonitorCore) -> None:
         """Take the state from the checkpoint of `core`, if it is another one than before."""
@@ -193,19 +194,20 @@ class ScalingWatch:
         what = f"the ModelMonitor {scaler.name} scales {target.kind} {target.name} already"
         return Hold(Reason.SCALING_ELSEWHERE, f"{what}; {Reason.SCALING_ELSEWHERE.remedy}")
 
-    def _owner(self, target: TargetFacts, settings: Scaling) -> Hold | None:
-        owner = target.owner
-        if owner is None or (settings.take_ownership and owner.takeable):
+    def _owner(self, target: TargetFacts, settings: Scaling, now: float) -> Hold | None:
+        owner = target.owner or reverting_owner(self._writes, target.spec_replicas, target.writers, now)
+        if owner is None or (settings.take_ownership and owner.yields):
             return None
-        return Hold(owner.reason, owner.text)
+        return Hold(owner.reason, owner.message)
 
     def _manual(self, target: TargetFacts, settings: Scaling, now: float) -> Hold | None:
-        last = self._writes[-1] if self._writes else None
-        write = LastWrite(last.desired, last.changed_at) if last is not None and isinstance(last.desired, int) else None
-        change = manual_change(write, target.spec_replicas, target.managed)
-        if change is None or now - change.at >= settings.manual_hold:
+        change = manual_change(self._writes, target.spec_replicas, target.writers)
+        left = change.held_for(settings.manual_hold, now) if change is not None else 0.0
+        if change is None or not left:
             return None
-        return Hold(Reason.MANUAL_CHANGE, change.text)
+        who = f"{quote_value(change.manager)} set" if change.manager else "somebody set"
+        until = whole_second(now + left)
+        return Hold(Reason.MANUAL_CHANGE, f"{who} {number(change.replicas, 'replica')}; scaling continues at {until}")
 
 
 def target_key(namespace: str, target: TargetRef) -> str:
@@ -213,8 +215,18 @@ def target_key(namespace: str, target: TargetRef) -> str:
     return f"{target.kind}/{namespace}/{target.name}"
 
 
-def _sent(entry: LedgerEntry) -> bool:
-    return entry.state == DELIVERED or (entry.state == SUPERSEDED and entry.attempts > 0)
+def _own_write(entry: LedgerEntry) -> OwnWrite | None:
+    """Return the write that `entry` made or, without an answer, may have made; None if it made none."""
+    sent = entry.state == DELIVERED or (entry.state == SUPERSEDED and entry.reason == Reason.SATISFIED and entry.attempts)
+    if not sent or not isinstance(entry.observed, int) or not isinstance(entry.desired, int):
+        return None
+    return OwnWrite(entry.observed, entry.desired, entry.changed_at)
+
+
+def _unknown(target: TargetFacts) -> Hold | None:
+    """Return the first fact about the replicas that could not be read: nothing is done without it."""
+    found = (problem for problem in target.problems if problem.fact != "verticalAutoscalers")
+    return next((Hold(problem.reason, problem.text) for problem in found), None)
 
 
 def _explained(recommendation: Recommendation, pods: PodsReading) -> str:
