@@ -36,6 +36,16 @@ class Reason(ReasonTable):
         "the controller has no recent answer of the API server",
         "check the API server and the network of the controller; alarms and counts are kept",
     )
+    APPLIED_ELSEWHERE = (
+        "applied_elsewhere",
+        "the replicas are a part of a manifest that another client applies server-side",
+        "remove spec.replicas from the manifest, or set spec.scaling.takeOwnership",
+    )
+    AUTOSCALER = (
+        "autoscaler",
+        "a HorizontalPodAutoscaler scales the target",
+        "delete the autoscaler, or set spec.scaling.surface to metric and let it follow the published number",
+    )
     BACKLOG = "backlog", "too many events wait for this receiver already"
     BLIND = "blind", "nothing of the traffic can be measured", "read docs/blind-spots.md"
     BLIND_ENDED = "blind_ended", "what could not be measured is measured again"
@@ -56,6 +66,11 @@ class Reason(ReasonTable):
     )
     CONFLICT = "conflict", "the object has changed since it was observed; the next observation decides anew"
     CONNECT = "connect", "no connection to the receiver could be made"
+    CONTROLLED = (
+        "controlled",
+        "a controller above the target owns its replicas",
+        "name the object above in spec.targetRef, or set spec.scaling.surface to metric",
+    )
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
     DISRUPTION_BUDGET = (
@@ -75,6 +90,11 @@ class Reason(ReasonTable):
         "read the episode in the status and in the report; retrain, or rebaseline if the change is wanted",
     )
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
+    GITOPS = (
+        "gitops",
+        "Argo CD or Flux applies the replicas from a repository",
+        "remove spec.replicas from the manifest in the repository, or set spec.scaling.takeOwnership",
+    )
     IDLE = "idle", "no retraining is wanted or in progress"
     INJECTED = "injected", "every pod of the target has a sidecar"
     INVALID_OBJECT = (
@@ -90,6 +110,10 @@ class Reason(ReasonTable):
     LATE = "late", "the tick was closed before the counts arrived"
     LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
     LIMIT = "limit", "there are more pods, epochs or counts than the controller keeps"
+    MANUAL_CHANGE = (
+        "manual_change",
+        "somebody else changed the replicas; scaling waits for spec.scaling.manualHold, then continues from there",
+    )
     MODE = "mode", "the mode in the document does not allow the action"
     MONITORING = "monitoring", "the counts of enough pods arrive, and drift detection runs on their sum"
     NO_DRIFT = "no_drift", "no episode is open"
@@ -119,6 +143,11 @@ class Reason(ReasonTable):
         "not_injected",
         "pods of the target have no sidecar, so their traffic is not measured",
         "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
+    )
+    NOT_SCALABLE = (
+        "not_scalable",
+        "the kind of the target has no replicas to set",
+        "name a Deployment, StatefulSet or another kind with a scale subresource, or remove spec.scaling",
     )
     PARAMETERS = (
         "parameters",
@@ -175,12 +204,22 @@ class Reason(ReasonTable):
     )
     RETRAINING_REQUESTED = "retraining_requested", "a retraining is requested and has not ended"
     RETRAINING_SUCCEEDED = "retraining_succeeded", "the last retraining has succeeded"
+    REVERTED = (
+        "reverted",
+        "another client has set the replicas back repeatedly after they were changed",
+        "remove spec.replicas from what the named client applies; scaling tries again after a day",
+    )
     ROLLOUT_IN_PROGRESS = (
         "rollout_in_progress",
         "a rollout of the target is in progress; replicas stay until it has ended",
         "if the rollout does not end, run `kubectl rollout status` on the target",
     )
     SATISFIED = "satisfied", "the observed value equals the desired one"
+    SCALED_OBJECT = (
+        "scaled_object",
+        "a ScaledObject of KEDA scales the target",
+        "delete the ScaledObject, or set spec.scaling.surface to metric and give it a trigger of type metrics-api",
+    )
     SCALING = "scaling", "replicas follow the signals"
     SCALING_ELSEWHERE = (
         "scaling_elsewhere",
