@@ -32,7 +32,7 @@ _UNAPPLIED = frozenset((RECOMMENDED, REFUSED))
 
 @dataclass(frozen=True, slots=True)
 class GuardDecision:
-    """The new state of the ledger's entry `id` for `intent`, the reason, and what to know about it in words."""
+    """The new state of the ledger's entry `id` for `intent`, the reason, and in words what to do about it."""
 
     id: str
     intent: Intent
@@ -52,7 +52,7 @@ def check_intent(intent: Intent, situation: Situation) -> GuardDecision | None:
     state, reason = _state_and_reason(intent, id_, situation)
     if _is_known(intent, state, reason, situation):
         return None
-    detail = rules.blocked_detail if rules is not None and reason == rules.blocked_reason else intent.detail
+    detail = rules.blocked_detail if rules is not None and reason == rules.blocked_reason else ""
     return GuardDecision(id_, intent, state, reason, detail)
 
 
@@ -172,6 +172,7 @@ def build_entry(decision: GuardDecision, situation: Situation) -> LedgerEntry:
         observed_at=intent.observed_at if intent.nature is Nature.LEVEL else 0.0,
         receiver=intent.receiver,
         detail=decision.detail,
+        text=intent.text,
     )
 
 

@@ -28,7 +28,7 @@ class Intent:
     `key` identifies the cause (ONCE) or the controlled object (LEVEL) within its kind. `desired` and `observed` are
     JSON values; only the executor of the kind interprets them. `observed_at` is the epoch second of the observation
     behind the intent. `why` is the reason in metrics and in the report, a value of `reasons.Reason`. `receiver`
-    identifies one of several receivers of the kind. `detail` says why in words.
+    identifies one of several receivers of the kind. `text` says why in words.
     """
 
     id: str
@@ -41,7 +41,7 @@ class Intent:
     observed_at: float
     why: str
     receiver: str = ""
-    detail: str = ""
+    text: str = ""
 
     @property
     def lane(self) -> str:
@@ -65,7 +65,7 @@ def once(kind: str, subject: Subject, key: str, *, desired: object, at: float, w
 
 
 def level(
-    kind: str, subject: Subject, key: str, *, desired: object, observed: Fact[object], why: str, detail: str = ""
+    kind: str, subject: Subject, key: str, *, desired: object, observed: Fact[object], why: str, text: str = ""
 ) -> Intent:
     """Return an intent of nature LEVEL to bring the object `key` from the observed to the desired value.
 
@@ -82,7 +82,7 @@ def level(
         observed=observed.value,
         observed_at=observed.at,
         why=why,
-        detail=detail,
+        text=text,
     )
 
 
@@ -109,6 +109,7 @@ def intent_of(entry: LedgerEntry) -> Intent:
         observed_at=entry.observed_at,
         why=entry.why,
         receiver=entry.receiver,
+        text=entry.text,
     )
 
 

@@ -65,8 +65,9 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     Times are epoch seconds. `desired` is a JSON value, the same for each attempt; it is empty for a refused intent of
     nature ONCE. `target` is a hash of the receiver's address. `next_at` is when a pending entry is due. `error` is the
     reason of the last failed attempt, and `detail` its message for people. `receiver` identifies one of several
-    receivers of a kind. `retraining` is what became of a delivered request. Three fields have other names in the file,
-    from the time when retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired` is `body`.
+    receivers of a kind. `retraining` is what became of a delivered request. `text` says in words why a level
+    is wanted. Three fields have other names in the file, from the time when retraining was the only kind: `why` is
+    `cause`, `key` is `episode`, `desired` is `body`.
     """
 
     id: str
@@ -91,6 +92,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     receiver: str = ""
     detail: str = ""
     retraining: RetrainingRecord | None = None
+    text: str = ""
 
     @property
     def lane(self) -> str:

@@ -135,14 +135,14 @@ class RetrainRules(Rules):
 class ScaleSituation:
     """The replicas of the target `key`, how many are wanted, and the rules; `scale.guard` derives it.
 
-    `replicas` is None before the target was read. `why` and `detail` say why `desired` is wanted.
+    `replicas` is None before the target was read. `why` and `text` say why `desired` is wanted.
     """
 
     key: str
     replicas: Fact[int] | None
     desired: int
     why: str
-    detail: str
+    text: str
     rules: Rules
 
 

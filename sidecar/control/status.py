@@ -63,6 +63,10 @@ def _intent_status(entry: LedgerEntry, receivers: Mapping[str, str]) -> IntentSt
         receiver=receivers.get(entry.lane, ""),
         detail=entry.detail or None,
         retraining=_retraining_state(entry.retraining) if entry.retraining is not None else None,
+        target=entry.key if entry.nature is Nature.LEVEL else "",
+        observed=entry.observed if isinstance(entry.observed, int) else None,
+        desired=entry.desired if isinstance(entry.desired, int) else None,
+        text=entry.text,
     )
 
 

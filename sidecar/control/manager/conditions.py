@@ -22,6 +22,7 @@ from .accepted import AcceptedDocument
 from .blindness import BYPASSED, held
 from .core import VersionState
 from .injection import InjectionFinding
+from .scaling_status import ScalingFinding
 from .trouble import Trouble
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
@@ -65,6 +66,7 @@ class MonitorView:
         clock_off: names of pods whose clock differs from the controller's.
         report: what was published last.
         stopped: the reason for which nothing is acted on; empty if actions are allowed.
+        scaling: the replicas; None without a block `spec.scaling`.
     """
 
     generation: int
@@ -87,6 +89,7 @@ class MonitorView:
     stopped: str = ""
     loaded: bool = True
     contact_lost: bool = False
+    scaling: ScalingFinding | None = None
 
     @property
     def open_episodes(self) -> tuple[EpisodeReport, ...]:
@@ -109,6 +112,7 @@ def findings(view: MonitorView) -> tuple[ConditionFinding, ...]:
         "Learning": _learning(work),
         "Drifted": _drifted(view, work),
         "Retraining": _retraining(view),
+        "Scaling": _scaling(view),
         "Blocked": _blocked(view),
         "Degraded": _degraded(view),
     }
@@ -221,6 +225,18 @@ def _retraining(view: MonitorView) -> Answer:
         if item.state == DELIVERED:
             break
     return FALSE, Reason.IDLE.camel, Reason.IDLE.meaning
+
+
+def _scaling(view: MonitorView) -> Answer:
+    found, kind = view.scaling, CONDITIONS["Scaling"]
+    if found is None:
+        return FALSE, Reason.NOT_CONFIGURED.camel, Reason.NOT_CONFIGURED.meaning
+    if found.held is None:
+        reason = Reason.PUBLISHED if found.published else Reason.SCALING
+        return TRUE, reason.camel, "; ".join(filter(None, (reason.meaning, found.message)))
+    reason = found.held.reason
+    status = UNKNOWN if reason in kind.unknown else FALSE
+    return status, reason.camel, found.text
 
 
 def _blocked(view: MonitorView) -> Answer:

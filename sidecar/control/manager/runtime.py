@@ -38,6 +38,7 @@ from .key import MonitorKey
 from .pods import MonitoredPod, monitored_pods
 from .refreshing import Refresher
 from .scaling import ScalingWatch
+from .scaling_status import ScalingFinding, scaling_finding
 from .status_writer import StatusWriter
 from .storing import CheckpointFile
 from .switch import is_paused
@@ -93,6 +94,12 @@ class MonitorRuntime:
     def signals(self) -> Mapping[str, tuple[float, Signals]]:
         """The newest load by pod, with the time of its arrival."""
         return self.world.signals.of(self.core.pods)
+
+    @property
+    def replicas(self) -> ScalingFinding | None:
+        """The replicas of the target; None without a block `spec.scaling`."""
+        view = self.scaling.view(paused=self.paused)
+        return scaling_finding(view, self.scaling.latest, self.control, self.world.clock())
 
     @property
     def paused(self) -> bool:
@@ -268,6 +275,7 @@ class MonitorRuntime:
             stopped=stop_reason(killed=self.world.kill_switch.on(), paused=self.paused),
             loaded=self.loaded,
             contact_lost=contact_age > OLDEST_CONTACT,
+            scaling=self.replicas,
         )
 
     def _troubles(self) -> Iterator[Trouble]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ...errors import number, quote_value
+from ...log import whole_second
 from ...settings.document import ModelMonitor, TargetRef
 from ...settings.scaling import Scaling
 from ..ledger import DELIVERED, SUPERSEDED, IntentLedger, LedgerEntry
@@ -33,7 +34,6 @@ from .key import MonitorKey
 from .scaling_pods import PodsReading, read_pods
 from .scaling_sources import SignalReading, SignalRequest
 from .selectors import Selector
-from .status import whole_second
 from .trouble import Trouble, TroubleError
 from .world import World
 

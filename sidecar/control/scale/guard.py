@@ -195,7 +195,7 @@ def scale_situation(view: ScaleView, now: float) -> ScaleSituation:
         replicas=view.replicas,
         desired=view.bounded,
         why=wish.why if wish is not None else Reason.WAITING,
-        detail=wish.text if wish is not None else "",
+        text=wish.text if wish is not None else "",
         rules=Rules(
             mode=RECOMMEND if published else view.mode,
             cooldown=settings.cooldown,

@@ -19,8 +19,7 @@ def wanted_intents(situation: Situation) -> tuple[Intent, ...]:
         return ()
     observed: Fact[object] = Fact(scale.replicas.value, scale.replicas.at)
     subject, why = situation.subject, scale.why
-    found = level(KIND, subject, scale.key, desired=scale.desired, observed=observed, why=why, detail=scale.detail)
-    return (found,)
+    return (level(KIND, subject, scale.key, desired=scale.desired, observed=observed, why=why, text=scale.text),)
 
 
 POLICY = Policy(KIND, wanted_intents)
