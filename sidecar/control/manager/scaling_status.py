@@ -77,6 +77,7 @@ def scaling_finding(
         owner=_owner_name(view, look),
         scaled_at=next((item.changed_at for item in own if item.state == DELIVERED), None),
         published=view.settings.surface == "metric",
+        ratios=look.recommendation.ratios if look.recommendation is not None and fresh else {},
         problems=look.problems,
     )
 
