@@ -30,9 +30,10 @@ from pilotfish.sidecar.control.ledger import (
     PutEntry,
 )
 from pilotfish.sidecar.control.pending import superseded_changes
+from pilotfish.sidecar.control.scale.policy import KIND, POLICY
 from pilotfish.sidecar.control.situation import OBSERVE, RECOMMEND, Rules, Situation
 from tests.control.cycles import Crash, run_cycle
-from tests.control.scaling import KEY, KIND, POLICY, SCALE_RULES, Cluster, scaled
+from tests.control.scaling import KEY, SCALE_RULES, Cluster, scaled
 from tests.control.situations import HOUR, NOON
 from tests.support.examples import examples
 

@@ -151,7 +151,6 @@ class ScalingWatch:
         if look is None or look.document.spec.target_ref is None:
             return None
         target, settings = look.target, look.settings
-        scales = settings.surface == "scale"
         elsewhere = self._elsewhere(look.document.spec.target_ref)
         trouble = Hold(look.trouble.reason, look.trouble.text) if look.trouble is not None else None
         view = ScaleView(
@@ -167,14 +166,14 @@ class ScalingWatch:
             expected=look.pods.expected,
             external=look.external,
         )
-        if target is None or not scales:  # with the surface `metric`, another autoscaler writes and decides
+        if target is None:
             return view
         return replace(
             view,
-            trouble=view.trouble or _unknown(target),
+            unknown=_unknown(target),
             owner=self._owner(target, settings),
             manual=self._manual_hold(settings, now),
-            rollout=target.rollout_in_progress,
+            rollout=target.rollout,
             unschedulable=target.unschedulable,
             floor=target.disruption_floor or 0,
         )
