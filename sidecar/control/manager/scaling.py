@@ -217,7 +217,9 @@ def target_key(namespace: str, target: TargetRef) -> str:
 
 def _own_write(entry: LedgerEntry) -> OwnWrite | None:
     """Return the write that `entry` made or, without an answer, may have made; None if it made none."""
-    sent = entry.state == DELIVERED or (entry.state == SUPERSEDED and entry.reason == Reason.SATISFIED and entry.attempts)
+    sent = entry.state == DELIVERED or (
+        entry.state == SUPERSEDED and entry.reason == Reason.SATISFIED and entry.attempts
+    )
     if not sent or not isinstance(entry.observed, int) or not isinstance(entry.desired, int):
         return None
     return OwnWrite(entry.observed, entry.desired, entry.changed_at)
