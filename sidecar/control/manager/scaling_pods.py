@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...settings.scaling import ConcurrencySignal, LatencySignal, RequestRateSignal, Scaling, signal_id
+from ...settings.scaling import LatencySignal, Scaling
 from ...sync.messages import Signals
 from ..scale.facts import PodFacts, Sample
 from .pods import epoch_seconds
@@ -15,6 +15,7 @@ from .world import Item
 
 SIGNAL_SECONDS = 5.0  # between two signals of a pod
 RECENT_SECONDS = 3 * SIGNAL_SECONDS  # older ones count as missing
+CONCURRENCY, LATENCY, REQUEST_RATE = "concurrency", "latency", "requestRate"  # ids of the signals of pods
 QUANTILES = {0.5: "latency_p50", 0.95: "latency_p95", 0.99: "latency_p99"}
 _ENDED = frozenset(("Failed", "Succeeded"))
 
@@ -71,21 +72,19 @@ def read_pods(
 
 
 def values_of(settings: Scaling, signals: Signals) -> dict[str, float]:
-    """Return the values of the signals in `settings` that pods send, by signal id.
+    """Return the values that a pod sends, by signal id; also those without a signal in `settings`.
 
-    A release before sends no mean concurrency; that of the moment takes its place. A pod with requests of which none
-    was completed has no latency, since they may take for ever; that of an idle pod is 0.
+    A release before sends no mean concurrency; that of the moment takes its place. Without a completed request there is
+    no latency.
     """
-    found: dict[str, float] = {}
-    concurrency = float(signals.in_flight) if signals.concurrency is None else signals.concurrency
-    for signal in settings.signals:
-        match signal:
-            case ConcurrencySignal():
-                found[signal_id(signal)] = concurrency
-            case RequestRateSignal():
-                found[signal_id(signal)] = signals.requests_per_second
-            case LatencySignal() if signals.requests_per_second or not (concurrency or signals.in_flight):
-                found[signal_id(signal)] = getattr(signals, QUANTILES[signal.quantile])
+    mean = signals.concurrency
+    found = {
+        CONCURRENCY: float(signals.in_flight) if mean is None else mean,
+        REQUEST_RATE: signals.requests_per_second,
+    }
+    if signals.requests_per_second:
+        quantile = next((one.quantile for one in settings.signals if isinstance(one, LatencySignal)), 0.95)
+        found[LATENCY] = getattr(signals, QUANTILES[quantile])
     return found
 
 

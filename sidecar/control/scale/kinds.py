@@ -24,6 +24,10 @@ DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"  # annotation of an Inferen
 STANDARD_MODES = frozenset(("RawDeployment", "Standard"))
 
 
+# kinds whose scale need not be read, since their object has the same numbers
+COMPLETE = frozenset(("apps", kind) for kind in ("Deployment", "ReplicaSet", "StatefulSet"))
+
+
 @dataclass(frozen=True, slots=True)
 class KServeKind:
     """A kind of KServe: the fields that are set to the desired replicas, and the labels of its pods besides the name.
@@ -38,11 +42,21 @@ class KServeKind:
     labels: Mapping[str, str]
     problem: Callable[[Item], str]
 
+    def pod_labels(self, name: str) -> dict[str, str]:
+        """Return the labels that select the pods of the object `name`."""
+        return {**self.labels, self.selected: name}
+
 
 def resource_of(api_version: str, kind: str) -> Resource:
     """Return the resource of a kind; its plural is the lower-case kind with an `s`, as for all kinds that are named."""
     group, _, version = api_version.rpartition("/")
     return Resource(group, version, f"{kind.lower()}s")
+
+
+def needs_scale(api_version: str, kind: str) -> bool:
+    """Return whether the replicas of a kind are read from its scale subresource."""
+    group = api_version.rpartition("/")[0]
+    return (group, kind) not in COMPLETE and kserve_kind(api_version, kind) is None
 
 
 def kserve_kind(api_version: str, kind: str) -> KServeKind | None:
@@ -62,9 +76,13 @@ def scale_body(found: Item, kind: KServeKind, replicas: int) -> dict[str, Any]:
 
 
 def spec_replicas(item: Item) -> int:
-    """Return the desired replicas of an object or of a scale; 1 without the field, as the API server defaults."""
+    """Return the desired replicas of an object or of a scale.
+
+    The API server leaves 0 out of a scale. It sets the replicas of a workload of its own to 1 by default, as KServe
+    does.
+    """
     value = at_path(item, replicas_path(item))
-    return value if isinstance(value, int) else 1
+    return value if isinstance(value, int) else int(item.get("kind") != "Scale")
 
 
 def at_path(item: object, path: tuple[str, ...]) -> object:
@@ -109,7 +127,7 @@ def _stateful_set(item: Item, status: Item) -> str:
     strategy = _map(_map(item, "spec"), "updateStrategy")
     if strategy.get("type") == "OnDelete" or status.get("updateRevision") == status.get("currentRevision"):
         return ""
-    kept = number_at(_map(strategy, ("rollingUpdate",)), "partition")
+    kept = number_at(strategy, ("rollingUpdate", "partition"))
     replicas, updated = number_at(status, ("replicas",)), number_at(status, ("updatedReplicas",))
     wanted = max(0, replicas - kept)
     return f"{wanted - updated} of {replicas} pods have an older template" if updated < wanted else ""
