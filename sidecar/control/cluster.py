@@ -21,9 +21,9 @@ from ..settings.places import retrain_targets
 from ..settings.webhooks import SecretRef, Webhook
 from .app import LANES, POLICIES, Lane, Send, form_of, sender_of
 from .executor import Executor
+from .policy import Policy
 from .retrain import argo, job, tekton
 from .retrain.objects import Owner
-from .policy import Policy
 from .retrain.policy import KIND as RETRAIN
 from .scale import policy as scale
 from .webhook.addresses import AddressRules

@@ -65,7 +65,7 @@ class MonitorView:
         shared: pods of the target that follow another monitor.
         clock_off: names of pods whose clock differs from the controller's.
         report: what was published last.
-        stopped: the reason for which nothing is acted on; empty if actions are allowed.
+        stopped: the reason for which nothing is acted on; None if actions are allowed.
         scaling: the replicas; None without a block `spec.scaling`.
     """
 
@@ -86,7 +86,7 @@ class MonitorView:
     report: Report | None = None
     blind: tuple[BlindSpot, ...] = ()
     control: ControlStatus | None = None
-    stopped: str = ""
+    stopped: Reason | None = None
     loaded: bool = True
     contact_lost: bool = False
     scaling: ScalingFinding | None = None
@@ -241,7 +241,7 @@ def _scaling(view: MonitorView) -> Answer:
 
 def _blocked(view: MonitorView) -> Answer:
     if view.stopped:
-        return TRUE, camel_case(view.stopped), _explained(view.stopped)
+        return TRUE, view.stopped.camel, _trouble(view.stopped).text
     open_ids = {episode.id for episode in view.open_episodes}
     for item in view.retrainings:
         record = item.retraining
@@ -297,5 +297,5 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
 
 def _explained(value: str) -> str:
     """Return meaning and remedy of a reason; `http_<status>` explains itself."""
-    known = next((reason for reason in Reason if reason.value == value), None)
+    known = Reason.of_value(value)
     return value if known is None else _trouble(known).text

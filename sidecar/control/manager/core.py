@@ -72,8 +72,8 @@ class MonitorCore:
     """The state of the monitor `key`. `problem` is why the newest document is not in force, empty if it is.
 
     `dirty` is True when something happened that must be stored before it is published: an alarm, the change of an
-    episode, another document, profile or primary version, or the last counts of a pod. `scaling` is the encoded state of
-    the recommender of replicas.
+    episode, another document, profile or primary version, or the last counts of a pod. `scaling` is what is
+    stored about replicas.
     """
 
     key: MonitorKey
@@ -86,7 +86,7 @@ class MonitorCore:
     synced: set[str] = field(default_factory=set)  # pods that have sent something to this process
     versions: dict[str, VersionState] = field(default_factory=dict)
     dirty: bool = False
-    scaling: bytes = b""
+    scaling: checkpoint.ScalingCheckpoint = field(default_factory=checkpoint.ScalingCheckpoint)
 
     def restore(self, data: bytes) -> None:
         """Continue from a stored state; raise MonitorStateError, or SettingsError for its document."""

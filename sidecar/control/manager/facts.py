@@ -27,7 +27,7 @@ def situation_of(
     now: float,
     blind: tuple[BlindFacts, ...] = (),
     *,
-    stopped: str = "",
+    stopped: Reason | None = None,
     alerts: tuple[AlertFacts, ...] = (),
     retrainings: tuple[RetrainingFacts, ...] = (),
     scale: ScaleView | None = None,
@@ -50,6 +50,6 @@ def situation_of(
     return replace(found, subject=subject, retrain=retrain, scale=wanted)
 
 
-def stop_reason(*, killed: bool, paused: bool) -> str:
-    """Return the reason for which nothing is acted on; empty if actions are allowed."""
-    return Reason.KILL_SWITCH if killed else Reason.PAUSED if paused else ""
+def stop_reason(*, killed: bool, paused: bool) -> Reason | None:
+    """Return the reason for which nothing is acted on; None if actions are allowed."""
+    return Reason.KILL_SWITCH if killed else Reason.PAUSED if paused else None

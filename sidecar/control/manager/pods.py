@@ -20,7 +20,7 @@ INJECTED_SELECTOR = f"{INJECTED}=true"
 _ENDED = frozenset(("Failed", "Succeeded"))
 
 
-_METADATA = ("deletionTimestamp", "labels", "name", "namespace", "resourceVersion", "uid")
+_METADATA = ("creationTimestamp", "deletionTimestamp", "labels", "name", "namespace", "resourceVersion", "uid")
 
 
 def trim_pod(item: dict[str, Any]) -> dict[str, Any]:

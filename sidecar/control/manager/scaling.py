@@ -4,12 +4,13 @@
         --each interval--> recommend --> ScalingLook --each second--> ScaleView --> ../scale/guard.py --> control loop
 
 The state of the recommender is part of the monitor's checkpoint, and the control loop's ledger has what was written.
-Another leader therefore continues, and counts no change twice: `follow` passes the delivered entries to the recommender.
+Another leader therefore continues, and counts no change twice: `follow` passes the delivered entries on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -21,22 +22,24 @@ from ..ledger import DELIVERED, SUPERSEDED, IntentLedger, LedgerEntry
 from ..reasons import Reason
 from ..scale.facts import ScaleFacts
 from ..scale.guard import Hold, ScaleView, Wish
-from ..scale.manual import OwnWrite, manual_change, reverting_owner
+from ..scale.manual import ManualChange, OwnWrite, manual_change, reverting_owner
 from ..scale.plan import ScalePlan
 from ..scale.policy import KIND
 from ..scale.recommender import Recommendation, recommend
-from ..scale.state import ScaleState, scaled
+from ..scale.state import ScaleState, ScaleStateError, scaled
 from ..scale.target import TargetFacts
 from ..situation import Fact
+from .checkpoint import ScalingCheckpoint
 from .core import MonitorCore
 from .facts import stop_reason
 from .key import MonitorKey
-from .scaling_pods import PodsReading, read_pods
+from .scaling_pods import NO_PODS, PodsReading, read_pods
 from .scaling_sources import SignalReading, SignalRequest
 from .selectors import Selector
 from .trouble import Trouble, TroubleError
 from .world import World
 
+_LOG = logging.getLogger("pilotfish.control")
 SETTLING = 1.0  # seconds between two looks while the target is not known yet
 
 
@@ -54,7 +57,7 @@ class ScalingLook:
     target: TargetFacts | None = None
     target_at: float = 0.0
     trouble: Trouble | None = None
-    pods: PodsReading = PodsReading((), 0, 0, 0)
+    pods: PodsReading = NO_PODS
     external: bool = False
     wish: Wish | None = None
     recommendation: Recommendation | None = None
@@ -71,6 +74,8 @@ class ScalingWatch:
     _state: ScaleState = field(default_factory=ScaleState)
     _core: MonitorCore | None = None  # whose checkpoint the state is from
     _writes: tuple[OwnWrite, ...] = ()  # that were delivered or may have been, the oldest first
+    _recorded: float = 0.0  # the time of the newest one that the recommender knows
+    _manual: ManualChange | None = None
 
     @property
     def wait(self) -> float:
@@ -127,7 +132,10 @@ class ScalingWatch:
             at=found.at,
         )
         recommendation, self._state = recommend(ScalePlan.of(settings), facts, self._state, now)
-        core.scaling = self._state.encode()
+        manual = manual_change(self._writes, target, self._manual)
+        core.dirty = core.dirty or manual != self._manual
+        self._manual = manual
+        core.scaling = ScalingCheckpoint(recommender=self._state.encode(), manual=manual)
         return replace(
             found,
             pods=pods,
@@ -143,7 +151,6 @@ class ScalingWatch:
         if look is None or look.document.spec.target_ref is None:
             return None
         target, settings = look.target, look.settings
-        scales = settings.surface == "scale"
         elsewhere = self._elsewhere(look.document.spec.target_ref)
         trouble = Hold(look.trouble.reason, look.trouble.text) if look.trouble is not None else None
         view = ScaleView(
@@ -159,14 +166,14 @@ class ScalingWatch:
             expected=look.pods.expected,
             external=look.external,
         )
-        if target is None or not scales:  # with the surface `metric`, another autoscaler writes and decides
+        if target is None:
             return view
         return replace(
             view,
-            trouble=view.trouble or _unknown(target),
-            owner=self._owner(target, settings, now),
-            manual=self._manual(target, settings, now),
-            rollout=target.rollout_in_progress,
+            unknown=_unknown(target),
+            owner=self._owner(target, settings),
+            manual=self._manual_hold(settings, now),
+            rollout=target.rollout,
             unschedulable=target.unschedulable,
             floor=target.disruption_floor or 0,
         )
@@ -180,12 +187,21 @@ class ScalingWatch:
         entries = (entry for entry in ledger.entries.values() if entry.kind == KIND and entry.key == key)
         self._writes = tuple(sorted(filter(None, map(_own_write, entries)), key=lambda write: write.at))
         for write in self._writes:
-            self._state = scaled(self._state, write.before, write.after, write.at)
+            if write.at > self._recorded:
+                self._state = scaled(self._state, write.before, write.after, write.at)
+                self._recorded = write.at
 
     def _continue(self, core: MonitorCore) -> None:
         """Take the state from the checkpoint of `core`, if it is another one than before."""
-        if core is not self._core:
-            self._core, self._state = core, ScaleState.decode(core.scaling)
+        if core is self._core:
+            return
+        self._core, self._recorded, self._manual = core, 0.0, core.scaling.manual
+        try:
+            stored = core.scaling.recommender
+            self._state = ScaleState.decode(stored) if stored else ScaleState()
+        except ScaleStateError as error:
+            _LOG.warning("monitor %s: %s", self.key, error)
+            self._state = ScaleState()
 
     def _elsewhere(self, target: TargetRef) -> Hold | None:
         scaler = self.world.scaling_targets.scaler(self.key.namespace, target)
@@ -194,14 +210,14 @@ class ScalingWatch:
         what = f"the ModelMonitor {scaler.name} scales {target.kind} {target.name} already"
         return Hold(Reason.SCALING_ELSEWHERE, f"{what}; {Reason.SCALING_ELSEWHERE.remedy}")
 
-    def _owner(self, target: TargetFacts, settings: Scaling, now: float) -> Hold | None:
-        owner = target.owner or reverting_owner(self._writes, target.spec_replicas, target.writers, now)
+    def _owner(self, target: TargetFacts, settings: Scaling) -> Hold | None:
+        owner = target.owner or reverting_owner(self._writes, target)
         if owner is None or (settings.take_ownership and owner.yields):
             return None
         return Hold(owner.reason, owner.message)
 
-    def _manual(self, target: TargetFacts, settings: Scaling, now: float) -> Hold | None:
-        change = manual_change(self._writes, target.spec_replicas, target.writers)
+    def _manual_hold(self, settings: Scaling, now: float) -> Hold | None:
+        change = self._manual
         left = change.held_for(settings.manual_hold, now) if change is not None else 0.0
         if change is None or not left:
             return None

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...settings.scaling import Scaling, signal_id
+from ...settings.scaling import ConcurrencySignal, LatencySignal, RequestRateSignal, Scaling, signal_id
 from ...sync.messages import Signals
-from ..scale.facts import PodFacts
+from ..scale.facts import PodFacts, Sample
 from .pods import epoch_seconds
 from .selectors import Selector
 from .world import Item
 
-RECENT_SECONDS = 15.0  # three times the interval in which pods send signals; older ones count as missing
+SIGNAL_SECONDS = 5.0  # between two signals of a pod
+RECENT_SECONDS = 3 * SIGNAL_SECONDS  # older ones count as missing
 QUANTILES = {0.5: "latency_p50", 0.95: "latency_p95", 0.99: "latency_p99"}
 _ENDED = frozenset(("Failed", "Succeeded"))
 
@@ -32,12 +33,15 @@ class PodsReading:
     sampled: int
 
 
+NO_PODS = PodsReading((), 0, 0, 0)
+
+
 def read_pods(
     items: Iterable[Item],
     selector: Selector,
     settings: Scaling,
     signals: Mapping[str, tuple[float, Signals]],
-    by_pod: Mapping[str, Mapping[str, float]],
+    by_pod: Mapping[str, Mapping[str, Sample]],
     now: float,
 ) -> PodsReading:
     """Return the pods among `items` that `selector` selects, with their values at `now`, in epoch seconds.
@@ -53,9 +57,11 @@ def read_pods(
             continue
         arrived, load = signals.get(metadata["uid"], (float("-inf"), None))
         recent = load if 0 <= now - arrived <= RECENT_SECONDS else None
-        own = values_of(settings, recent) if recent is not None else {}
-        others = {id_: values[metadata["name"]] for id_, values in by_pod.items() if metadata["name"] in values}
-        pod = _pod(item, {**own, **others}, answering=recent is not None and recent.requests_per_second > 0)
+        values = {id_: named[metadata["name"]] for id_, named in by_pod.items() if metadata["name"] in named}
+        if recent is not None:
+            own = values_of(settings, recent)
+            values |= {id_: Sample(value, arrived, window=SIGNAL_SECONDS) for id_, value in own.items()}
+        pod = _pod(item, values, answering=recent is not None and recent.requests_per_second > 0)
         found.append(pod)
         if pod.ready and not pod.deleting:
             expected += 1
@@ -65,35 +71,41 @@ def read_pods(
 
 
 def values_of(settings: Scaling, signals: Signals) -> dict[str, float]:
-    """Return the values of the signals in `settings` that pods send, by signal id."""
+    """Return the values of the signals in `settings` that pods send, by signal id.
+
+    A release before sends no mean concurrency; that of the moment takes its place. A pod with requests of which none
+    was completed has no latency, since they may take for ever; that of an idle pod is 0.
+    """
     found: dict[str, float] = {}
+    concurrency = float(signals.in_flight) if signals.concurrency is None else signals.concurrency
     for signal in settings.signals:
-        match signal.__struct_config__.tag:
-            case "concurrency":
-                mean = signals.concurrency
-                found[signal_id(signal)] = float(signals.in_flight) if mean is None else mean
-            case "requestRate":
+        match signal:
+            case ConcurrencySignal():
+                found[signal_id(signal)] = concurrency
+            case RequestRateSignal():
                 found[signal_id(signal)] = signals.requests_per_second
-            case "latency":
+            case LatencySignal() if signals.requests_per_second or not (concurrency or signals.in_flight):
                 found[signal_id(signal)] = getattr(signals, QUANTILES[signal.quantile])
     return found
 
 
-def _pod(item: Item, values: Mapping[str, float], *, answering: bool) -> PodFacts:
+def _pod(item: Item, values: Mapping[str, Sample], *, answering: bool) -> PodFacts:
     metadata, status = item["metadata"], item.get("status") or {}
     conditions = {one.get("type"): one for one in status.get("conditions") or ()}
-    ready, scheduled = conditions.get("Ready") or {}, conditions.get("PodScheduled") or {}
-    is_ready = ready.get("status") == "True"
+    ready, scheduled = conditions.get("Ready"), conditions.get("PodScheduled") or {}
+    is_ready = ready.get("status") == "True" if ready is not None else None
+    started = status.get("startTime")
     return PodFacts(
         uid=metadata["uid"],
         name=metadata["name"],
-        phase=str(status.get("phase") or "Pending"),
+        phase=status.get("phase") or "Pending",
         ready=is_ready,
-        ready_changed_at=epoch_seconds(ready.get("lastTransitionTime")),
-        started_at=epoch_seconds(status.get("startTime")),
+        ready_changed_at=epoch_seconds(ready.get("lastTransitionTime")) if ready is not None else 0.0,
+        created_at=epoch_seconds(metadata.get("creationTimestamp")),
+        started_at=epoch_seconds(started) if started else None,
         deleting=bool(metadata.get("deletionTimestamp")),
         unschedulable=is_unschedulable(scheduled),
-        answering=answering or (is_ready and bool(values)),
+        answering=answering or (bool(is_ready) and bool(values)),
         values=values,
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ...settings.document import ModelMonitor
-from ..scale.facts import ExternalFact
+from ..scale.facts import ExternalFact, Sample
 from .key import MonitorKey
 from .selectors import Selector
 
@@ -43,7 +43,7 @@ class SignalReading:
     """
 
     totals: tuple[ExternalFact, ...] = ()
-    by_pod: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    by_pod: Mapping[str, Mapping[str, Sample]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
 
 

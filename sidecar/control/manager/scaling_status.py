@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...report.control_status import ControlStatus, IntentStatus
-from ..ledger import DELIVERED, PENDING, REFUSED
+from ..ledger import DEAD, DELIVERED, PENDING, REFUSED
 from ..reasons import Reason
 from ..scale.guard import Hold, ScaleView, find_hold
 from ..scale.policy import KIND
@@ -77,6 +77,7 @@ def scaling_finding(
         owner=_owner_name(view, look),
         scaled_at=next((item.changed_at for item in own if item.state == DELIVERED), None),
         published=view.settings.surface == "metric",
+        ratios=look.recommendation.ratios if look.recommendation is not None and fresh else {},
         problems=look.problems,
     )
 
@@ -91,11 +92,9 @@ def _limited(view: ScaleView, intents: list[IntentStatus]) -> Hold | None:
     if view.bounded == view.current or not intents or view.settings.surface == "metric":
         return None
     newest = intents[0]
-    if newest.state == REFUSED and newest.reason in Reason:
-        return Hold(Reason(newest.reason), newest.detail or "")
-    if newest.state == PENDING and newest.error and newest.error in Reason:
-        return Hold(Reason(newest.error), newest.detail or "")
-    return None
+    why = newest.reason if newest.state == REFUSED else newest.error if newest.state in {DEAD, PENDING} else ""
+    reason = Reason.of_value(why or "")
+    return Hold(reason, newest.detail or "") if reason is not None else None
 
 
 def _owner_name(view: ScaleView, look: ScalingLook) -> str:

@@ -57,11 +57,12 @@ class ScaleView:
         contact_age: seconds since the API server last sent something.
         replicas: `spec.replicas` of the target, and when it was read; None before that.
         wish: what the recommender wants; None before the first interval.
+        unknown: a fact about the target that could not be read, such as its autoscalers.
         owner: who else sets the replicas, and may not be overruled.
         manual: a change by a person, for as long as it is respected.
         heard, expected: pods with recent signals, and pods that should have sent some.
         external: whether a signal that does not come from pods is known.
-        rollout: whether a rollout is in progress.
+        rollout: what a rollout that is in progress waits for; empty without one.
         unschedulable: the number of pods that no node has room for.
         floor: the least number of pods that the PodDisruptionBudgets allow at present.
     """
@@ -69,17 +70,18 @@ class ScaleView:
     key: str
     settings: Scaling
     mode: str
-    stopped: str = ""
+    stopped: Reason | None = None
     trouble: Hold | None = None
     contact_age: float = 0.0
     replicas: Fact[int] | None = None
     wish: Wish | None = None
+    unknown: Hold | None = None
     owner: Hold | None = None
     manual: Hold | None = None
     heard: int = 0
     expected: int = 0
     external: bool = False
-    rollout: bool = False
+    rollout: str = ""
     unschedulable: int = 0
     floor: int = 0
 
@@ -95,7 +97,9 @@ class ScaleView:
             return self.current
         low, high = self.settings.min_replicas, self.settings.max_replicas
         wanted = min(max(self.wish.desired, low), high)
-        return min(self.current, max(wanted, self.floor)) if wanted < self.current else wanted
+        if wanted >= self.current or self.settings.surface == "metric":
+            return wanted
+        return min(self.current, max(wanted, self.floor))
 
     @property
     def outside(self) -> bool:
@@ -107,7 +111,7 @@ Check = Callable[[ScaleView, float], Hold | None]
 
 
 def _stopped(view: ScaleView, _now: float) -> Hold | None:
-    return Hold(Reason(view.stopped)) if view.stopped else None
+    return Hold(view.stopped) if view.stopped is not None else None
 
 
 def _trouble(view: ScaleView, _now: float) -> Hold | None:
@@ -131,6 +135,10 @@ def _off(view: ScaleView, _now: float) -> Hold | None:
     return Hold(Reason.TARGET_OFF) if view.current == 0 else None
 
 
+def _unknown(view: ScaleView, _now: float) -> Hold | None:
+    return view.unknown
+
+
 def _owner(view: ScaleView, _now: float) -> Hold | None:
     return view.owner
 
@@ -147,7 +155,9 @@ def _quorum(view: ScaleView, _now: float) -> Hold | None:
 
 
 def _rollout(view: ScaleView, _now: float) -> Hold | None:
-    return Hold(Reason.ROLLOUT_IN_PROGRESS) if view.rollout else None
+    if not view.rollout:
+        return None
+    return Hold(Reason.ROLLOUT_IN_PROGRESS, f"{view.rollout}; {Reason.ROLLOUT_IN_PROGRESS.meaning}")
 
 
 def _unschedulable(view: ScaleView, _now: float) -> Hold | None:
@@ -165,25 +175,15 @@ def _disruption(view: ScaleView, _now: float) -> Hold | None:
     return Hold(Reason.DISRUPTION_BUDGET, f"{what}; {Reason.DISRUPTION_BUDGET.remedy}")
 
 
-HOLDS: tuple[Check, ...] = (  # the first one that holds is the reason
-    _stopped,
-    _trouble,
-    _contact,
-    _unread,
-    _stale,
-    _off,
-    _owner,
-    _manual,
-    _quorum,
-    _rollout,
-    _unschedulable,
-    _disruption,
-)
+FACTS: tuple[Check, ...] = (_stopped, _trouble, _contact, _unread, _stale, _off)
+HOLDS: tuple[Check, ...] = (*FACTS, _unknown, _owner, _manual, _quorum, _rollout, _unschedulable, _disruption)
+PUBLISHED: tuple[Check, ...] = (*FACTS, _quorum)  # the autoscaler that reads the number decides the rest
 
 
 def find_hold(view: ScaleView, now: float) -> Hold | None:
-    """Return why the replicas of `view` stay as they are at `now` (epoch seconds); None if they may be changed."""
-    return next((hold for check in HOLDS if (hold := check(view, now)) is not None), None)
+    """Return the first hold on the replicas of `view` at `now` (epoch seconds); None if they may be changed."""
+    checks = PUBLISHED if view.settings.surface == "metric" else HOLDS
+    return next((hold for check in checks if (hold := check(view, now)) is not None), None)
 
 
 def scale_situation(view: ScaleView, now: float) -> ScaleSituation:
