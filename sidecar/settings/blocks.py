@@ -25,6 +25,7 @@ Cores = Annotated[float, _unit("cores")]
 Ratio = Annotated[float, _unit("ratio"), Meta(ge=0)]
 Duration = Annotated[float, _unit("duration")]
 Size = Annotated[int, _unit("size")]
+Price = Annotated[float, Meta(ge=0, le=1e9)]
 Tolerance = Annotated[float, Meta(ge=0, le=1)]
 DnsName = Annotated[
     str,
