@@ -63,7 +63,7 @@ def test_one_series_or_a_scalar_is_a_number(body: bytes, value: float) -> None:
     ],
 )
 def test_every_other_response_says_why_it_is_no_number(body: bytes, text: str) -> None:
-    with pytest.raises(QueryError, match=".") as refused:
+    with pytest.raises(QueryError) as refused:
         parse_result(body, NOW)
     assert text in str(refused.value)
     assert len(str(refused.value)) < 400
