@@ -20,7 +20,7 @@ INJECTED_SELECTOR = f"{INJECTED}=true"
 _ENDED = frozenset(("Failed", "Succeeded"))
 
 
-_METADATA = ("deletionTimestamp", "labels", "name", "namespace", "resourceVersion", "uid")
+_METADATA = ("creationTimestamp", "deletionTimestamp", "labels", "name", "namespace", "resourceVersion", "uid")
 OWN_CONTAINERS = frozenset(("pilotfish-analyzer", "pilotfish-proxy", "pilotfish-redirect"))  # that the injector adds
 
 
@@ -31,7 +31,7 @@ def trim_pod(item: dict[str, Any]) -> dict[str, Any]:
     return {
         "metadata": {name: metadata[name] for name in _METADATA if name in metadata},
         "spec": {"containers": [_requests(one) for one in (*(spec.get("containers") or ()), *sidecars)]},
-        "status": {name: status[name] for name in ("conditions", "phase") if name in status},
+        "status": {name: status[name] for name in ("conditions", "phase", "startTime") if name in status},
     }
 
 

@@ -1,6 +1,6 @@
 """Signals of scaling that do not come from the sidecars.
 
-    metrics.k8s.io --> pod_metrics.py                          CPU and memory of each pod, in percent of its requests
+    metrics.k8s.io --> pod_metrics.py                          CPU and memory of each pod, and its requests
                        quantity.py                             the numbers in objects of Kubernetes
     Prometheus     --> prometheus.py --> query_result.py       one number per query
                        endpoint.py                             where the administrator's Prometheus is

@@ -1,6 +1,6 @@
-"""CPU and memory of pods by metrics.k8s.io, in percent of their requests, as a HorizontalPodAutoscaler computes them.
+"""CPU and memory of pods by metrics.k8s.io, and their requests, as a HorizontalPodAutoscaler reads them.
 
-    PodMetrics of the target --> usage of the chosen containers / their requests --> percent of each pod
+    PodMetrics of the target --> usage of the chosen containers, and their requests --> recommender
 
 Without `container`, all containers of a pod count but Pilotfish's: their use follows the traffic, not the model. With
 it, one container counts, as in the metric type ContainerResource. A pod without a current value is missing; what a
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ....errors import quote_value
@@ -23,13 +23,13 @@ from ....kube.objects import POD_METRICS
 from ....kube.read import list_all
 from ....settings.scaling import CpuSignal, MemorySignal, signal_id
 from ....settings.units import read_duration
-from ..pods import OWN_CONTAINERS, epoch_seconds, ready_since
+from ...scale.facts import Sample
+from ..pods import OWN_CONTAINERS, epoch_seconds
 from ..scaling_sources import SOURCE_SECONDS, SignalReading, SignalRequest
 from ..world import Item, PodSource
 from .quantity import parse_quantity
 
 MAX_AGE = 120.0  # seconds; metrics-server measures every 15 to 60 s
-START_UP = 300.0  # seconds for which a window of CPU must begin after the pod became ready
 WINDOW = 30.0  # seconds, where an object names none
 
 
@@ -49,7 +49,7 @@ class PodMetricsSource:
         self._pods = pods
 
     async def read(self, wanted: SignalRequest) -> SignalReading:
-        """Return the use of each pod in percent of its requests, within SOURCE_SECONDS."""
+        """Return the use and the requests of each pod, within SOURCE_SECONDS."""
         scaling = wanted.document.spec.scaling
         signals = {
             signal_id(signal): Wanted(type_, signal.container or "")
@@ -66,41 +66,49 @@ class PodMetricsSource:
         except (KubeError, TimeoutError) as error:
             return SignalReading(problems=dict.fromkeys(signals, _problem(error)))
         pods = [item for item in self._pods.pods_in(namespace) if item["metadata"]["name"] in wanted.pods]
-        by_pod, problems = {}, {}
-        for name, one in signals.items():
-            by_pod[name], problem = utilization(found, pods, one, wanted.now)
-            if problem:
-                problems[name] = problem
-        return SignalReading(by_pod=by_pod, problems=problems)
+        used = {name: usage(found, pods, one, wanted.now) for name, one in signals.items()}
+        return SignalReading(
+            by_pod={name: one.values for name, one in used.items()},
+            requests={name: one.requests for name, one in used.items()},
+            problems={name: one.problem for name, one in used.items() if one.problem},
+        )
 
 
-def utilization(
-    metrics: Iterable[Item], pods: Iterable[Item], wanted: Wanted, now: float
-) -> tuple[dict[str, float], str]:
-    """Return the use by pod name in percent of the requests, and why values are missing; empty if none is.
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The use of one resource by pod name and the requests of the pods, in cores or bytes.
 
-    A request that a pod lacks makes all values unusable, as for a HorizontalPodAutoscaler: the percentages of the other
-    pods would stand for a target that they do not represent.
+    `problem` is why values are missing; empty if none is.
+    """
+
+    values: Mapping[str, Sample] = field(default_factory=dict)
+    requests: Mapping[str, float] = field(default_factory=dict)
+    problem: str = ""
+
+
+def usage(metrics: Iterable[Item], pods: Iterable[Item], wanted: Wanted, now: float) -> Usage:
+    """Return the use of `wanted` by `pods`, by the PodMetrics in `metrics`.
+
+    A request that a pod lacks makes all values unusable, as for a HorizontalPodAutoscaler: the share of the other pods
+    would stand for a target that they do not represent.
     """
     by_name = {str(item.get("metadata", {}).get("name")): item for item in metrics}
-    found: dict[str, float] = {}
-    missing = 0
+    values: dict[str, Sample] = {}
+    asked: dict[str, float] = {}
     for pod in pods:
         name = pod["metadata"]["name"]
         requests = requests_of(pod, wanted)
         if isinstance(requests, str):
-            return {}, requests
-        usage = _usage(by_name.get(name), requests.keys(), wanted.resource, ready_since(pod.get("status") or {}), now)
-        if usage is None:
-            missing += 1
-        else:
-            found[name] = 100.0 * usage / sum(requests.values())
+            return Usage(problem=requests)
+        asked[name] = sum(requests.values())
+        sample = _sample(by_name.get(name), requests.keys(), wanted.resource, now)
+        if sample is not None:
+            values[name] = sample
+    missing = len(asked) - len(values)
     if not missing:
-        return found, ""
-    return found, (
-        f"metrics.k8s.io has no current {wanted.resource} of {missing} of {missing + len(found)} pods; "
-        "wait while they start, else check metrics-server"
-    )
+        return Usage(values, asked)
+    text = f"metrics.k8s.io has no current {wanted.resource} of {missing} of {len(asked)} pods"
+    return Usage(values, asked, f"{text}; wait while they start, else check metrics-server")
 
 
 def requests_of(pod: Item, wanted: Wanted) -> dict[str, float] | str:
@@ -122,22 +130,17 @@ def requests_of(pod: Item, wanted: Wanted) -> dict[str, float] | str:
     return found or f"the pods have no container {quote_value(wanted.container)}; correct `container` of the signal"
 
 
-def _usage(
-    item: Item | None, containers: Iterable[str], resource: str, since: float | None, now: float
-) -> float | None:
+def _sample(item: Item | None, containers: Iterable[str], resource: str, now: float) -> Sample | None:
     """Return the sum over `containers`; None if one is missing, or if the measurement is not current."""
     if item is None:
         return None
     at, window = epoch_seconds(item.get("timestamp")), read_duration(item.get("window"))
     if abs(now - at) > MAX_AGE:
         return None
-    start_up = since is not None and now - since < START_UP
-    if resource == "cpu" and start_up and at < (since or 0.0) + (WINDOW if window is None else window):
-        return None  # the window contains the start of the process
-    values = {one.get("name"): _value(one, resource) for one in item.get("containers") or ()}
-    chosen = [values.get(name) for name in containers]
+    found = {one.get("name"): _value(one, resource) for one in item.get("containers") or ()}
+    chosen = [found.get(name) for name in containers]
     present = [value for value in chosen if value is not None and value >= 0]
-    return sum(present) if len(present) == len(chosen) else None
+    return Sample(sum(present), at, WINDOW if window is None else window) if len(present) == len(chosen) else None
 
 
 def _value(container: Mapping[str, Any], resource: str) -> float | None:
