@@ -17,7 +17,7 @@ from .monitors import Monitors
 from .pods import releases
 from .runtime import MonitorRuntime
 from .scaling_status import ScalingFinding
-from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError
+from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError, ScaleAnswer
 
 STARTING_RETRY = 2.0  # seconds
 OWN_RELEASE = version("pilotfish")
@@ -164,6 +164,11 @@ class ControllerBackend:
         unknown = sorted({"/".join(place) for place, may in allowed.items() if may and not self.knows(*place)})
         problems = tuple(f"there is no ModelMonitor {name}; correct the labels of the alert" for name in unknown[:5])
         return AlertsAnswer(accepted=len(known), ignored=len(found) - len(known), problems=problems)
+
+    def scale(self, namespace: str, monitor: str) -> ScaleAnswer | None:
+        """Return the recommended replicas of a monitor; None for an unknown one."""
+        runtime = self._synced().runtimes.get((namespace, monitor))
+        return None if runtime is None else ScaleAnswer(reason="starting")
 
     def _synced(self) -> Monitors:
         monitors = self.monitors()
