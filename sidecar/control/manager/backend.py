@@ -12,6 +12,7 @@ import msgspec
 from ...settings.document import Metrics
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading, ReplicasReading
+from ..reasons import Reason
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
 from .pods import releases
@@ -168,7 +169,7 @@ class ControllerBackend:
     def scale(self, namespace: str, monitor: str) -> ScaleAnswer | None:
         """Return the recommended replicas of a monitor; None for an unknown one."""
         runtime = self._synced().runtimes.get((namespace, monitor))
-        return None if runtime is None else ScaleAnswer(reason="starting")
+        return None if runtime is None else _scale_answer(runtime.replicas)
 
     def _synced(self) -> Monitors:
         monitors = self.monitors()
@@ -224,6 +225,22 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
         features=metrics.features,
         details=metrics.details,
         replicas=_replicas(runtime.replicas),
+    )
+
+
+def _scale_answer(found: ScalingFinding | None) -> ScaleAnswer:
+    """Return the number for other autoscalers: current, allowed by mode and switches, and from enough pods."""
+    if found is None:
+        reason = Reason.NOT_CONFIGURED
+        return ScaleAnswer(reason=reason, problem=f"{reason.meaning}; add it to the document")
+    problem = found.held.explained if found.held is not None else ""
+    return ScaleAnswer(
+        desired=found.desired,
+        current=found.current,
+        reason=found.reason,
+        message=found.message,
+        at=found.at,
+        problem=problem,
     )
 
 
