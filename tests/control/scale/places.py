@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from pilotfish.sidecar.control.scale.kinds import needs_scale, replicas_path, re
 from pilotfish.sidecar.control.situation import Fact
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
+from pilotfish.sidecar.kube.errors import ConflictError
 from pilotfish.sidecar.kube.patch import merge_patch
 from pilotfish.sidecar.kube.read import get
 from pilotfish.sidecar.kube.replace import replace as put
@@ -97,9 +99,13 @@ class Place:
             name = f"{resource.plural}.{resource.version}.{resource.group}/{target.name}"
             self.plane.kubectl("-n", self.namespace, "scale", name, f"--replicas={replicas}")
             return
-        found = await get(self.kube, resource, target.name, self.namespace, subresource="scale")
-        body = {**found, "spec": {"replicas": replicas}}
-        await put(self.kube, resource, body, subresource="scale", field_manager=manager)
+        for _ in range(20):  # the status of a new Deployment changes in between
+            found = await get(self.kube, resource, target.name, self.namespace, subresource="scale")
+            body = {**found, "spec": {"replicas": replicas}}
+            with suppress(ConflictError):
+                await put(self.kube, resource, body, subresource="scale", field_manager=manager)
+                return
+        raise AssertionError(f"{target.kind} {target.name} changes all the time")
 
     async def patch(self, target: TargetRef, body: dict[str, Any], manager: str = "") -> None:
         """Change an object by a merge patch."""
