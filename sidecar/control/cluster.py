@@ -26,6 +26,7 @@ from .retrain import argo, job, tekton
 from .retrain.objects import Owner
 from .retrain.policy import KIND as RETRAIN
 from .scale import policy as scale
+from .scale.executor import ScaleExecutor
 from .webhook.addresses import AddressRules
 from .webhook.files import WebhookFileError
 from .webhook.sender import SecretReader, WebhookSender, WebhookTarget
@@ -49,6 +50,8 @@ def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: Add
         if key in OBJECTS:
             kind, template, executor = OBJECTS[key]
             lanes[RETRAIN] = Lane(executor(kube, owner, target), f"{kind} from {getattr(target, template)}")
+    if (scaled := monitor.spec.target_ref) is not None and monitor.spec.scaling is not None:
+        lanes[scale.KIND] = Lane(ScaleExecutor(kube, owner.namespace, scaled), f"{scaled.kind} {scaled.name}")
     return lanes
 
 

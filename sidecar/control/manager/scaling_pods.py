@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...settings.scaling import ConcurrencySignal, LatencySignal, RequestRateSignal, Scaling, signal_id
+from ...settings.scaling import LatencySignal, Scaling
 from ...sync.messages import Signals
 from ..scale.facts import PodFacts, Sample
 from .pods import epoch_seconds
+from .scaling_sources import SignalReading
 from .selectors import Selector
 from .world import Item
 
 SIGNAL_SECONDS = 5.0  # between two signals of a pod
 RECENT_SECONDS = 3 * SIGNAL_SECONDS  # older ones count as missing
+CONCURRENCY, LATENCY, REQUEST_RATE = "concurrency", "latency", "requestRate"  # ids of the signals of pods
 QUANTILES = {0.5: "latency_p50", 0.95: "latency_p95", 0.99: "latency_p99"}
 _ENDED = frozenset(("Failed", "Succeeded"))
 
@@ -41,13 +43,12 @@ def read_pods(
     selector: Selector,
     settings: Scaling,
     signals: Mapping[str, tuple[float, Signals]],
-    by_pod: Mapping[str, Mapping[str, Sample]],
+    others: SignalReading,
     now: float,
 ) -> PodsReading:
     """Return the pods among `items` that `selector` selects, with their values at `now`, in epoch seconds.
 
-    `signals` has the newest load by UID with the time of its arrival. `by_pod` has the values of other sources, by
-    signal id and name of the pod.
+    `signals` has the newest load by UID with the time of its arrival, and `others` what other sources have read.
     """
     found: list[PodFacts] = []
     heard = expected = sampled = 0
@@ -57,11 +58,13 @@ def read_pods(
             continue
         arrived, load = signals.get(metadata["uid"], (float("-inf"), None))
         recent = load if 0 <= now - arrived <= RECENT_SECONDS else None
-        values = {id_: named[metadata["name"]] for id_, named in by_pod.items() if metadata["name"] in named}
+        name = metadata["name"]
+        values = {id_: named[name] for id_, named in others.by_pod.items() if name in named}
+        requests = {id_: named[name] for id_, named in others.requests.items() if name in named}
         if recent is not None:
             own = values_of(settings, recent)
             values |= {id_: Sample(value, arrived, window=SIGNAL_SECONDS) for id_, value in own.items()}
-        pod = _pod(item, values, answering=recent is not None and recent.requests_per_second > 0)
+        pod = _pod(item, values, requests, answering=recent is not None and recent.requests_per_second > 0)
         found.append(pod)
         if pod.ready and not pod.deleting:
             expected += 1
@@ -71,25 +74,23 @@ def read_pods(
 
 
 def values_of(settings: Scaling, signals: Signals) -> dict[str, float]:
-    """Return the values of the signals in `settings` that pods send, by signal id.
+    """Return the values that a pod sends, by signal id; also those without a signal in `settings`.
 
-    A release before sends no mean concurrency; that of the moment takes its place. A pod with requests of which none
-    was completed has no latency, since they may take for ever; that of an idle pod is 0.
+    A release before sends no mean concurrency; that of the moment takes its place. Without a completed request there is
+    no latency.
     """
-    found: dict[str, float] = {}
-    concurrency = float(signals.in_flight) if signals.concurrency is None else signals.concurrency
-    for signal in settings.signals:
-        match signal:
-            case ConcurrencySignal():
-                found[signal_id(signal)] = concurrency
-            case RequestRateSignal():
-                found[signal_id(signal)] = signals.requests_per_second
-            case LatencySignal() if signals.requests_per_second or not (concurrency or signals.in_flight):
-                found[signal_id(signal)] = getattr(signals, QUANTILES[signal.quantile])
+    mean = signals.concurrency
+    found = {
+        CONCURRENCY: float(signals.in_flight) if mean is None else mean,
+        REQUEST_RATE: signals.requests_per_second,
+    }
+    if signals.requests_per_second:
+        quantile = next((one.quantile for one in settings.signals if isinstance(one, LatencySignal)), 0.95)
+        found[LATENCY] = getattr(signals, QUANTILES[quantile])
     return found
 
 
-def _pod(item: Item, values: Mapping[str, Sample], *, answering: bool) -> PodFacts:
+def _pod(item: Item, values: Mapping[str, Sample], requests: Mapping[str, float], *, answering: bool) -> PodFacts:
     metadata, status = item["metadata"], item.get("status") or {}
     conditions = {one.get("type"): one for one in status.get("conditions") or ()}
     ready, scheduled = conditions.get("Ready"), conditions.get("PodScheduled") or {}
@@ -107,6 +108,7 @@ def _pod(item: Item, values: Mapping[str, Sample], *, answering: bool) -> PodFac
         unschedulable=is_unschedulable(scheduled),
         answering=answering or (bool(is_ready) and bool(values)),
         values=values,
+        requests=requests,
     )
 
 
