@@ -38,9 +38,17 @@ def test_a_pod_without_the_label_has_the_version_of_the_document() -> None:
 
 
 def test_the_mirror_keeps_all_that_is_read_of_a_pod() -> None:
-    whole = {**pod_item("a"), "spec": {"containers": []}}
-    assert monitored_pods([trim_pod(whole)], SELECTOR, "") == monitored_pods([whole], SELECTOR, "")
-    assert "spec" not in trim_pod(whole)
+    model = {"name": "model", "image": "model", "resources": {"requests": {"cpu": "1", "gpu": "1"}, "limits": {}}}
+    sidecar = {"name": "sidecar", "restartPolicy": "Always"}
+    spec = {"containers": [model], "initContainers": [sidecar, {"name": "download"}], "nodeName": "a"}
+    trimmed = trim_pod(whole := {**pod_item("a"), "spec": spec})
+    assert monitored_pods([trimmed], SELECTOR, "") == monitored_pods([whole], SELECTOR, "")
+    assert trimmed["spec"] == {
+        "containers": [
+            {"name": "model", "resources": {"requests": {"cpu": "1"}}},
+            {"name": "sidecar", "resources": {"requests": {}}},
+        ]
+    }
 
 
 def pods(*versions: str) -> list[MonitoredPod]:
