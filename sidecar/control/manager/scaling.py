@@ -116,6 +116,7 @@ class ScalingWatch:
         return SignalReading(
             totals=tuple(total for reading in readings for total in reading.totals),
             by_pod={id_: values for reading in readings for id_, values in reading.by_pod.items()},
+            requests={id_: values for reading in readings for id_, values in reading.requests.items()},
             problems={id_: text for reading in readings for id_, text in reading.problems.items()},
         )
 
@@ -125,7 +126,7 @@ class ScalingWatch:
         now, settings = self.world.clock(), found.settings
         items = self.world.pods.pods_in(self.key.namespace)
         loads = self.world.signals.of(item["metadata"]["uid"] for item in items)
-        pods = read_pods(items, selector, settings, loads, reading.by_pod, now)
+        pods = read_pods(items, selector, settings, loads, reading, now)
         facts = ScaleFacts(
             spec_replicas=target.spec_replicas,
             status_replicas=target.status_replicas,

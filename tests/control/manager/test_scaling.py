@@ -52,7 +52,7 @@ async def test_replicas_follow_the_load_up_and_down() -> None:
     assert fleet.applied == [6]  # the stabilisation window has not ended
     await fleet.wait(3 * MINUTE)
     assert fleet.replicas == 2
-    assert ("Scaling", "3 -> 6") in [(reason, note.split(", ")[1][:6]) for reason, note in fleet.small.events]
+    assert ("AboveTarget", "3 -> 6") in [(reason, note.split(", ")[1][:6]) for reason, note in fleet.small.events]
     assert {line["state"] for line in fleet.audit()} == {"pending", "delivered"}
     assert fleet.audit()[0]["target"] == "Deployment/team/delays"
 
