@@ -1,4 +1,4 @@
-"""docs/examples/scaling/keda.yaml with real KEDA: the replicas follow the controller, and hold while it has no number.
+"""docs/examples/autoscalers/keda.yaml with real KEDA: the replicas follow the controller, and hold while it has no number.
 
 KEDA creates a HorizontalPodAutoscaler, kube-controller-manager evaluates it, and the number comes from the HTTP server
 of the controller, with real tokens and rights. There is no node: the pods of the Deployment stay Pending.
@@ -28,7 +28,7 @@ from tests.support.waiting import patient
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.node]
 
-MANIFEST = Path(__file__).parents[2] / "docs/examples/scaling/keda.yaml"
+MANIFEST = Path(__file__).parents[2] / "docs/examples/autoscalers/keda.yaml"
 SERVICE = "https://pilotfish-control.pilotfish-system.svc:8443"
 NAMESPACE, HPA = "flights", "keda-hpa-delays"
 REVIEWS = (
