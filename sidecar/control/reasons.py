@@ -232,7 +232,7 @@ class Reason(ReasonTable):
     REVERTED = (
         "reverted",
         "another client has set the replicas back repeatedly after they were changed",
-        "remove spec.replicas from what the named client applies; scaling tries again after a day",
+        "remove the replicas from what the named client applies, then set another number by `kubectl scale`",
     )
     ROLLOUT_IN_PROGRESS = (
         "rollout_in_progress",
