@@ -102,6 +102,8 @@ def test_accepts_the_versions_of_distributions(helm: Path, version: str) -> None
         (["--set=actNamespaces[0].name=a,control.watchNamespace=b"], "actNamespaces has a, but .*; remove a"),
         (["--set=sidecar.analyzer.memory=1Gi"], "limits.memory is 640Mi, .* set the limit to 1152Mi or more"),
         (["--set=sidecar.analyzer.resources.limits.memory=600Mi"], "set the limit to 640Mi or more"),
+        (["--set=control.prometheus.tokenSecret=a"], "but url is not https: .*; give an https URL"),
+        (["--set=control.prometheus.url=http://p,control.prometheus.tokenSecret=a"], "but url is not https"),
         (["--set=actNamespaces[0].name=Flights"], "'Flights' does not match"),
         (["--set=control.replica=3"], "additional properties 'replica' not allowed"),
         (["--set=image.pullPolicy=always"], "image.pullPolicy"),

@@ -63,6 +63,8 @@ def test_a_values_file_of_a_feature_is_valid(name: str) -> None:
         {"replicas": 3},
         {"control": {"replica": 3}},
         {"control": {"replicas": "3"}},
+        {"control": {"prometheus": {"url": "prometheus:9090"}}},
+        {"control": {"prometheus": {"url": "http://prometheus:9090/?tenant=a"}}},
         {"control": {"resources": {"limits": {"memory": "1Gi"}}}},
         {"sidecar": {"proxy": {"resources": {"requests": {"cpu": "1"}}}}},
         {"image": {"digest": "sha256:12"}},
