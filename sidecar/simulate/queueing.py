@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import PlantError
+from .trace import Floats
 
-Floats = NDArray[np.float64]
 MAX_SLOTS = 4096
 LAST = 1e-7  # of capacity that is free at the end of the tables
 HALVINGS = 60  # of the bracket of a quantile
@@ -50,19 +49,17 @@ class ReplicaQueue:
     """The tables of one replica for steps of `step` seconds.
 
     `after` maps (requests at the start of the step + arrivals in it) to the requests at its end. `slow` maps requests
-    to the share of responses that take longer than the target; `latency` to the quantiles of the response time, in
+    to the share of responses that take longer than the target; `latency` to the quantile of the response time, in
     seconds; `busy` to the share of the slots that are in use.
     """
 
     after: Curve
     busy: Curve
     slow: Curve
-    latency: dict[float, Curve]
+    latency: Curve
 
 
-def replica_queue(
-    service_time: float, slots: int, step: float, target: float, quantiles: Sequence[float]
-) -> ReplicaQueue:
+def replica_queue(service_time: float, slots: int, step: float, target: float, quantile: float) -> ReplicaQueue:
     """Return the tables of a replica; `service_time`, `step` and `target` are seconds. Raise PlantError."""
     if not 1 <= slots <= MAX_SLOTS:
         raise PlantError(f"{slots} requests at once: a replica serves 1 to {MAX_SLOTS}; give --concurrency-limit")
@@ -71,14 +68,14 @@ def replica_queue(
     waiting = _waiting(slots, busy)
     inside = np.maximum.accumulate(slots * busy + waiting * busy / free)
     entered = inside + step * slots / service_time * busy
-    ends = {quantile: _quantiles(quantile, waiting, free, slots, service_time) for quantile in quantiles}
+    latency = np.maximum.accumulate(_quantiles(quantile, waiting, free, slots, service_time))
     xs = inside.tolist()
     growth = service_time / slots  # of the response time, for each further request
     return ReplicaQueue(
         after=Curve(entered.tolist(), xs, 1.0),
         busy=Curve(xs, busy.tolist()),
         slow=Curve(xs, np.maximum.accumulate(_longer(target, waiting, free, slots, service_time)).tolist()),
-        latency={q: Curve(xs, np.maximum.accumulate(values).tolist(), growth) for q, values in ends.items()},
+        latency=Curve(xs, latency.tolist(), growth),
     )
 
 
@@ -110,4 +107,5 @@ def _quantiles(quantile: float, waiting: Floats, free: Floats, slots: int, servi
         middle = (low + high) / 2.0
         above = _longer(middle, waiting, free, slots, service_time) > 1.0 - quantile
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return high
+    ends: Floats = high
+    return ends

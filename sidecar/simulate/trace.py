@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,10 @@ COLUMNS = (TIME, RATE, CONCURRENCY, LATENCY)
 REMEDY = f"the header is `{TIME},{RATE}`, optionally with `{CONCURRENCY}` and `{LATENCY}` (seconds)"
 GAP_STEPS = 3.0  # a distance of more than so many usual steps is a gap
 MAX_BYTES = 256 * 2**20
-MAX_SECONDS = 400 * 86_400.0  # a year and a month
+MAX_SECONDS = 100 * 86_400.0
 MAX_RATE = 1e9
 LATEST = 32_503_680_000.0  # the year 3000; milliseconds are larger
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def from_samples(samples: Sequence[Sample], where: str) -> LoadTrace:
     if len(known) < 2:
         raise TraceError(f"{where}: {len(known)} samples with a request rate; at least 2 are needed")
     if known[-1].time - known[0].time > MAX_SECONDS:
-        raise TraceError(f"{where}: the trace is longer than 400 days; are the times in seconds? Give a shorter one")
+        raise TraceError(f"{where}: the trace is longer than 100 days; give a shorter one, with times in seconds")
     columns = np.array([(s.time, s.rate, s.concurrency, s.latency) for s in known], dtype=float)
     return LoadTrace(columns[:, 0], columns[:, 1], _kept(columns[:, 2]), _kept(columns[:, 3]), _gaps(samples, known))
 
@@ -146,9 +147,8 @@ def _sample(names: list[str], cells: list[str], where: str) -> Sample:
     if len(cells) != len(names):
         raise TraceError(f"{where}: {len(cells)} cells instead of {len(names)}; give one cell for each column")
     row = dict(zip(names, cells, strict=True))
-    return Sample(
-        read_time(row[TIME], where), *(_value(row, name, where) for name in (RATE, CONCURRENCY, LATENCY)), where
-    )
+    rate, concurrency, latency = (_value(row, name, where) for name in (RATE, CONCURRENCY, LATENCY))
+    return Sample(read_time(row[TIME], where), rate, concurrency, latency, where)
 
 
 def read_time(text: str, where: str) -> float:
@@ -164,7 +164,8 @@ def read_time(text: str, where: str) -> float:
             pass
     if not 0 <= seconds <= LATEST:
         raise TraceError(
-            f"{where}: {TIME} {quote_value(text)} is no time; give Unix seconds or ISO 8601, such as 2026-03-01T12:00:00Z"
+            f"{where}: {TIME} {quote_value(text)} is not a time; give Unix seconds, or ISO 8601 such as "
+            "2026-03-01T12:00:00Z"
         )
     return seconds
 

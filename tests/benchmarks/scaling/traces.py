@@ -17,12 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pilotfish.sidecar.simulate.trace import LoadTrace
+from pilotfish.sidecar.simulate.trace import Floats, LoadTrace
 from tests.support.datasets import DatasetError, dataset
 
-Floats = NDArray[np.float64]
 FROZEN = Path(__file__).with_name("frozen.json")
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 START = 1_767_571_200.0  # Monday, 2026-01-05
