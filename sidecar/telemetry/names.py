@@ -9,7 +9,7 @@ Every label set is bounded: routes by the slots of the counter page, models by t
 
 from __future__ import annotations
 
-from . import cluster_names, feature_names
+from . import cluster_names, feature_names, scaling_names
 from .metric import Metric
 
 TRAFFIC, ACCOUNT, LABELS = "Traffic", "Accounting", "Labels and performance"
@@ -353,4 +353,5 @@ METRICS = (
     *(value for value in tuple(globals().values()) if isinstance(value, Metric)),
     *feature_names.METRICS,
     *cluster_names.METRICS,
+    *scaling_names.METRICS,
 )

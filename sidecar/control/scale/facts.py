@@ -18,17 +18,14 @@ class Sample:
 
     Attributes:
         value: requests in flight, requests per second, or seconds (latency). For CPU and memory cores or bytes, or
-            percent of the request of the pod if `request` is 0.
+            percent if no pod has a request.
         at: the end of the time that the value is about, in epoch seconds.
         window: the length of this time in seconds.
-        request: for CPU and memory, the request of the pod in the unit of the value. The mean over the pods is then
-            weighted by it, as in autoscaling/v2.
     """
 
     value: float
     at: float
     window: float = 0.0
-    request: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +41,7 @@ class PodFacts:
         unschedulable: whether the scheduler finds no node for it.
         answering: whether it has completed a request, or is ready and sends signals.
         values: by the id of the signal (`settings.scaling.signal_id`). A missing or stale value is absent.
+        requests: for CPU and memory by the id of the signal, the request of the pod in the unit of the value.
     """
 
     uid: str
@@ -57,6 +55,7 @@ class PodFacts:
     unschedulable: bool = False
     answering: bool = False
     values: Mapping[str, Sample] = field(default_factory=dict)
+    requests: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

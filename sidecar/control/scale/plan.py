@@ -99,7 +99,6 @@ class ScalePlan:
         initial_readiness_delay, cpu_initialization: as the options of kube-controller-manager of these names.
         cold_start, assumed_startup, startup_deadline: of `coldStart`.
         forecast_period: 0 without a forecast.
-        hold_missing: whether a signal that is missing keeps its last proposal for a while.
         max_age: the greatest age of facts that may be acted on.
     """
 
@@ -113,7 +112,6 @@ class ScalePlan:
     assumed_startup: float = 60.0
     startup_deadline: float = 1800.0
     forecast_period: float = 0.0
-    hold_missing: bool = True
     cpu_initialization: float = 300.0
     initial_readiness_delay: float = 30.0
     max_age: float = 60.0
@@ -138,7 +136,7 @@ class ScalePlan:
 
     def horizontal(self) -> Self:
         """Return the plan with the same bounds, targets and behaviour that decides exactly as autoscaling/v2."""
-        return replace(self, signals=self.loads, cold_start=False, forecast_period=0.0, hold_missing=False)
+        return replace(self, signals=self.loads, cold_start=False, forecast_period=0.0)
 
     @property
     def gates(self) -> tuple[PlanSignal, ...]:
