@@ -26,7 +26,7 @@ from .errors import PlantError, TraceError
 from .outcome import Outcome
 from .plant import Service
 from .play import first_replicas, play
-from .policies import RecommenderPolicy, ReplicaPolicy, horizontal_plan, simulated_plan
+from .policies import MAX_REPLICAS, RecommenderPolicy, ReplicaPolicy, horizontal_plan, simulated_plan
 from .prometheus import fetch_range, read_range
 from .result import PlayedPolicy, Simulation, describe_service, describe_trace
 from .trace import MAX_BYTES, LoadTrace, read_csv
@@ -87,10 +87,12 @@ def run(args: argparse.Namespace) -> int:
         if path is not None:
             _require_writable(path)
     scaling, name = _scaling(args.monitor)
+    if args.seed < 0 or not (args.replicas is None or 0 <= args.replicas <= min(scaling.max_replicas, MAX_REPLICAS)):
+        raise UsageError("--seed and --replicas: give numbers of at least 0, and replicas of at most maxReplicas")
     trace = _trace(args)
-    service, source = _service(args, scaling, trace)
     plan, missing = simulated_plan(ScalePlan.of(scaling))
-    replicas = args.replicas or first_replicas(trace, service, scaling.min_replicas, scaling.max_replicas)
+    service, source = _service(args, scaling, trace)
+    replicas = args.replicas or first_replicas(trace, service, plan.min_replicas, plan.max_replicas)
     policies: dict[str, ReplicaPolicy] = {
         "this document": RecommenderPolicy(plan, scaling.cooldown, scaling.actions_per_hour),
         "HPA, default behavior": RecommenderPolicy(horizontal_plan(plan)),
@@ -190,10 +192,10 @@ def _service_time(args: argparse.Namespace, trace: LoadTrace) -> tuple[float, st
         raise PlantError(
             "the service time is not known: the trace has neither `concurrency` nor `latency`; give --service-time"
         )
-    seconds = seconds[(trace.rates > 0) & (seconds > 0)]
-    if not len(seconds):
+    positive = seconds[(trace.rates > 0) & (seconds > 0)]
+    if not len(positive):
         raise PlantError(f"the service time is not known: {name} is never positive; give --service-time")
-    return float(np.quantile(seconds, LEARNED_QUANTILE)), f"learned from {name}, quantile {LEARNED_QUANTILE:g}"
+    return float(np.quantile(positive, LEARNED_QUANTILE)), f"learned from {name}, quantile {LEARNED_QUANTILE:g}"
 
 
 def _duration(given: str | None, option: str) -> float:

@@ -144,7 +144,7 @@ def _signals(plant: Plant, result: StepResult, now: float) -> Mapping[str, Sampl
     each = result.inside / result.ready
     values = {
         "concurrency": Sample(each, at=now, window=STEP),
-        "cpu": Sample(result.busy, request=1.0, at=now, window=STEP),
+        "cpu": Sample(100.0 * result.busy, at=now, window=STEP),  # percent: the pods have no requests
         "requestRate": Sample(result.completed / result.ready / STEP, at=now, window=STEP),
     }
     if result.completed > 0:
