@@ -87,8 +87,11 @@ def run(args: argparse.Namespace) -> int:
         if path is not None:
             _require_writable(path)
     scaling, name = _scaling(args.monitor)
-    if args.seed < 0 or not (args.replicas is None or 0 <= args.replicas <= min(scaling.max_replicas, MAX_REPLICAS)):
-        raise UsageError("--seed and --replicas: give numbers of at least 0, and replicas of at most maxReplicas")
+    most = min(scaling.max_replicas, MAX_REPLICAS)
+    if args.replicas is not None and not 1 <= args.replicas <= most:
+        raise UsageError(f"--replicas {args.replicas}: give 1 to {most} replicas")
+    if args.seed < 0:
+        raise UsageError(f"--seed {args.seed}: give a number of at least 0")
     trace = _trace(args)
     plan, missing = simulated_plan(ScalePlan.of(scaling))
     service, source = _service(args, scaling, trace)
