@@ -29,7 +29,7 @@ from .play import first_replicas, play
 from .policies import MAX_REPLICAS, RecommenderPolicy, ReplicaPolicy, horizontal_plan, simulated_plan
 from .prometheus import fetch_range, read_range
 from .result import PlayedPolicy, Simulation, describe_service, describe_trace
-from .trace import MAX_BYTES, LoadTrace, read_csv
+from .trace import MAX_BYTES, Floats, LoadTrace, read_csv
 
 LEARNED_QUANTILE = 0.1  # of the times in the trace: those with little waiting
 LEAST_RATE = 1e-9  # requests per second
@@ -188,7 +188,8 @@ def _service_time(args: argparse.Namespace, trace: LoadTrace) -> tuple[float, st
     if args.service_time:
         return _duration(args.service_time, "--service-time"), "given"
     if trace.concurrency is not None:
-        seconds, name = trace.concurrency / np.maximum(trace.rates, LEAST_RATE), "`concurrency` by Little's law"
+        seconds: Floats = trace.concurrency / np.maximum(trace.rates, LEAST_RATE)
+        name = "`concurrency` by Little's law"
     elif trace.latency is not None:
         seconds, name = trace.latency, "`latency`"
     else:
