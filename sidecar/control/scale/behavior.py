@@ -61,9 +61,7 @@ def down_limit(plan: ScalePlan, state: ScaleState, current: int, now: float) -> 
     return min(current, (max if plan.down.select == "Min" else min)(proposals))
 
 
-def _stabilized(
-    plan: ScalePlan, recommended: Iterable[Recommended], current: int, proposed: int, now: float
-) -> int:
+def _stabilized(plan: ScalePlan, recommended: Iterable[Recommended], current: int, proposed: int, now: float) -> int:
     """Return the number nearest to `current` between the lowest recent proposal upward and the highest downward."""
     up = down = proposed
     for item in recommended:
@@ -77,11 +75,15 @@ def _stabilized(
 def _limited(plan: ScalePlan, state: ScaleState, current: int, wanted: int, now: float) -> Limited:
     if wanted > current:
         limit = up_limit(plan, state, current, now)
-        bound, reason = (limit, Reason.POLICY_LIMIT) if plan.max_replicas > limit else (plan.max_replicas, Reason.BOUNDS)
+        bound, reason = (
+            (limit, Reason.POLICY_LIMIT) if plan.max_replicas > limit else (plan.max_replicas, Reason.BOUNDS)
+        )
         return Limited(bound, reason) if wanted > bound else Limited(wanted, None)
     if wanted < current:
         limit = down_limit(plan, state, current, now)
-        bound, reason = (limit, Reason.POLICY_LIMIT) if plan.min_replicas < limit else (plan.min_replicas, Reason.BOUNDS)
+        bound, reason = (
+            (limit, Reason.POLICY_LIMIT) if plan.min_replicas < limit else (plan.min_replicas, Reason.BOUNDS)
+        )
         return Limited(bound, reason) if wanted < bound else Limited(wanted, None)
     return Limited(wanted, None)
 
