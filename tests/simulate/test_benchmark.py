@@ -9,6 +9,7 @@ from tests.benchmarks.scaling.contenders import CONTENDERS, HPA, PILOTFISH, TARG
 from tests.benchmarks.scaling.traces import HALVES, HELD_OUT, check_frozen
 
 
+@pytest.mark.real
 def test_the_traces_are_the_frozen_ones() -> None:
     check_frozen()
 

@@ -3,8 +3,8 @@
 - HPA: the cheapest target that misses at most 1 % of the minutes; if there is none, the one that misses the fewest.
 - Pilotfish: the target that misses the fewest minutes, of those that cost no more than the HPA with its target.
 
-Cost is the mean over the traces of pod-hours / ideal pod-hours, and misses are the mean share of missed minutes, so that
-each trace counts the same. Both algorithms choose from the same targets.
+Cost is the mean over the traces of pod-hours / ideal pod-hours. Misses are the mean share of missed minutes. So each
+trace counts the same. Both algorithms choose from the same targets.
 """
 
 from __future__ import annotations

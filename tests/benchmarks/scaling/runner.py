@@ -6,23 +6,17 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import cache
 from pathlib import Path
 
-from tests.benchmarks.scaling import traces
 from tests.benchmarks.scaling.contenders import Run, run
+from tests.benchmarks.scaling.traces import trace
 
 Job = tuple[str, str, str, float]  # half, name of the trace, algorithm, target
 
 
-@cache
-def _trace(half: str, name: str) -> traces.FrozenTrace:
-    return next(trace for trace in traces.traces(half) if trace.name == name)
-
-
 def _work(job: Job) -> dict[str, object]:
-    half, name, contender, target = job
-    return run(_trace(half, name), contender, target)
+    _, name, contender, target = job
+    return run(trace(name), contender, target)
 
 
 def _place(store: Path, job: Job) -> Path:

@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -59,29 +60,33 @@ class FrozenTrace:
         return found.hexdigest()
 
 
+def names(half: str) -> list[str]:
+    """Return the names of the traces of a half; `recorded` ones are absent if their package cannot be had."""
+    kinds = [kind for kind in KINDS if kind != "recorded" or _departures() is not None]
+    return [f"{kind}-{number}" for kind in kinds for number in range(4) if HALVES[number % 2] == half]
+
+
+@cache
+def trace(name: str) -> FrozenTrace:
+    """Return the trace `name`, such as `burst-0`."""
+    kind, _, text = name.partition("-")
+    number = int(text)
+    load, service = KINDS[kind](np.random.default_rng([16, sorted(KINDS).index(kind), number]), number)
+    return FrozenTrace(name, kind, HALVES[number % 2], load, service)
+
+
 def traces(half: str) -> list[FrozenTrace]:
-    """Return the traces of a half; `recorded` is absent if its package cannot be had."""
-    found = []
-    for kind, make in KINDS.items():
-        for number in range(4):
-            if HALVES[number % 2] != half:
-                continue
-            seed = np.random.default_rng([16, sorted(KINDS).index(kind), number])
-            try:
-                load, service = make(seed, number)
-            except DatasetError:
-                continue
-            found.append(FrozenTrace(f"{kind}-{number}", kind, half, load, service))
-    return found
+    """Return the traces of a half."""
+    return [trace(name) for name in names(half)]
 
 
 def check_frozen() -> None:
     """Raise ValueError for a trace that is not the frozen one."""
     frozen = json.loads(FROZEN.read_text())
     for half in HALVES:
-        for trace in traces(half):
-            if frozen[trace.name] != trace.digest:
-                raise ValueError(f"{trace.name} is not the frozen trace; do not tune on changed traces")
+        for one in traces(half):
+            if frozen[one.name] != one.digest:
+                raise ValueError(f"{one.name} is not the frozen trace; do not tune on changed traces")
 
 
 def _service(seed: np.random.Generator, startup: tuple[float, float] = (20.0, 90.0)) -> Service:
@@ -203,20 +208,30 @@ def _recorded(seed: np.random.Generator, number: int) -> tuple[LoadTrace, Servic
     service = _service(seed, (60.0, 300.0))
     first = datetime(2013, (2, 5, 8, 10)[number], (4, 6, 5, 7)[number], tzinfo=UTC).timestamp()  # Mondays
     step, days = 900.0, 17
-    counts = np.zeros(int(days * DAY / step))
-    with dataset("flights.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if not row["dep_time"].isdigit():  # cancelled
-                continue
-            clock = int(row["dep_time"])
-            at = datetime(2013, int(row["month"]), int(row["day"]), tzinfo=UTC).timestamp() - first
-            place = int((at + (clock // 100) * HOUR + (clock % 100) * MINUTE) // step)
-            if 0 <= place < len(counts):
-                counts[place] += 1
+    found = _departures()
+    assert found is not None
+    counts, _ = np.histogram(found, np.arange(int(days * DAY / step) + 1) * step + first)
     replicas = 0.8 + counts / counts.max() * seed.uniform(10.0, 18.0)
     offsets = np.arange(len(counts)) * step + step / 2
     rates = replicas * service.slots / service.service_time
     return LoadTrace(START + offsets, np.round(rates, 3)), service
+
+
+@cache
+def _departures() -> Floats | None:
+    """Return the times of all departures of 2013 in their local time as if it were UTC; None without the package."""
+    try:
+        path = dataset("flights.csv")
+    except DatasetError:
+        return None
+    found = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["dep_time"].isdigit():  # else it was cancelled
+                clock = int(row["dep_time"])
+                day = datetime(2013, int(row["month"]), int(row["day"]), tzinfo=UTC).timestamp()
+                found.append(day + (clock // 100) * HOUR + (clock % 100) * MINUTE)
+    return np.array(found)
 
 
 KINDS: dict[str, Callable[[np.random.Generator, int], tuple[LoadTrace, Service]]] = {
