@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass, field
 
 from .calls import call_key
-from .problems import GpuReason
+from .problems import EXPECTED, GpuReason
 from .sample import GpuProblem, GpuSample
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before a restart
@@ -19,8 +19,6 @@ AVOID_DEVICE_AFTER = 3  # calls of one GPU that are avoided
 AVOID_SECONDS = 600.0
 # The first sample includes nvmlInit, which wakes each GPU up if the driver is not persistent.
 FIRST_SAMPLE_SECONDS, SAMPLE_SECONDS = 60.0, 10.0
-# Without a GPU, these are no faults.
-EXPECTED = frozenset((GpuReason.LIBRARY_MISSING, GpuReason.DRIVER_NOT_LOADED, GpuReason.NO_DEVICE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,18 @@ def build(folder: Path, *flags: str) -> Path:
     """Compile the library into `folder`; return the folder."""
     assert COMPILER is not None
     folder.mkdir(parents=True, exist_ok=True)
-    command = [COMPILER, "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *flags]
+    command = [
+        COMPILER,
+        "-std=gnu11",
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-shared",
+        "-fPIC",
+        f"-Wl,-soname,{LIBRARY}",
+        *flags,
+    ]
     subprocess.run([*command, "-o", folder / LIBRARY, SOURCE], check=True, timeout=patient(60))
     return folder
 
@@ -48,7 +59,7 @@ def gpu(index: int) -> dict[str, object]:
         "gpm": 1,
         "gpm_running": 55.5,
         "gpm_busy": 25.5,
-        "rates": "40 60",
+        "rates": "50 50",
         "xids": "",
         "processes": "41:1024 42:2048",
         "tasks": "41:30:5 42:10:2",
