@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
+from ...errors import number
 from .calls import call_key
 from .problems import EXPECTED, GpuReason
 from .sample import GpuProblem, GpuSample
@@ -59,7 +60,7 @@ class SamplerWatch:
             return None
         self._logged = _WORKS
         names = sorted({device.name or "unnamed" for device in sample.devices})
-        found = f"{len(sample.devices)} GPUs ({', '.join(names)}), driver {sample.driver or 'unknown'}"
+        found = f"{number(len(sample.devices), 'GPU')} ({', '.join(names)}), driver {sample.driver or 'unknown'}"
         return logging.INFO, f"GPU samples: {found}"
 
     def on_end(self, problem: GpuProblem | None, ran: float, status: int | None) -> RestartPlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,9 +101,9 @@ class ScriptedDriver:
         healthy = {name: value for index in range(count) for name, value in gpu(index).items()}
         self.change({"driver": "580.65.06", "devices": count, **healthy})
 
-    def change(self, lines: dict[str, object]) -> None:
+    def change(self, lines: Mapping[str, object]) -> None:
         """Set lines; None removes one."""
-        self.lines |= lines
+        self.lines |= dict(lines)
         self.lines = {name: value for name, value in self.lines.items() if value is not None}
         written = self.script.with_suffix(".new")
         written.write_text("".join(f"{name}={value}\n" for name, value in self.lines.items()))
