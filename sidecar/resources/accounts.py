@@ -34,7 +34,7 @@ class Window:
 
     Attributes:
         elapsed_ns: length of the window.
-        in_flight: in-flight time by route, in ns.
+        in_flight: in-flight time by route, in ns; None without a counter page.
         exchanges: exchanges that ended, by route.
         measured: use by resource; a resource that was not measured is absent.
         unused: part of the resource that nobody used, such as time of a GPU without a kernel; it counts as idle.
@@ -42,7 +42,7 @@ class Window:
     """
 
     elapsed_ns: int
-    in_flight: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    in_flight: Mapping[str, int] | None = None
     exchanges: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     measured: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     unused: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -59,7 +59,7 @@ class Accounts:
     def add(self, window: Window, model: Model, prices: Prices | None) -> None:
         """Count one window, for the model and the prices that are in force."""
         totals = self.totals
-        for route, amount in window.in_flight.items():
+        for route, amount in (window.in_flight or {}).items():
             totals.add((IN_FLIGHT, route), amount)
         for route, amount in window.exchanges.items():
             totals.add((EXCHANGES, *served(route, model), route), amount)

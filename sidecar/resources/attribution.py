@@ -54,13 +54,20 @@ class Attribution:
         return self._idle_rate
 
     def split(
-        self, measured: int, elapsed_ns: int, in_flight: Mapping[str, int], weights: Mapping[str, int] | None = None
+        self,
+        measured: int,
+        elapsed_ns: int,
+        in_flight: Mapping[str, int] | None,
+        weights: Mapping[str, int] | None = None,
     ) -> Split:
         """Return the shares of `measured` units in a window of `elapsed_ns`.
 
-        `in_flight` are the in-flight times by route, in ns. `weights` replace them as weights where one is positive.
+        `in_flight` are the in-flight times by route, in ns; None if they are unknown. `weights` replace them as weights
+        where one is positive.
         """
         measured = max(0, measured)
+        if in_flight is None:
+            return Split({}, measured)
         busy = sum(in_flight.values())
         if busy <= 0:
             if elapsed_ns > 0:

@@ -125,8 +125,8 @@ class ResourceWatch:
         growths = {of: meter.add(samples[of]) for of, meter in self._meters.items()}
         elapsed = now - since if since is not None else 0
         notes = list[str]()
-        if 0 < elapsed <= LONGEST_WINDOW_NS:
-            measured, unused = self._measured(growths["model"], samples["model"], elapsed)
+        if elapsed > 0:
+            measured, unused = _measured(growths["model"], samples["model"], elapsed), dict[str, int]()
             if sample is not None and self._model is not None:
                 hidden = any(problem.reason is GpuReason.FOREIGN_PROCESS for problem in sample.problems)
                 used = model_gpu_use(gpu_before, self._gpu_use, self._model.pids, hidden=hidden)
@@ -135,30 +135,16 @@ class ResourceWatch:
                     measured[GPU], unused[GPU] = used.busy_ns, max(0, used.card_ns - used.busy_ns)
                 if used.energy_uj is not None:
                     measured[ENERGY] = used.energy_uj
-            known = page is not None and before is not None
-            self._accounts.add(
-                Window(
-                    elapsed_ns=elapsed,
-                    in_flight=in_flight_growth(before, page) if known and before and page else {},
-                    exchanges=exchange_growth(before, page) if known and before and page else {},
-                    measured=measured,
-                    unused=unused,
-                    usage={(of, name): amount for of, grown in growths.items() for name, amount in grown.items()},
-                ),
-                *self._priced(),
+            window = Window(
+                elapsed_ns=elapsed,
+                in_flight=in_flight_growth(before, page) if before and page else None,
+                exchanges=exchange_growth(before, page) if before and page else {},
+                measured=measured,
+                unused=unused,
+                usage={(of, name): amount for of, grown in growths.items() for name, amount in grown.items()},
             )
+            self._accounts.add(window, *self._priced())
         self._show(samples, sample, notes)
-
-    def _measured(
-        self, growth: dict[str, int], sample: UsageSample | None, elapsed: int
-    ) -> tuple[dict[str, int], dict[str, int]]:
-        """Return the measured use of CPU and memory in a window, and what of it nobody used."""
-        measured = dict[str, int]()
-        if sample is not None and "cpu" in growth:
-            measured[CPU] = growth["cpu"]
-        if sample is not None and sample.memory is not None:
-            measured[MEMORY] = sample.memory * elapsed // 10**9
-        return measured, {}
 
     def _search(self, now: int) -> None:
         """Find the source and the processes of both groups again."""
@@ -211,3 +197,13 @@ class ResourceWatch:
             gpu_use=self._gpu_use,
             notes=tuple(filter(None, (self._damage, problem, *notes))),
         )
+
+
+def _measured(growth: dict[str, int], sample: UsageSample | None, elapsed: int) -> dict[str, int]:
+    """Return the use of CPU and memory in a window."""
+    measured = dict[str, int]()
+    if "cpu" in growth:
+        measured[CPU] = growth["cpu"]
+    if sample is not None and sample.memory is not None:
+        measured[MEMORY] = sample.memory * elapsed // 10**9
+    return measured

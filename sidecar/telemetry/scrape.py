@@ -27,7 +27,7 @@ class ScrapeInput:
         blind: the present blind spots.
         features: the features that are exported: all, drifted or none (`spec.metrics.features`).
         details: those of them that also have intervals and a distribution (`spec.metrics.details`).
-        extra: collectors of packages above this one, such as `resources`.
+        extra: collectors of layers above this one, such as those of GPUs; each is called once.
         ready: the same as `ready` of `GET /readyz`.
     """
 
