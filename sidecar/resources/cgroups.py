@@ -208,8 +208,10 @@ def _working_set(used: int | None, inactive: int | None) -> int | None:
 
 
 def _pressures(folder: Path | None) -> dict[str, int]:
-    found = {}
-    for resource in PRESSURES if folder is not None else ():
+    found: dict[str, int] = {}
+    if folder is None:
+        return found
+    for resource in PRESSURES:
         with suppress(OSError):
             total = parse_pressure(_read(folder / f"{resource}.pressure"))
             if total is not None:

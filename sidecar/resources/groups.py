@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import cgroups
@@ -70,27 +70,34 @@ def sample_group(group: Group, at_ns: int, proc: Path = PROC) -> UsageSample | N
     if any((found := read_process(pid, proc)) is None or found.started != at for pid, at in group.roots.items()):
         return None
     reading = cgroups.read_cgroup(group.cgroup)
-    network = read_network(root, proc) or (None, None)
-    common = {"at_ns": at_ns, "source": group.source, "received": network[0], "sent": network[1]}
-    if reading is not None and reading.memory is not None:
-        resident, cpu_ns, threads, count = None, None, group.threads, len(group.pids)
-    else:
+    received, sent = read_network(root, proc) or (None, None)
+    sample = UsageSample(
+        at_ns=at_ns,
+        source=group.source,
+        method="processes",
+        processes=len(group.pids),
+        threads=group.threads,
+        received=received,
+        sent=sent,
+    )
+    if reading is None or reading.memory is None:
         alive = [found for pid in group.pids if (found := read_process(pid, proc)) is not None]
-        resident, cpu_ns = sum(each.resident for each in alive), sum(each.cpu_ns for each in alive)
-        threads, count = sum(each.threads for each in alive), len(alive)
+        sample = replace(
+            sample,
+            processes=len(alive),
+            threads=sum(each.threads for each in alive),
+            cpu_ns=sum(each.cpu_ns for each in alive),
+            memory=sum(each.resident for each in alive),
+        )
     if reading is None:
-        return UsageSample(
-            **common, method="processes", processes=count, threads=threads, cpu_ns=cpu_ns, memory=resident
-        )  # type: ignore[arg-type]  # the values of a mixed dict
-    return UsageSample(
-        **common,  # type: ignore[arg-type]  # the values of a mixed dict
+        return sample
+    return replace(
+        sample,
         method=f"cgroup v{reading.version}",
-        processes=count,
-        threads=threads,
         cpu_ns=reading.cpu_ns,
         throttled_ns=reading.throttled_ns,
         pressure_ns=reading.pressure_ns,
-        memory=reading.memory if reading.memory is not None else resident,
+        memory=reading.memory if reading.memory is not None else sample.memory,
         memory_limit=reading.memory_limit,
         oom_kills=reading.oom_kills,
     )

@@ -83,7 +83,7 @@ def own_addresses(address: Address) -> set[_IP]:
     found = set[_IP]()
     with suppress(OSError, UnicodeError, ValueError):
         for family, _, _, _, place in socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM):
-            if family in (socket.AF_INET, socket.AF_INET6) and _is_own(family, str(place[0])):
+            if _is_own(family, str(place[0])):
                 found.add(_plain(ipaddress.ip_address(str(place[0]).partition("%")[0])))
     return found
 

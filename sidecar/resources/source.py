@@ -6,6 +6,7 @@ this one may see, the source is `rules` in a cluster, and none elsewhere.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,11 @@ class SourceOptions:
     addresses: tuple[Address, ...] = ()
     cluster: bool = False
     root: int = 0
+
+
+def own_process() -> SourceOptions:
+    """Return the options of a process that nobody supervises: without a way to find the model server."""
+    return SourceOptions(root=os.getpid())
 
 
 @dataclass(frozen=True, slots=True)

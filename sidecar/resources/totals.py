@@ -36,8 +36,8 @@ class Totals:
         self._amounts = dict(amounts or {})
 
     def add(self, key: Key, amount: int) -> None:
-        """Add to a total. When there are too many keys, new routes count as `other`."""
-        if amount <= 0:
+        """Add to a total, which begins at 0. When there are too many keys, new routes count as `other`."""
+        if amount < 0:
             return
         if key not in self._amounts and len(self._amounts) >= MOST_KEYS:
             key = (*key[:-1], "other")

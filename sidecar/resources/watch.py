@@ -89,6 +89,7 @@ class ResourceWatch:
         self._sampled_at: int | None = None
         self._searched_at: int | None = None
         self._problem = ""
+        self._failed = False
         self._view = ResourceView(totals=totals.copy())
 
     @property
@@ -101,7 +102,12 @@ class ResourceWatch:
         gpu: asyncio.Task[None] | None = None
         try:
             while True:
-                await asyncio.to_thread(self.sample)
+                try:
+                    await asyncio.to_thread(self.sample)
+                except Exception:  # a defect here must not end the analyzer
+                    if not self._failed:
+                        _LOG.exception("cannot sample resources; this is a defect, please report it")
+                    self._failed = True
                 if gpu is None and self._gpu is not None and self._found.source.kind == "local":
                     gpu = asyncio.create_task(self._gpu.run())
                 await asyncio.sleep(SECONDS)

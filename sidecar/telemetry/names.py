@@ -1,7 +1,7 @@
 """The table of all metrics: name, type, unit, labels and help.
 
 `feature_names.py` continues it with the metrics of features, `cluster_names.py` with those that exist only in a
-cluster, `gpu_names.py` and `resource_names.py` with those of GPUs and resources. No other module writes the name of one.
+cluster, `gpu_names.py` and `resource_names.py` with those of GPUs and resources. No other module writes a name.
 
 `make generate` writes `docs/metrics.md` from this table. Names follow Prometheus: base units, and `_total` on counters.
 Every label set is bounded: routes by the slots of the counter page, models by the analyzer, features by the profile.
