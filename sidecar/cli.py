@@ -93,6 +93,9 @@ COMMANDS = {
         "print the JSON schema of the ModelMonitor document",
         "pilotfish.sidecar.settings.app",
     ),
+    "top": Command(
+        "show models, their traffic and their cost, live", "pilotfish.sidecar.top.app", variables=("--token-file",)
+    ),
 }
 
 
