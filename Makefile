@@ -22,6 +22,7 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 HOURS ?= 1
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 # The tests of a real API server: each worker starts a control plane of its own, and mostly waits for it.
+# The others go by loadgroup, which keeps tests that share a costly scene in one worker.
 CLUSTER := tests/helm tests/kube tests/settings tests/control tests/e2e/control
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
@@ -74,7 +75,7 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 	.ci/prometheus > build/prometheus || echo "WARNING: no current Prometheus and Alertmanager; tests use the system's, those of native histograms are skipped" >&2
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
 	status=0; $(PYTEST) -m real $(CLUSTER) || status=$$?; \
-	$(PYTEST) --numprocesses $(shell nproc) -m real $(addprefix --ignore=,$(CLUSTER)) && exit $$status
+	$(PYTEST) --numprocesses $(shell nproc) --dist loadgroup -m real $(addprefix --ignore=,$(CLUSTER)) && exit $$status
 
 test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (20 minutes)
 	.ci/programs

@@ -178,6 +178,11 @@ def rfc3339(seconds: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{fraction:03d}Z"
 
 
+def whole_second(seconds: float) -> str:
+    """Return an epoch time as Kubernetes writes it: RFC 3339 in UTC, without fractions."""
+    return f"{rfc3339(seconds)[:19]}Z"
+
+
 def _writable(descriptor: int) -> bool:
     """Return whether a write of MAX_LINE_BYTES returns at once."""
     poll = select.poll()

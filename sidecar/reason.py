@@ -25,6 +25,11 @@ class ReasonTable(StrEnum):
         member.remedy = remedy
         return member
 
+    @classmethod
+    def of_value(cls, value: str) -> Self | None:
+        """Return the row of `value`; None for a value that is not in the table, such as `http_503`."""
+        return next((reason for reason in cls if reason.value == value), None)
+
     @property
     def camel(self) -> str:
         """The reason as Kubernetes shows it, such as QuorumMissing."""

@@ -19,11 +19,14 @@ from ..kube.read import get
 from ..settings.document import ModelMonitor
 from ..settings.places import retrain_targets
 from ..settings.webhooks import SecretRef, Webhook
-from .app import LANES, Lane, Send, form_of, sender_of
+from .app import LANES, POLICIES, Lane, Send, form_of, sender_of
 from .executor import Executor
+from .policy import Policy
 from .retrain import argo, job, tekton
 from .retrain.objects import Owner
 from .retrain.policy import KIND as RETRAIN
+from .scale import policy as scale
+from .scale.executor import ScaleExecutor
 from .webhook.addresses import AddressRules
 from .webhook.files import WebhookFileError
 from .webhook.sender import SecretReader, WebhookSender, WebhookTarget
@@ -35,6 +38,8 @@ OBJECTS: Mapping[str, tuple[str, str, Callable[[Kube, Owner, Any], Executor]]] =
     "job": (job.KIND, "cron_job", job.JobExecutor),
     "tektonPipelineRun": (tekton.KIND, "pipeline", tekton.TektonExecutor),
 }
+# one row per kind, alphabetically
+CLUSTER_POLICIES: tuple[Policy, ...] = (*POLICIES, scale.POLICY)
 
 
 def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: AddressRules) -> dict[str, Lane]:
@@ -45,6 +50,8 @@ def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: Add
         if key in OBJECTS:
             kind, template, executor = OBJECTS[key]
             lanes[RETRAIN] = Lane(executor(kube, owner, target), f"{kind} from {getattr(target, template)}")
+    if (scaled := monitor.spec.target_ref) is not None and monitor.spec.scaling is not None:
+        lanes[scale.KIND] = Lane(ScaleExecutor(kube, owner.namespace, scaled), f"{scaled.kind} {scaled.name}")
     return lanes
 
 

@@ -42,7 +42,18 @@ class Failed:
     detail: str = ""
 
 
-Outcome = Done | RetryAt | Failed
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The attempt had no effect, and this intent is not tried again, because what it was based on has changed.
+
+    The next observation decides anew. Only for intents of nature LEVEL. `detail` says in words what has changed.
+    """
+
+    reason: str
+    detail: str = ""
+
+
+Outcome = Done | Dropped | Failed | RetryAt
 
 
 class Executor(Protocol):

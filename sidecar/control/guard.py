@@ -5,6 +5,7 @@ It runs between policy and ledger, and is pure: time, rules and ledger are part 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .intent import Intent
@@ -23,15 +24,21 @@ from .ledger import (
 from .reasons import Reason
 from .situation import ACT, OBSERVE, RECOMMEND, Rules, Situation
 
+HOUR = 3600.0
+RESTATED_SECONDS = 300.0  # the least time between two records of a level that varies while it is refused or recommended
+GIVEN_UP_SECONDS = 600.0  # after which a level that was given up is tried again
+_UNAPPLIED = frozenset((RECOMMENDED, REFUSED))
+
 
 @dataclass(frozen=True, slots=True)
 class GuardDecision:
-    """The new state of the ledger's entry `id` for `intent`, and the reason."""
+    """The new state of the ledger's entry `id` for `intent`, the reason, and in words what to do about it."""
 
     id: str
     intent: Intent
     state: str
     reason: str
+    detail: str = ""
 
 
 def check_intent(intent: Intent, situation: Situation) -> GuardDecision | None:
@@ -39,18 +46,28 @@ def check_intent(intent: Intent, situation: Situation) -> GuardDecision | None:
     if intent.nature is Nature.LEVEL and (intent.desired == intent.observed or _outdated(intent, situation)):
         return None
     entry, rules = _current_entry(intent, situation.ledger), situation.rules.get(intent.lane)
-    if entry is not None and entry.state in DECIDED_STATES and not _target_changed(entry, rules):
+    if entry is not None and entry.state in DECIDED_STATES and not _tried_again(entry, rules, situation.now):
         return None
     id_ = entry.id if entry is not None else intent.id
     state, reason = _state_and_reason(intent, id_, situation)
-    if (
-        entry is not None
-        and (entry.state, entry.reason) == (state, reason)
-        and _same_desired(entry, intent)
-        and entry.decided_at <= situation.now  # else the clock was set back, and the cooldown needs a start
-    ):
+    if _is_known(intent, state, reason, situation):
         return None
-    return GuardDecision(id_, intent, state, reason)
+    detail = rules.blocked_detail if rules is not None and reason == rules.blocked_reason else ""
+    return GuardDecision(id_, intent, state, reason, detail)
+
+
+def _is_known(intent: Intent, state: str, reason: str, situation: Situation) -> bool:
+    """Return whether the ledger records this decision already.
+
+    A level that is refused or recommended may want another value each time it is observed. Then the record of the same
+    reason stays for RESTATED_SECONDS, so that the store is not written at each observation.
+    """
+    level = intent.nature is Nature.LEVEL
+    entry = _newest(intent, situation.ledger) if level else situation.ledger.entries.get(intent.id)
+    if entry is None or (entry.state, entry.reason) != (state, reason) or entry.decided_at > situation.now:
+        return False  # decided in the future: the clock was set back, and the cooldown needs a start
+    recent = state in _UNAPPLIED and situation.now - entry.decided_at < RESTATED_SECONDS
+    return not level or recent or entry.desired == intent.desired
 
 
 def _state_and_reason(intent: Intent, id_: str, situation: Situation) -> tuple[str, str]:
@@ -65,8 +82,10 @@ def _state_and_reason(intent: Intent, id_: str, situation: Situation) -> tuple[s
         return REFUSED, Reason.STALE
     if cooldown_remaining(intent, id_, situation) > 0:
         return REFUSED, Reason.COOLDOWN
+    if actions_in_hour(intent, id_, situation) >= rules.max_per_hour:
+        return REFUSED, Reason.ACTIONS_PER_HOUR
     if rules.mode == RECOMMEND:
-        return RECOMMENDED, Reason.MODE
+        return RECOMMENDED, rules.recommended_reason or Reason.MODE
     if _pending(intent.lane, situation) >= rules.max_pending:
         return REFUSED, Reason.BACKLOG
     return PENDING, intent.why
@@ -94,19 +113,33 @@ def cooldown_remaining(intent: Intent, id_: str, situation: Situation) -> float:
     `id_`, so that it ends after its length at most, and not when the clock reaches the old time.
     """
     rules = situation.rules.get(intent.lane)
-    cooldown, mode = (rules.cooldown, rules.mode) if rules else (0.0, OBSERVE)
-    counted = {PENDING, DELIVERED} if mode == ACT else {PENDING, DELIVERED, RECOMMENDED}
-    starts = (
-        entry.decided_at
-        for entry in situation.ledger.entries.values()
-        if entry.id != id_
-        and (entry.lane, entry.model) == (intent.lane, intent.subject.model)
-        and (intent.nature is Nature.ONCE or entry.key == intent.key)
-        and (entry.state in counted or (entry.state == SUPERSEDED and entry.attempts > 0))
-    )
+    cooldown = rules.cooldown if rules else 0.0
     refused_at = _refused_at(situation.ledger.entries.get(id_), situation.now)
+    starts = (entry.decided_at for entry in _effects(intent, id_, situation))
     remaining = (cooldown - (situation.now - (start if start <= situation.now else refused_at)) for start in starts)
     return max(remaining, default=0.0)
+
+
+def actions_in_hour(intent: Intent, id_: str, situation: Situation) -> int:
+    """Return how many effects of the last hour count against the limit, without that of the entry `id_`.
+
+    They are the same ones as for the cooldown. One in the future counts, too: the clock was set back.
+    """
+    return sum(situation.now - entry.decided_at < HOUR for entry in _effects(intent, id_, situation))
+
+
+def _effects(intent: Intent, id_: str, situation: Situation) -> Iterator[LedgerEntry]:
+    """Yield the entries that had an effect of the kind of `intent`, or may have had one; see `cooldown_remaining`."""
+    rules = situation.rules.get(intent.lane)
+    counted = {PENDING, DELIVERED} if rules is not None and rules.mode == ACT else {PENDING, DELIVERED, RECOMMENDED}
+    for entry in situation.ledger.entries.values():
+        if (
+            entry.id != id_
+            and entry.lane == intent.lane
+            and (entry.model == intent.subject.model if intent.nature is Nature.ONCE else entry.key == intent.key)
+            and (entry.state in counted or (entry.state == SUPERSEDED and entry.attempts > 0))
+        ):
+            yield entry
 
 
 def _refused_at(entry: LedgerEntry | None, now: float) -> float:
@@ -138,6 +171,8 @@ def build_entry(decision: GuardDecision, situation: Situation) -> LedgerEntry:
         observed=intent.observed,
         observed_at=intent.observed_at if intent.nature is Nature.LEVEL else 0.0,
         receiver=intent.receiver,
+        detail=decision.detail,
+        text=intent.text,
     )
 
 
@@ -167,10 +202,12 @@ def _outdated(intent: Intent, situation: Situation) -> bool:
     return newest is not None and newest.state == DELIVERED and intent.observed_at <= newest.changed_at <= situation.now
 
 
-def _target_changed(entry: LedgerEntry, rules: Rules | None) -> bool:
-    """Return whether `entry` was given up and the document now names another target."""
-    return entry.state == DEAD and rules is not None and entry.target != rules.target
+def _tried_again(entry: LedgerEntry, rules: Rules | None, now: float) -> bool:
+    """Return whether `entry` was given up and is tried again.
 
-
-def _same_desired(entry: LedgerEntry, intent: Intent) -> bool:
-    return intent.nature is Nature.ONCE or entry.desired == intent.desired
+    The document names another target, or it is a level, which is still wanted after GIVEN_UP_SECONDS.
+    """
+    if entry.state != DEAD:
+        return False
+    waited = entry.nature is Nature.LEVEL and not 0 <= now - entry.changed_at < GIVEN_UP_SECONDS
+    return waited or (rules is not None and entry.target != rules.target)

@@ -28,7 +28,7 @@ class Intent:
     `key` identifies the cause (ONCE) or the controlled object (LEVEL) within its kind. `desired` and `observed` are
     JSON values; only the executor of the kind interprets them. `observed_at` is the epoch second of the observation
     behind the intent. `why` is the reason in metrics and in the report, a value of `reasons.Reason`. `receiver`
-    identifies one of several receivers of the kind.
+    identifies one of several receivers of the kind. `text` says why in words.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Intent:
     observed_at: float
     why: str
     receiver: str = ""
+    text: str = ""
 
     @property
     def lane(self) -> str:
@@ -63,7 +64,9 @@ def once(kind: str, subject: Subject, key: str, *, desired: object, at: float, w
     )
 
 
-def level(kind: str, subject: Subject, key: str, *, desired: object, observed: Fact[object], why: str) -> Intent:
+def level(
+    kind: str, subject: Subject, key: str, *, desired: object, observed: Fact[object], why: str, text: str = ""
+) -> Intent:
     """Return an intent of nature LEVEL to bring the object `key` from the observed to the desired value.
 
     The id is a hash of the desired value and the time of the observation, so each decision has its own id.
@@ -79,6 +82,7 @@ def level(kind: str, subject: Subject, key: str, *, desired: object, observed: F
         observed=observed.value,
         observed_at=observed.at,
         why=why,
+        text=text,
     )
 
 
@@ -105,6 +109,7 @@ def intent_of(entry: LedgerEntry) -> Intent:
         observed_at=entry.observed_at,
         why=entry.why,
         receiver=entry.receiver,
+        text=entry.text,
     )
 
 

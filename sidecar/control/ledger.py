@@ -65,8 +65,9 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     Times are epoch seconds. `desired` is a JSON value, the same for each attempt; it is empty for a refused intent of
     nature ONCE. `target` is a hash of the receiver's address. `next_at` is when a pending entry is due. `error` is the
     reason of the last failed attempt, and `detail` its message for people. `receiver` identifies one of several
-    receivers of a kind. `retraining` is what became of a delivered request. Three fields have other names in the file,
-    from the time when retraining was the only kind: `why` is `cause`, `key` is `episode`, `desired` is `body`.
+    receivers of a kind. `retraining` is what became of a delivered request. `text` says in words why a level
+    is wanted. Three fields have other names in the file, from the time when retraining was the only kind: `why` is
+    `cause`, `key` is `episode`, `desired` is `body`.
     """
 
     id: str
@@ -91,6 +92,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     receiver: str = ""
     detail: str = ""
     retraining: RetrainingRecord | None = None
+    text: str = ""
 
     @property
     def lane(self) -> str:
@@ -170,14 +172,19 @@ class IntentLedger:
         return IntentLedger(entries, totals)
 
     def snapshot_operations(self, most: int = MAX_ENDED_ENTRIES) -> list[Operation]:
-        """Return the operations that rebuild this ledger with the newest `most` ended entries of each lane."""
+        """Return the operations that rebuild this ledger with the newest `most` ended entries of each lane.
+
+        Of a level, entries with and without an effect are counted apart: however often it is refused or replaced, the
+        effects of the last hour stay, because a limit counts them.
+        """
         counts = tuple((*key, count) for key, count in sorted(self.totals.items()))
         ended = [entry for entry in self.entries.values() if entry.state != PENDING]
         ended.sort(key=lambda entry: entry.changed_at, reverse=True)
-        seen, dropped = Counter[str](), set[str]()
+        seen, dropped = Counter[tuple[str, bool]](), set[str]()
         for entry in ended:
-            seen[entry.lane] += 1
-            if seen[entry.lane] > most:  # counted per lane, so that no lane displaces another
+            place = entry.lane, entry.nature is Nature.LEVEL and (entry.state == DELIVERED or entry.attempts > 0)
+            seen[place] += 1
+            if seen[place] > most:  # counted per lane, so that no lane displaces another
                 dropped.add(entry.id)
         kept = (entry for entry in self.entries.values() if entry.id not in dropped)
         # applying the puts counts their outcomes a second time; the totals come last and correct this

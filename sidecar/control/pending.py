@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from .executor import Done, Failed, Outcome
+from .executor import Done, Dropped, Failed, Outcome
 from .guard import stale
 from .intent import Intent
 from .ledger import DEAD, DELIVERED, PENDING, SUPERSEDED, ChangeEntry, LedgerEntry, Nature
@@ -27,7 +27,7 @@ def superseded_changes(policy: Policy, intents: Sequence[Intent], situation: Sit
     """Return the changes that supersede pending entries of the policy's kind, given its current `intents`.
 
     An entry of nature ONCE ends with its cause. An entry of nature LEVEL ends if the current intent of its key is
-    missing, stale, satisfied, or has another desired value.
+    missing, stale, satisfied, or has another desired value, and if its lane may not act any more.
     """
     newest = {intent.key: intent for intent in intents if intent.nature is Nature.LEVEL}
     changes = []
@@ -46,6 +46,11 @@ def superseded_changes(policy: Policy, intents: Sequence[Intent], situation: Sit
 
 
 def _level_ended(entry: LedgerEntry, newest: Intent | None, situation: Situation) -> str:
+    rules = situation.rules.get(entry.lane)
+    if rules is None or rules.mode != ACT:
+        return Reason.MODE
+    if rules.blocked_reason:
+        return rules.blocked_reason
     if newest is None:
         return Reason.WITHDRAWN
     if stale(newest, situation):
@@ -100,7 +105,7 @@ def begun_change(entry: LedgerEntry, now: float, random: Random) -> ChangeEntry:
 
 
 def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random) -> ChangeEntry:
-    """Return the change of the pending `entry` after `outcome`: delivered, pending with a later retry, or dead."""
+    """Return the change of the pending `entry` after `outcome`: delivered, superseded, dead, or pending again."""
     attempts = entry.attempts + 1
     if isinstance(outcome, Done):
         return ChangeEntry(
@@ -112,6 +117,10 @@ def next_change(entry: LedgerEntry, outcome: Outcome, now: float, random: Random
             retraining=outcome.retraining,
         )
     reason, detail = outcome.reason, outcome.detail[:MAX_DETAIL]
+    if isinstance(outcome, Dropped):
+        return ChangeEntry(
+            id=entry.id, at=now, state=SUPERSEDED, reason=reason, attempts=entry.attempts, error=reason, detail=detail
+        )
     too_late = attempts >= MIN_ATTEMPTS and now - entry.decided_at >= GIVE_UP_SECONDS
     if isinstance(outcome, Failed) or too_late:
         return ChangeEntry(

@@ -13,6 +13,11 @@ from ..reason import ReasonTable
 class Reason(ReasonTable):
     """All reasons of the control loop, alphabetically."""
 
+    ACTIONS_PER_HOUR = (
+        "actions_per_hour",
+        "as many changes were made in the last hour as the document allows",
+        "wait, or raise actionsPerHour",
+    )
     ALARM_CLOSED = "alarm_closed", "an alarm has ended"
     ALARM_OPENED = "alarm_opened", "an alarm was raised"
     ALERT = "alert", "an alert of Alertmanager requested it"
@@ -30,6 +35,16 @@ class Reason(ReasonTable):
         "api_server_unreachable",
         "the controller has no recent answer of the API server",
         "check the API server and the network of the controller; alarms and counts are kept",
+    )
+    APPLIED_ELSEWHERE = (
+        "applied_elsewhere",
+        "the replicas are a part of a manifest that another client applies server-side",
+        "remove spec.replicas from the manifest, or set spec.scaling.takeOwnership",
+    )
+    AUTOSCALER = (
+        "autoscaler",
+        "a HorizontalPodAutoscaler scales the target",
+        "delete the autoscaler, or set spec.scaling.surface to metric and let it follow the published number",
     )
     BACKLOG = "backlog", "too many events wait for this receiver already"
     BLIND = "blind", "nothing of the traffic can be measured", "read docs/blind-spots.md"
@@ -49,9 +64,20 @@ class Reason(ReasonTable):
         "the clock of a pod differs from the controller's, so its counts do not fit into the open ticks",
         "synchronise the clocks of the nodes",
     )
+    CONFLICT = "conflict", "the object has changed since it was observed; the next observation decides anew"
     CONNECT = "connect", "no connection to the receiver could be made"
+    CONTROLLED = (
+        "controlled",
+        "a controller above the target owns its replicas",
+        "name the object above in spec.targetRef, or set spec.scaling.surface to metric",
+    )
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
+    DISRUPTION_BUDGET = (
+        "disruption_budget",
+        "a PodDisruptionBudget does not allow fewer pods",
+        "wait until its pods are healthy, or lower the budget",
+    )
     DOCUMENT_INVALID = (
         "document_invalid",
         "the document has a problem; the last valid one stays in force",
@@ -64,6 +90,11 @@ class Reason(ReasonTable):
         "read the episode in the status and in the report; retrain, or rebaseline if the change is wanted",
     )
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
+    GITOPS = (
+        "gitops",
+        "Argo CD or Flux applies the replicas from a repository",
+        "remove spec.replicas from the manifest in the repository, or set spec.scaling.takeOwnership",
+    )
     IDLE = "idle", "no retraining is wanted or in progress"
     INJECTED = "injected", "every pod of the target has a sidecar"
     INVALID_OBJECT = (
@@ -79,6 +110,10 @@ class Reason(ReasonTable):
     LATE = "late", "the tick was closed before the counts arrived"
     LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
     LIMIT = "limit", "there are more pods, epochs or counts than the controller keeps"
+    MANUAL_CHANGE = (
+        "manual_change",
+        "somebody else changed the replicas; scaling waits for spec.scaling.manualHold, then continues from there",
+    )
     MODE = "mode", "the mode in the document does not allow the action"
     MONITORING = "monitoring", "the counts of enough pods arrive, and drift detection runs on their sum"
     NO_DRIFT = "no_drift", "no episode is open"
@@ -103,10 +138,16 @@ class Reason(ReasonTable):
         "the API server refuses the request of the controller",
         "grant the controller the verb and resource that the message names",
     )
+    NOT_CONFIGURED = "not_configured", "the document has no spec.scaling, so that replicas are left alone"
     NOT_INJECTED = (
         "not_injected",
         "pods of the target have no sidecar, so their traffic is not measured",
         "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
+    )
+    NOT_SCALABLE = (
+        "not_scalable",
+        "the kind of the target has no replicas to set",
+        "name a Deployment, StatefulSet or another kind with a scale subresource, or remove spec.scaling",
     )
     PARAMETERS = (
         "parameters",
@@ -138,6 +179,10 @@ class Reason(ReasonTable):
         "the ConfigMap or URL of the profile does not exist or cannot be reached",
         "create the ConfigMap with the key profile.json or profile.json.gz, or correct spec.profiles",
     )
+    PUBLISHED = (
+        "published",
+        "the desired number is published for an autoscaler, because surface is metric; nothing is written",
+    )
     QUORUM_MISSING = (
         "quorum_missing",
         "too few of the expected pods have sent their counts, so that ticks stay open",
@@ -159,14 +204,45 @@ class Reason(ReasonTable):
     )
     RETRAINING_REQUESTED = "retraining_requested", "a retraining is requested and has not ended"
     RETRAINING_SUCCEEDED = "retraining_succeeded", "the last retraining has succeeded"
+    REVERTED = (
+        "reverted",
+        "another client has set the replicas back repeatedly after they were changed",
+        "remove spec.replicas from what the named client applies; scaling tries again after a day",
+    )
+    ROLLOUT_IN_PROGRESS = (
+        "rollout_in_progress",
+        "a rollout of the target is in progress; replicas stay until it has ended",
+        "if the rollout does not end, run `kubectl rollout status` on the target",
+    )
     SATISFIED = "satisfied", "the observed value equals the desired one"
+    SCALED_OBJECT = (
+        "scaled_object",
+        "a ScaledObject of KEDA scales the target",
+        "delete the ScaledObject, or set spec.scaling.surface to metric and give it a trigger of type metrics-api",
+    )
+    SCALING = "scaling", "replicas follow the signals"
+    SCALING_ELSEWHERE = (
+        "scaling_elsewhere",
+        "an older ModelMonitor scales this target already",
+        "remove spec.scaling from one of the two",
+    )
     SECRET = "secret", "the secret cannot be used", "check the Secret or file that the document names, and its key"
     SECRET_REF = "secret_ref", "the document names a Kubernetes Secret, which exists only in a cluster"
+    SIGNALS_MISSING = (
+        "signals_missing",
+        "fewer than half of the ready pods have sent recent signals, or no signal can be read; replicas stay",
+        "read the message and the log of the analyzer in the pods that are missing",
+    )
     STALE = "stale", "the observation is too old to act on"
     TARGET_NOT_FOUND = (
         "target_not_found",
         "the workload in spec.targetRef does not exist or has no pod selector",
         "correct spec.targetRef",
+    )
+    TARGET_OFF = (
+        "target_off",
+        "the target has 0 replicas, which switches scaling off",
+        "set its replicas to 1 or more to scale it again",
     )
     TARGET_SHARED = (
         "target_shared",
@@ -182,6 +258,11 @@ class Reason(ReasonTable):
     TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"
     UNKNOWN = "unknown", "the episode ended without a recorded cause"
+    UNSCHEDULABLE = (
+        "unschedulable",
+        "a pod of the target waits for a node with room; no further pod is added before it has one",
+        "add nodes, or lower the requests of the pods or maxReplicas; a node autoscaler sees the pod that waits",
+    )
     UNSUBSCRIBED = "unsubscribed", "the receiver is not configured for this event"
     URL = "url", "the receiver's URL cannot be used", "check the URL or the file with it"
     URL_REFUSED = (

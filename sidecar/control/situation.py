@@ -94,9 +94,11 @@ class Rules:
 
     `cooldown` is the minimum number of seconds between two effects. `max_age` is the maximum age, in seconds, of an
     observation that may be acted on. `target` is a hash of the receiver's address: an intent that failed permanently at
-    one target is tried again at another. `blocked_reason` is why the executor cannot be used here, else empty.
-    `max_pending` is the number of pending entries from which on new ones are refused. `events` lists the reasons `why`
-    that are accepted; None accepts all.
+    one target is tried again at another. `blocked_reason` is why the executor cannot be used now, else empty, and
+    `blocked_detail` says in words what to do. `max_pending` is the number of pending entries from which on new ones are
+    refused, `max_per_hour` the number of effects in an hour. `events` lists the reasons `why` that are accepted; None
+    accepts all. `recommended_reason` is why an intent is only recommended, if not
+    because of the mode.
     """
 
     mode: str
@@ -104,8 +106,11 @@ class Rules:
     max_age: float = inf
     target: str = ""
     blocked_reason: str = ""
+    blocked_detail: str = ""
     max_pending: float = inf
+    max_per_hour: float = inf
     events: frozenset[str] | None = None
+    recommended_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +132,27 @@ class RetrainRules(Rules):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleSituation:
+    """The replicas of the target `key`, how many are wanted, and the rules; `scale.guard` derives it.
+
+    `replicas` is None before the target was read. `why` and `text` say why `desired` is wanted.
+    """
+
+    key: str
+    replicas: Fact[int] | None
+    desired: int
+    why: str
+    text: str
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """Everything that a decision may depend on. `now` is in epoch seconds.
 
     `in_flight` holds the ids of the entries that an executor is applying now. They are neither superseded nor due until
     their outcome is recorded. `alerts` are alerts of Alertmanager, as causes of their own. `retrainings` is None where
-    nothing observes what becomes of a retraining.
+    nothing observes what becomes of a retraining. `scale` is None without the block `scaling`.
     """
 
     now: float
@@ -146,6 +166,7 @@ class Situation:
     alerts: tuple[EpisodeFacts, ...] = ()
     retrainings: tuple[RetrainingFacts, ...] | None = None
     tick_seconds: float = 60.0
+    scale: ScaleSituation | None = None
 
     @property
     def causes(self) -> tuple[EpisodeFacts, ...]:
@@ -156,4 +177,4 @@ class Situation:
     def rules(self) -> Mapping[str, Rules | None]:
         """The rules by lane, alphabetically; None if the document lacks the block of the kind."""
         notify = {lane_of("notify", rules.receiver): rules for rules in self.notify}
-        return {**notify, "retrain": self.retrain}
+        return {**notify, "retrain": self.retrain, "scale": self.scale.rules if self.scale is not None else None}

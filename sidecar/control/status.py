@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..report.control_status import ControlStatus, IntentStatus, RetrainingState
 from .ledger import DEAD, PENDING, LedgerEntry, Nature, RetrainingRecord
 from .outbox import Outbox
 
-SHOWN = 50  # intents in the report, the newest ones
+SHOWN = 50  # intents of each kind in the report, the newest ones: no kind displaces another
 
 
 def build_status(outbox: Outbox, receivers: Mapping[str, str]) -> ControlStatus:
     """Return the status of the ledger in `outbox`; `receivers` are the names of the lanes' receivers."""
     entries = sorted(outbox.ledger.entries.values(), key=lambda entry: (entry.decided_at, entry.id), reverse=True)
     return ControlStatus(
-        intents=tuple(_intent_status(entry, receivers) for entry in entries[:SHOWN]),
+        intents=tuple(_intent_status(entry, receivers) for entry in _newest(entries)),
         totals=tuple((*key, count) for key, count in sorted(outbox.ledger.totals.items())),
         waiting=_waiting(entries, receivers),
         pending=sum(entry.state == PENDING for entry in entries),
@@ -25,6 +25,15 @@ def build_status(outbox: Outbox, receivers: Mapping[str, str]) -> ControlStatus:
         damaged=len(outbox.damaged),
         problem="; ".join(filter(None, (outbox.problem, outbox.damage))) or None,
     )
+
+
+def _newest(entries: Iterable[LedgerEntry]) -> Iterator[LedgerEntry]:
+    """Yield the first SHOWN of `entries` of each kind."""
+    seen = Counter[str]()
+    for entry in entries:
+        seen[entry.kind] += 1
+        if seen[entry.kind] <= SHOWN:
+            yield entry
 
 
 def _waiting(entries: list[LedgerEntry], receivers: Mapping[str, str]) -> tuple[tuple[str, str, int], ...]:
@@ -54,6 +63,10 @@ def _intent_status(entry: LedgerEntry, receivers: Mapping[str, str]) -> IntentSt
         receiver=receivers.get(entry.lane, ""),
         detail=entry.detail or None,
         retraining=_retraining_state(entry.retraining) if entry.retraining is not None else None,
+        target=entry.key if entry.nature is Nature.LEVEL else "",
+        observed=entry.observed if isinstance(entry.observed, int) else None,
+        desired=entry.desired if isinstance(entry.desired, int) else None,
+        text=entry.text,
     )
 
 

@@ -43,11 +43,18 @@ class Resource:
         return "/" + "/".join(quote(part, safe=":") for part in parts)
 
 
+def managed_by(field_manager: str) -> list[tuple[str, str]]:
+    """Return the query parameter that names the field manager of a write; none for an empty name."""
+    return [("fieldManager", field_manager)] if field_manager else []
+
+
 CONFIG_MAPS = Resource("", "v1", "configmaps")
 CRON_JOBS = Resource("batch", "v1", "cronjobs")
 CUSTOM_RESOURCE_DEFINITIONS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
+DISRUPTION_BUDGETS = Resource("policy", "v1", "poddisruptionbudgets")
 EVENTS = Resource("events.k8s.io", "v1", "events")
+HORIZONTAL_AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers")
 INFERENCE_POOLS = Resource("inference.networking.k8s.io", "v1", "inferencepools")
 INFERENCE_POOLS_ALPHA = Resource("inference.networking.x-k8s.io", "v1alpha2", "inferencepools")
 JOBS = Resource("batch", "v1", "jobs")
@@ -61,11 +68,13 @@ PIPELINE_RUNS = Resource("tekton.dev", "v1", "pipelineruns")
 PODS = Resource("", "v1", "pods")
 REPLICA_SETS = Resource("apps", "v1", "replicasets")
 RESOURCE_QUOTAS = Resource("", "v1", "resourcequotas")
+SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects")
 SECRETS = Resource("", "v1", "secrets")
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts")
 SERVICES = Resource("", "v1", "services")
 STATEFUL_SETS = Resource("apps", "v1", "statefulsets")
 SUBJECT_ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", namespaced=False)
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", namespaced=False)
+VERTICAL_AUTOSCALERS = Resource("autoscaling.k8s.io", "v1", "verticalpodautoscalers")
 WORKFLOWS = Resource("argoproj.io", "v1alpha1", "workflows")
 WORKFLOW_TEMPLATES = Resource("argoproj.io", "v1alpha1", "workflowtemplates")

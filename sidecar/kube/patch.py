@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .client import TIMEOUT, Kube
-from .objects import Resource
+from .objects import Resource, managed_by
 
 
 async def merge_patch(
@@ -16,15 +16,18 @@ async def merge_patch(
     namespace: str = "",
     *,
     subresource: str = "",
+    field_manager: str = "",
     timeout: float = TIMEOUT,
 ) -> dict[str, Any]:
     """Merge `body` into the object (RFC 7386: null removes a key, a list is replaced) and return the object.
 
     With `metadata.resourceVersion` in `body`, ConflictError is raised if the object changed. Raises KubeErrors.
+
+    `field_manager` is the name under which the API server records the change; empty for that of the connection.
     """
-    path = resource.path(namespace, name, subresource)
+    path, query = resource.path(namespace, name, subresource), managed_by(field_manager)
     patched: dict[str, Any] = await kube.request(
-        "PATCH", path, body=body, content_type="application/merge-patch+json", timeout=timeout
+        "PATCH", path, query=query, body=body, content_type="application/merge-patch+json", timeout=timeout
     )
     return patched
 

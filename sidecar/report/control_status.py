@@ -26,7 +26,8 @@ class IntentStatus:
 
     `next_at` is None unless the entry is pending. `episode` is empty for a level, because a level has no episode; of a
     notification it may also be a blind spot. `receiver` is the name of the receiver or its URL without secrets.
-    `detail` is the message of the last failure in a cluster.
+    `detail` is the message of the last failure in a cluster. Of a level, `target` is the controlled object, `observed`
+    and `desired` are its values, and `text` says why in words.
     """
 
     id: str = ""
@@ -45,6 +46,10 @@ class IntentStatus:
     receiver: str = ""
     detail: str | None = None
     retraining: RetrainingState | None = None
+    target: str = ""
+    observed: int | None = None
+    desired: int | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

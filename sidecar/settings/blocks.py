@@ -22,9 +22,11 @@ def _form(pattern: str, words: str) -> Meta:
 
 
 Cores = Annotated[float, _unit("cores")]
+Positive = Annotated[float, _unit("positive")]
 Ratio = Annotated[float, _unit("ratio"), Meta(ge=0)]
 Duration = Annotated[float, _unit("duration")]
 Size = Annotated[int, _unit("size")]
+Price = Annotated[float, Meta(ge=0, le=1e9)]
 Tolerance = Annotated[float, Meta(ge=0, le=1)]
 DnsName = Annotated[
     str,

@@ -23,9 +23,12 @@ _COLUMNS = (
     ("Mode", "string", ".spec.mode", "Mode: observe, recommend or act.", False),
     ("Ready", "string", _condition := '.status.conditions[?(@.type=="Ready")].status', "Condition Ready.", False),
     ("Drifted", "string", _condition.replace("Ready", "Drifted"), "Whether an episode is open.", False),
+    ("Replicas", "integer", ".status.replicas.current", "Replicas of the target, with scaling.", False),
+    ("Desired", "integer", ".status.replicas.desired", "Replicas that scaling wants.", False),
     ("Heard", "integer", ".status.pods.heard", "Pods that have sent counts lately.", False),
     ("Expected", "integer", ".status.pods.expected", "Running pods that have a sidecar.", False),
     ("Retraining", "string", _condition.replace("Ready", "Retraining"), "Whether a retraining is in progress.", True),
+    ("Scaling", "string", ".status.replicas.reason", "Why the replicas are as they are.", True),
     ("Reason", "string", _condition.replace("].status", "].reason"), "Reason of the condition Ready.", True),
     ("Age", "date", ".metadata.creationTimestamp", "Time since the creation.", False),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .document import Drift, FeatureDrift, Feedback, ProfileSource, Spec, StreamDetector
 from .retraining import Retrain
-from .scaling import CpuRange, MemoryRange, Resources, Scaling
+from .scaling import ColdStart, CpuRange, Forecast, MemoryRange, Resources, Scaling
 from .status import ModelMonitorStatus
 from .streams import DETECTORS, FEATURE_MEASURES, LOSSES
 from .structural import CelRule, StructuralTables
@@ -19,10 +19,19 @@ from .validation import (
     LARGEST_BODY,
     LARGEST_STORE,
     LONGEST_BLIND_FOR,
+    LONGEST_COOLDOWN,
+    LONGEST_HOLD,
+    LONGEST_INTERVAL,
     LONGEST_KEEP,
+    LONGEST_PERIOD,
+    LONGEST_START,
     LONGEST_TICK,
     LONGEST_TIMEOUT,
+    QUANTILES,
+    SHORTEST_DEADLINE,
+    SHORTEST_INTERVAL,
     SHORTEST_KEEP,
+    SHORTEST_PERIOD,
     SHORTEST_TICK,
     SMALLEST_BODY,
     SMALLEST_STORE,
@@ -87,11 +96,17 @@ _RECEIVER = (
     "(has({0}.name) ? {0}.name : has({0}.webhook.url) ? {0}.webhook.url : has({0}.webhook.urlSecretRef)"
     " ? 'secret:' + {0}.webhook.urlSecretRef.name + '/' + {0}.webhook.urlSecretRef.key : '')"
 )
+_SIGNAL = "(has({0}.name) ? {0}.name : {0}.type)"
+_QUANTILES = ", ".join(map(str, QUANTILES))
 _TICKS = f"{seconds('self.falseAlarms.per')} / {seconds('self.tick')} / self.falseAlarms.count"
 
 TABLES = StructuralTables(
     rules={
         CpuRange: [_ordered("the CPU in min")],
+        ColdStart: [
+            _duration("assumed", 0.0, LONGEST_START),
+            _duration("deadline", SHORTEST_DEADLINE, LONGEST_START),
+        ],
         Decode: [
             CelRule(
                 f"has(self.rows) != ({_given('inputColumns')})",
@@ -122,6 +137,7 @@ TABLES = StructuralTables(
             CelRule("!self.ignore || !has(self.tolerance)", "is ignored and has a tolerance; keep one of them"),
         ],
         Feedback: [_duration("keep", SHORTEST_KEEP, LONGEST_KEEP)],
+        Forecast: [_duration("period", SHORTEST_PERIOD, LONGEST_PERIOD)],
         KeepRows: [_size("bytes", SMALLEST_STORE, LARGEST_STORE)],
         MemoryRange: [
             _ordered("the memory in min"),
@@ -164,7 +180,25 @@ TABLES = StructuralTables(
                 "is more than maxReplicas; give a smaller minReplicas or a larger maxReplicas",
                 "minReplicas",
             ),
-            CelRule(_given("signals"), "is empty; give a signal such as {type: concurrency, target: 8}", "signals"),
+            CelRule(
+                f"{_given('signals')} && self.signals.exists(s, s.type != 'latency')",
+                "gives no load; give a signal such as {type: concurrency, target: 8}",
+                "signals",
+            ),
+            CelRule(
+                "!has(self.signals) || self.signals.all(a, self.signals.exists_one(b, "
+                f"{_SIGNAL.format('a')} == {_SIGNAL.format('b')}))",
+                "two signals have the same type or name; keep one of them",
+                "signals",
+            ),
+            CelRule(
+                f"!has(self.signals) || self.signals.all(s, !has(s.quantile) || s.quantile in {list(QUANTILES)})",
+                f"has another quantile than {_QUANTILES}; give one of them",
+                "signals",
+            ),
+            _duration("interval", SHORTEST_INTERVAL, LONGEST_INTERVAL),
+            _duration("manualHold", 0.0, LONGEST_HOLD),
+            _duration("cooldown", 0.0, LONGEST_COOLDOWN),
         ],
         Spec: [
             CelRule(

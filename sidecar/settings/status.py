@@ -79,6 +79,19 @@ class ProfileStatus(StatusBlock, frozen=True, kw_only=True):
     version: Annotated[Word, Meta(description="Version of the model that it is for.")] = ""
 
 
+class ReplicasStatus(StatusBlock, frozen=True, kw_only=True):
+    """The replicas of the target, with the block `spec.scaling`."""
+
+    current: Annotated[Count | None, Meta(description="Replicas that the target asks for.")] = None
+    desired: Annotated[Count | None, Meta(description="Replicas that are wanted; absent while that is not known.")] = (
+        None
+    )
+    reason: Annotated[Word, Meta(description="Why they are as they are (docs/reasons.md).")] = ""
+    message: Annotated[Message, Meta(description="The reason in words, and what to do.")] = ""
+    owner: Annotated[Word, Meta(description="Who else sets the replicas.")] = ""
+    last_scale_time: Annotated[Time | None, Meta(description="When Pilotfish last changed them.")] = None
+
+
 class ModelMonitorStatus(StatusBlock, frozen=True, kw_only=True):
     """What the controller observed and did."""
 
@@ -89,3 +102,4 @@ class ModelMonitorStatus(StatusBlock, frozen=True, kw_only=True):
     ] = ()
     pods: Annotated[PodsStatus | None, Meta(description="The pods of the target.")] = None
     profile: Annotated[ProfileStatus | None, Meta(description="The profile in force.")] = None
+    replicas: Annotated[ReplicasStatus | None, Meta(description="The replicas, with `spec.scaling`.")] = None

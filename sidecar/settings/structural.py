@@ -8,7 +8,7 @@ has a bound, because the API server refuses a schema whose rules could be expens
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
@@ -120,7 +120,8 @@ def _unit_schema(unit: str) -> Schema:
     pattern = UNITS[unit].schema["pattern"]
     if unit == "duration":
         return {"type": "string", "pattern": pattern, "maxLength": LONGEST}
-    return {**INT_OR_STRING, "pattern": pattern, "minimum": 0}
+    above = {"exclusiveMinimum": True} if "exclusiveMinimum" in UNITS[unit].schema else {}
+    return {**INT_OR_STRING, "pattern": pattern, "minimum": 0, **above}
 
 
 def _bounds(kind: Any, metas: Sequence[msgspec.Meta]) -> Schema:
@@ -160,12 +161,22 @@ def _tagged_union(members: Mapping[str, Schema]) -> Schema:
         properties[name] = _merged(having)
         if len(having) < len(members):
             properties[name].pop("default", None)  # it would be set for every tag
-            tags = " || ".join(f"self.type == '{tag}'" for tag in having)
-            rules.append(CelRule(f"{tags} || !has(self.{name})", f"works with type {' or '.join(having)} only", name))
+            rules.append(CelRule(f"{_is(having)} || !has(self.{name})", f"works with type {_any(having)} only", name))
+        needing = [tag for tag, member in members.items() if name in member.get("required", ())]
+        if 0 < len(needing) < len(members):
+            rules.append(CelRule(f"!({_is(needing)}) || has(self.{name})", f"is required with type {_any(needing)}"))
         if "x-kubernetes-int-or-string" in properties[name]:
-            rules += [_typed_rule(tag, name, schema) for tag, schema in having.items()]
+            rules += _typed_rules(name, having)
     required = set.intersection(*(set(member.get("required", ())) for member in members.values()))
     return _object(properties, ["type", *(name for name in properties if name in required)], rules)
+
+
+def _is(tags: Iterable[str]) -> str:
+    return " || ".join(f"self.type == '{tag}'" for tag in tags)
+
+
+def _any(tags: Iterable[str]) -> str:
+    return " or ".join(tags)
 
 
 def _merged(schemas: Mapping[str, Schema]) -> Schema:
@@ -174,18 +185,28 @@ def _merged(schemas: Mapping[str, Schema]) -> Schema:
     if len(kinds) == 1:
         return dict(next(iter(schemas.values())))
     described = " ".join(f"With type {tag}: {schema['description']}" for tag, schema in schemas.items())
-    patterns = [{"pattern": schema["pattern"]} for schema in schemas.values() if "pattern" in schema]
-    return {"description": described, **INT_OR_STRING, **(patterns[0] if len(patterns) == 1 else {})}
+    patterns = dict.fromkeys(schema["pattern"] for schema in schemas.values() if "pattern" in schema)
+    return {"description": described, **INT_OR_STRING, "pattern": "|".join(patterns)}
 
 
-def _typed_rule(tag: str, name: str, schema: Schema) -> CelRule:
-    """Return the rule for a field that is a number with one tag and text with another."""
-    wanted, words = ("string", "text") if schema["type"] == "string" else ("int", "a whole number")
-    holds = f"type(self.{name}) == {wanted}"
-    if wanted == "int" and "minimum" in schema:
-        holds += f" && self.{name} {'>' if schema.get('exclusiveMinimum') else '>='} {schema['minimum']:g}"
-        words += f" of more than {schema['minimum']:g}"
-    return CelRule(f"self.type != '{tag}' || ({holds})", f"with type {tag}, give {words}", name)
+def _typed_rules(name: str, schemas: Mapping[str, Schema]) -> Iterator[CelRule]:
+    """Yield the two rules for a field that is a duration with some tags and a quantity of more than 0 with others.
+
+    The pattern of the field admits both. A rule with a pattern would exceed the cost that the API server allows.
+    """
+    text = [tag for tag, schema in schemas.items() if schema.get("type") == "string"]
+    number = [tag for tag in schemas if tag not in text]
+    value = f"self.{name}"
+    ends = " || ".join(f"{value}.endsWith('{unit}')" for unit in ("s", "m", "h", "d", "w"))
+    is_text = f"type({value}) == string && ({value} == '0' || {ends})"
+    above_zero = f"isQuantity({value}) && quantity({value}).isGreaterThan(quantity('0'))"
+    is_positive = f"type({value}) == int ? {value} > 0 : {above_zero}"
+    for tags, holds, words in (
+        (text, is_text, "text such as 250ms"),
+        (number, is_positive, 'a quantity of more than 0, such as 8 or "500m"'),
+    ):
+        cel = f"!({_is(tags)}) || !has({value}) || ({holds})"
+        yield CelRule(cel, f"with type {_any(tags)}, give {words}", name)
 
 
 def _default(item: msgspec.structs.FieldInfo, annotation: Any) -> Any:

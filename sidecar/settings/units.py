@@ -86,12 +86,18 @@ def read_quantity(value: object) -> float | None:
     return None if found is None else round(float(found[1]) * _FACTORS[found[2] or ""], 9)
 
 
+def read_positive(value: object) -> float | None:
+    """Return the number behind a Kubernetes quantity that is more than 0."""
+    return read_quantity(value) or None
+
+
 def show_quantity(value: float) -> str:
-    """Return a number of cores: "4", "250m"."""
+    """Return a quantity: "4", "250m"."""
     return f"{value:.12g}" if value == int(value) else f"{value * 1000:.12g}m"
 
 
 _QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?([EPTGMK]i|[EPTGMk]|m)?$"
+_POSITIVE_PATTERN = r"^(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)([EPTGMK]i|[EPTGMk]|m)?$"
 _DURATION_PATTERN = r"^(0|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h|d|w))+)$"
 UNITS: Mapping[str, Unit] = MappingProxyType(
     {
@@ -106,6 +112,12 @@ UNITS: Mapping[str, Unit] = MappingProxyType(
             show_duration,
             'a duration with its unit, such as "250ms", "60s", "1h30m" or "30d"',
             {"type": ["string", "integer"], "pattern": _DURATION_PATTERN, "minimum": 0, "maximum": 0},
+        ),
+        "positive": Unit(
+            read_positive,
+            show_quantity,
+            'a number of more than 0, such as 8, "0.5" or "500m"',
+            {"type": ["string", "number"], "pattern": _POSITIVE_PATTERN, "exclusiveMinimum": 0},
         ),
         "ratio": Unit(
             read_quantity,

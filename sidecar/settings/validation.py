@@ -15,7 +15,7 @@ from .document import Drift, Feedback, ModelMonitor, Spec
 from .errors import DocumentProblem
 from .places import cluster_only_problems, retrain_targets, webhooks
 from .retraining import Retrain
-from .scaling import Resources, Scaling
+from .scaling import LatencySignal, Resources, Scaling, signal_id
 from .streams import detector_problem, parse_stream
 from .traffic import Traffic
 from .units import show_duration, show_size
@@ -29,6 +29,11 @@ SMALLEST_STORE, LARGEST_STORE = 1024 * 1024, 4 * 1024**3
 LONGEST_TIMEOUT = 300.0
 LONGEST_BLIND_FOR = 86400.0
 SHORTEST_KEEP, LONGEST_KEEP = 1.0, 90 * 86400.0
+LONGEST_COOLDOWN, LONGEST_HOLD = 86400.0, 7 * 86400.0
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 5.0, 300.0
+SHORTEST_DEADLINE, LONGEST_START = 60.0, 6 * 3600.0
+SHORTEST_PERIOD, LONGEST_PERIOD = 3600.0, 28 * 86400.0
+QUANTILES = (0.5, 0.95, 0.99)  # of the latency that the sidecars send
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -185,6 +190,29 @@ def _scaling(scaling: Scaling) -> Iterator[DocumentProblem]:
         yield DocumentProblem(f"{path}.minReplicas", what, "give a smaller minReplicas or a larger maxReplicas")
     if not scaling.signals:
         yield DocumentProblem(f"{path}.signals", "is empty", "give a signal such as {type: concurrency, target: 8}")
+    elif all(isinstance(signal, LatencySignal) for signal in scaling.signals):
+        remedy = "add a signal of the load, such as {type: concurrency, target: 8}"
+        yield DocumentProblem(f"{path}.signals", "has the type latency only, which is a gate", remedy)
+    seen: dict[str, int] = {}
+    for index, signal in enumerate(scaling.signals):
+        first = seen.setdefault(signal_id(signal), index)
+        if first != index:
+            what = f"is the second signal {signal_id(signal)}"
+            yield DocumentProblem(f"{path}.signals[{index}]", what, f"keep this one or signals[{first}]")
+        if isinstance(signal, LatencySignal) and signal.quantile not in QUANTILES:
+            remedy = f"give one of {', '.join(map(str, QUANTILES))}"
+            yield DocumentProblem(f"{path}.signals[{index}].quantile", f"is {signal.quantile:g}", remedy)
+    for name, value, least, most in (
+        ("interval", scaling.interval, SHORTEST_INTERVAL, LONGEST_INTERVAL),
+        ("manualHold", scaling.manual_hold, 0.0, LONGEST_HOLD),
+        ("cooldown", scaling.cooldown, 0.0, LONGEST_COOLDOWN),
+        ("coldStart.assumed", scaling.cold_start.assumed, 0.0, LONGEST_START),
+        ("coldStart.deadline", scaling.cold_start.deadline, SHORTEST_DEADLINE, LONGEST_START),
+        ("forecast.period", scaling.forecast.period, SHORTEST_PERIOD, LONGEST_PERIOD),
+    ):
+        if not least <= value <= most:
+            remedy = f"give {show_duration(least)} to {show_duration(most)}"
+            yield DocumentProblem(f"{path}.{name}", f"is {show_duration(value)}", remedy)
 
 
 def _retrain(retrain: Retrain) -> Iterator[DocumentProblem]:

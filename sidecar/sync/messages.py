@@ -117,7 +117,9 @@ class SyncResponse(Struct, frozen=True, kw_only=True):
 class Signals(Struct, frozen=True, kw_only=True):
     """The load of a pod, every 5 seconds; at most MAX_SIGNALS_BYTES. Durations are in seconds, rates per second.
 
-    `quiet` is for how long the proxy has seen nothing but probes; 0 if that is not known. Probes are in no other field.
+    `in_flight` is the number of requests in flight at `at`, `concurrency` their mean over the interval; None from a
+    release before, or without a proxy. `quiet` is for how long the proxy has seen nothing but probes; 0 if that is not
+    known. Probes are in no other field.
     """
 
     version: int = VERSION
@@ -131,6 +133,7 @@ class Signals(Struct, frozen=True, kw_only=True):
     latency_p95: float = 0.0
     latency_p99: float = 0.0
     quiet: float = 0.0
+    concurrency: float | None = None
 
 
 class LabelDelivery(Struct, frozen=True, kw_only=True):

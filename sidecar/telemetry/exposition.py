@@ -45,8 +45,8 @@ class ScrapeCollector(Collector):
     def collect(self) -> Iterator[Family]:
         """Yield every family that has samples."""
         reading = self.read()
-        for collect in COLLECTORS:
-            yield from (family for family in collect(reading) if family.samples)
+        found = (*(collect(reading) for collect in COLLECTORS), *(collect() for collect in reading.extra))
+        yield from (family for families in found for family in families if family.samples)
 
 
 class Exposition:

@@ -15,12 +15,27 @@ from prometheus_client.registry import Collector
 
 from ..report.control_status import ControlStatus
 from ..report.schema import BLIND_REASONS, FLEET_BLIND_REASONS, Report
-from . import cluster_names, control, detection, labels, names, process
+from . import cluster_names, control, detection, labels, names, process, scaling_names
 from .metric import Metric
 from .scrape import ScrapeInput
 
 MAX_RELEASES = 10
 _SHARED_REASONS = ("idle", "no_profile")  # of sidecars that a fleet has, too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicasReading:
+    """The replicas of a monitor's target at the time of a scrape; None for what is not known.
+
+    `held` is why they are not changed to `desired`, empty if they are. `ratios` has each signal's value relative to its
+    target. `scaled_at` is when they were changed last, in epoch seconds.
+    """
+
+    current: int | None = None
+    desired: int | None = None
+    held: str = ""
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    scaled_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +54,7 @@ class MonitorReading:
         blind: reasons of the present blind spots of the fleet.
         features: the features that are exported: all, drifted or none (`spec.metrics.features`).
         details: those of them that also have intervals and a distribution (`spec.metrics.details`).
+        replicas: those of the target; None without a block `spec.scaling`.
     """
 
     namespace: str
@@ -54,6 +70,7 @@ class MonitorReading:
     blind: frozenset[str] = frozenset()
     features: str = "all"
     details: str = "drifted"
+    replicas: ReplicasReading | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +126,7 @@ def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Famil
         _merge(merged, family, {})
     for monitor in reading.monitors:
         identity = {"namespace": monitor.namespace, "monitor": monitor.monitor}
-        for family in _fleet(monitor):
+        for family in (*_fleet(monitor), *_replicas(monitor)):
             _merge(merged, family, {})
         for report in monitor.reports:
             given = ScrapeInput(
@@ -178,6 +195,20 @@ def _fleet(monitor: MonitorReading) -> Iterator[Family]:
     yield _counter(cluster_names.REFUSED_REPORTS, refused)
     if monitor.checkpoint_bytes is not None:
         yield _gauge(cluster_names.CHECKPOINT_BYTES, [(key, float(monitor.checkpoint_bytes))])
+
+
+def _replicas(monitor: MonitorReading) -> Iterator[Family]:
+    key, found = (monitor.namespace, monitor.monitor), monitor.replicas
+    if found is None:
+        return
+    for metric, value in (
+        (scaling_names.REPLICAS, found.current),
+        (scaling_names.DESIRED_REPLICAS, found.desired),
+        (scaling_names.LAST_SCALED, found.scaled_at),
+    ):
+        yield _gauge(metric, [(key, float(value))] if value is not None else ())
+    yield _gauge(scaling_names.SIGNAL_RATIO, (((*key, signal), ratio) for signal, ratio in found.ratios.items()))
+    yield _gauge(scaling_names.SCALING_HELD, [((*key, found.held), 1.0)] if found.held else ())
 
 
 def _blind(present: frozenset[str]) -> Family:

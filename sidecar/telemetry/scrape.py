@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from prometheus_client.metrics_core import Metric as Family
 
 from ..channel.page import PageSnapshot
 from ..report.control_status import ControlStatus
@@ -24,6 +27,7 @@ class ScrapeInput:
         blind: the present blind spots.
         features: the features that are exported: all, drifted or none (`spec.metrics.features`).
         details: those of them that also have intervals and a distribution (`spec.metrics.details`).
+        extra: collectors of packages above this one, such as `resources`.
         ready: the same as `ready` of `GET /readyz`.
     """
 
@@ -37,3 +41,4 @@ class ScrapeInput:
     sync: SyncStatus | None = None
     features: str = "all"
     details: str = "drifted"
+    extra: tuple[Callable[[], Iterable[Family]], ...] = ()

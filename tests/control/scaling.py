@@ -1,4 +1,4 @@
-"""A kind of intent of nature LEVEL, for tests: a fact, a policy and an executor that scale a simulated cluster."""
+"""The kind `scale` against a simulated cluster: what is observed and wanted, and an executor."""
 
 from __future__ import annotations
 
@@ -10,43 +10,20 @@ from random import Random
 
 from pilotfish.sidecar.control.executor import Done, Executor, Outcome
 from pilotfish.sidecar.control.file_outbox import FileOutbox
-from pilotfish.sidecar.control.intent import Intent, level
+from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import IntentLedger, LedgerEntry, Operation
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.outbox import Step, ignore_step
 from pilotfish.sidecar.control.outbox_file import OutboxFile
-from pilotfish.sidecar.control.policy import Policy
 from pilotfish.sidecar.control.retrain import policy as retrain
-from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, Rules, Situation
+from pilotfish.sidecar.control.scale.policy import KIND, POLICY
+from pilotfish.sidecar.control.situation import ACT, EpisodeFacts, Fact, Rules, ScaleSituation, Situation
 from pilotfish.sidecar.report.control_status import ControlStatus
 from tests.control.cycles import run_cycle
 from tests.control.situations import NOON, RULES, SUBJECT
 
-KIND, KEY = "scale", "default/Deployment/delays"
+KEY = "Deployment/default/delays"
 SCALE_RULES = Rules(mode=ACT, max_age=60.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScaleSituation(Situation):
-    """A situation with a fact, rules for scaling, and the target of the signals (None: no signal)."""
-
-    replicas: Fact[object]
-    target: int | None
-    scale: Rules | None
-
-    @property
-    def rules(self) -> Mapping[str, Rules | None]:
-        return {"retrain": self.retrain, "scale": self.scale}
-
-
-def wanted(situation: Situation) -> tuple[Intent, ...]:
-    assert isinstance(situation, ScaleSituation)
-    if situation.target is None:
-        return ()
-    return (level(KIND, SUBJECT, KEY, desired=situation.target, observed=situation.replicas, why="latency"),)
-
-
-POLICY = Policy(KIND, wanted)
 
 
 def scaled(
@@ -58,16 +35,19 @@ def scaled(
     rules: Rules | None = SCALE_RULES,
     done: tuple[Operation, ...] = (),
     episodes: tuple[EpisodeFacts, ...] = (),
-) -> ScaleSituation:
-    return ScaleSituation(
+) -> Situation:
+    """Return a situation in which `target` is wanted; None: the replicas were not read yet."""
+    replicas = Fact(observed, now if at is None else at) if target is not None else None
+    wish = ScaleSituation(
+        key=KEY, replicas=replicas, desired=target or 0, why="latency", text="p95 is high", rules=rules or SCALE_RULES
+    )
+    return Situation(
         now=now,
         subject=SUBJECT,
         episodes=Fact(episodes, now),
         ledger=IntentLedger().apply(done),
         retrain=replace(RULES, cooldown=0.0),
-        replicas=Fact(observed, now if at is None else at),
-        target=target,
-        scale=rules,
+        scale=wish if rules is not None else None,
     )
 
 

@@ -12,7 +12,8 @@ from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import DEAD, DELIVERED, PENDING
 from pilotfish.sidecar.control.pending import MAX_RETRY_AFTER, next_change
-from tests.control.scaling import KIND, Cluster
+from pilotfish.sidecar.control.scale.policy import KIND
+from tests.control.scaling import Cluster
 from tests.control.situations import HOUR, NOON, entry, episode
 from tests.support.waiting import eventually
 

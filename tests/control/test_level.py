@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.control.executor import Done, Failed, Outcome, RetryAt
+from pilotfish.sidecar.control.executor import Done, Dropped, Failed, Outcome, RetryAt
 from pilotfish.sidecar.control.guard import build_entry, check_intent
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import (
@@ -30,13 +30,17 @@ from pilotfish.sidecar.control.ledger import (
     PutEntry,
 )
 from pilotfish.sidecar.control.pending import superseded_changes
-from pilotfish.sidecar.control.situation import OBSERVE, RECOMMEND
+from pilotfish.sidecar.control.scale.policy import KIND, POLICY
+from pilotfish.sidecar.control.situation import OBSERVE, RECOMMEND, Rules, Situation
 from tests.control.cycles import Crash, run_cycle
-from tests.control.scaling import KEY, KIND, POLICY, SCALE_RULES, Cluster, ScaleSituation, scaled, wanted
+from tests.control.scaling import KEY, SCALE_RULES, Cluster, scaled
 from tests.control.situations import HOUR, NOON
 from tests.support.examples import examples
 
 COOLED = replace(SCALE_RULES, cooldown=300.0)
+LIMITED = replace(SCALE_RULES, max_per_hour=2)
+RECOMMENDING = replace(SCALE_RULES, mode=RECOMMEND)
+BLOCKED = replace(SCALE_RULES, blocked_reason="autoscaler", blocked_detail="the HPA delays scales it; delete it")
 
 
 def previous(state: str, desired: int = 4, age: float = 10.0, **fields: object) -> PutEntry:
@@ -64,7 +68,6 @@ DECISIONS = {
     "reached": (scaled(4, 4), None),
     "observe": (scaled(rules=replace(SCALE_RULES, mode=OBSERVE)), (REFUSED, "mode")),
     "recommend": (scaled(rules=replace(SCALE_RULES, mode=RECOMMEND)), (RECOMMENDED, "mode")),
-    "no-block": (scaled(rules=None), (REFUSED, "mode")),
     "blocked": (scaled(rules=replace(SCALE_RULES, blocked_reason="secret_ref")), (REFUSED, "secret_ref")),
     "fresh-enough": (scaled(at=NOON - 60), (PENDING, "latency")),
     "stale": (scaled(at=NOON - 61), (REFUSED, "stale")),
@@ -80,6 +83,51 @@ DECISIONS = {
     ),
     "cooldown-over": (scaled(target=5, rules=COOLED, done=(previous(DELIVERED, age=300.0),)), (PENDING, "latency")),
     "given-up": (scaled(done=(previous(DEAD),)), None),
+    "given-up-for-ten-minutes": (scaled(done=(previous(DEAD, age=600.0),)), (PENDING, "latency")),
+    "as-many-as-allowed-in-an-hour": (
+        scaled(target=5, rules=LIMITED, done=(previous(DELIVERED, 2, 3599.0), previous(DELIVERED, 3))),
+        (REFUSED, "actions_per_hour"),
+    ),
+    "fewer-than-allowed-in-an-hour": (
+        scaled(target=5, rules=LIMITED, done=(previous(DELIVERED, 2, 3600.0), previous(DELIVERED, 3))),
+        (PENDING, "latency"),
+    ),
+    "a-dropped-attempt-is-no-effect": (
+        scaled(target=5, rules=COOLED, done=(previous(SUPERSEDED, reason="conflict"),)),
+        (PENDING, "latency"),
+    ),
+    "an-attempt-without-an-answer-may-be-an-effect": (
+        scaled(target=5, rules=COOLED, done=(previous(SUPERSEDED, reason="satisfied", attempts=1),)),
+        (REFUSED, "cooldown"),
+    ),
+    "refused-for-the-same-reason-lately": (
+        scaled(target=5, rules=BLOCKED, done=(previous(REFUSED, reason="autoscaler", age=299.0),)),
+        None,
+    ),
+    "refused-for-the-same-reason-for-minutes": (
+        scaled(target=5, rules=BLOCKED, done=(previous(REFUSED, reason="autoscaler", age=300.0),)),
+        (REFUSED, "autoscaler"),
+    ),
+    "refused-for-another-reason": (
+        scaled(target=5, rules=BLOCKED, done=(previous(REFUSED, reason="cooldown"),)),
+        (REFUSED, "autoscaler"),
+    ),
+    "recommended-another-value-lately": (
+        scaled(target=5, rules=replace(SCALE_RULES, mode=RECOMMEND), done=(previous(RECOMMENDED, reason="mode"),)),
+        None,
+    ),
+    "recommended-another-value-minutes-ago": (
+        scaled(
+            target=5,
+            rules=replace(SCALE_RULES, mode=RECOMMEND),
+            done=(previous(RECOMMENDED, reason="mode", age=300.0),),
+        ),
+        (RECOMMENDED, "mode"),
+    ),
+    "published-for-another-autoscaler": (
+        scaled(rules=replace(SCALE_RULES, mode=RECOMMEND, recommended_reason="published")),
+        (RECOMMENDED, "published"),
+    ),
     "another-value-after-giving-up": (scaled(target=5, done=(previous(DEAD),)), (PENDING, "latency")),
     "given-up-at-another-target": (
         scaled(rules=replace(SCALE_RULES, target="new"), done=(previous(DEAD),)),
@@ -98,8 +146,8 @@ DECISIONS = {
 
 
 @pytest.mark.parametrize(("case", "expected"), DECISIONS.values(), ids=DECISIONS)
-def test_guard(case: ScaleSituation, expected: tuple[str, str] | None) -> None:
-    decision = check_intent(wanted(case)[0], case)
+def test_guard(case: Situation, expected: tuple[str, str] | None) -> None:
+    decision = check_intent(POLICY.wanted(case)[0], case)
     assert (decision and (decision.state, decision.reason)) == expected
 
 
@@ -111,25 +159,50 @@ ENDS = {
     "stale": (scaled(at=NOON - 61, done=(previous(PENDING),)), ["stale"]),
     "in-flight": (replace(scaled(target=5, done=(previous(PENDING),)), in_flight=frozenset({"pending-4"})), []),
     "delivered": (scaled(target=5, done=(previous(DELIVERED),)), []),
+    "blocked": (scaled(rules=BLOCKED, done=(previous(PENDING),)), ["autoscaler"]),
+    "mode-lowered": (scaled(rules=replace(SCALE_RULES, mode=RECOMMEND), done=(previous(PENDING),)), ["mode"]),
     "of-another-kind": (scaled(target=None, done=(previous(PENDING, kind="resize"),)), []),
 }
 
 
 @pytest.mark.parametrize(("case", "expected"), ENDS.values(), ids=ENDS)
-def test_a_pending_level_ends_with_its_desired_value(case: ScaleSituation, expected: list[str]) -> None:
-    changes = superseded_changes(POLICY, wanted(case), case)
+def test_a_pending_level_ends_with_its_desired_value(case: Situation, expected: list[str]) -> None:
+    changes = superseded_changes(POLICY, POLICY.wanted(case), case)
     assert [(change.state, change.reason) for change in changes] == [(SUPERSEDED, reason) for reason in expected]
 
 
-def test_a_desired_value_that_varies_while_refused_keeps_one_entry_and_counts_once() -> None:
-    ledger = IntentLedger().apply([previous(DELIVERED, 2)])
-    for index in range(20):
-        case = replace(scaled(3, 4 + index % 2, now=NOON + index, rules=COOLED), ledger=ledger)
-        decision = check_intent(wanted(case)[0], case)
-        assert decision is not None
-        ledger = ledger.apply([PutEntry(build_entry(decision, case))])
-    assert [(entry.state, entry.desired) for entry in ledger.entries.values()] == [(DELIVERED, 2), (REFUSED, 5)]
-    assert ledger.totals == {(KIND, "executed", "latency"): 1, (KIND, "refused", "cooldown"): 1}
+@pytest.mark.parametrize(
+    ("rules", "state", "reason"), [(BLOCKED, REFUSED, "autoscaler"), (RECOMMENDING, RECOMMENDED, "mode")]
+)
+def test_a_value_that_varies_for_a_day_without_being_applied_is_recorded_a_few_times_an_hour(
+    rules: Rules, state: str, reason: str
+) -> None:
+    ledger, writes = IntentLedger(), 0
+    for index in range(24 * 240):
+        case = replace(scaled(3, 4 + index % 5, now=NOON + 15 * index, rules=rules), ledger=ledger)
+        decision = check_intent(POLICY.wanted(case)[0], case)
+        if decision is not None:
+            writes += 1
+            ledger = ledger.apply([PutEntry(build_entry(decision, case))])
+    assert 24 * 11 <= writes <= 24 * 12
+    assert {(entry.state, entry.reason) for entry in ledger.entries.values()} == {(state, reason)}
+
+
+def test_the_effects_of_the_last_hour_survive_a_compaction_whatever_else_happened() -> None:
+    effects = [previous(DELIVERED, index, index * 30.0) for index in range(1, 101)]
+    noise = [previous(SUPERSEDED, 1000 + index, 1.0, reason="conflict") for index in range(300)]
+    ledger = IntentLedger().apply([*effects, *noise])
+    kept = IntentLedger().apply(ledger.snapshot_operations(200))
+    assert sum(entry.state == DELIVERED for entry in kept.entries.values()) == 100
+    assert sum(entry.state == SUPERSEDED for entry in kept.entries.values()) == 200
+
+
+def test_a_refused_level_says_what_to_do_and_why_it_was_wanted() -> None:
+    case = scaled(rules=BLOCKED)
+    decision = check_intent(POLICY.wanted(case)[0], case)
+    assert decision is not None
+    entry = build_entry(decision, case)
+    assert (entry.detail, entry.text) == ("the HPA delays scales it; delete it", "p95 is high")
 
 
 @pytest.fixture
@@ -230,10 +303,20 @@ def test_an_observed_effect_is_not_repeated_if_its_outcome_was_lost_in_a_crash(t
     cluster.loop.outbox.close()
 
 
+def test_an_intent_whose_premise_has_changed_is_dropped_and_the_next_observation_decides(cluster: Cluster) -> None:
+    cluster.outcome = lambda _intent: Dropped("conflict", "another client set 3 replicas meanwhile")
+    cluster.cycle()
+    assert [(entry.state, entry.reason) for entry in cluster.entries()] == [(SUPERSEDED, "conflict")]
+    cluster.replicas, cluster.outcome = 3, lambda intent: Done(intent.why)
+    cluster.cycle()
+    assert cluster.applied == [4, 4]
+    assert [entry.observed for entry in cluster.entries()] == [2, 3]
+
+
 def test_a_permanent_failure_is_shown_and_a_new_value_is_tried(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: Failed("forbidden")
     for _ in range(3):
-        cluster.cycle(after=HOUR)
+        cluster.cycle(after=60.0)
     assert cluster.applied == [4]
     assert (cluster.shown[-1].dead, cluster.shown[-1].totals) == (1, ((KIND, "failed", "forbidden", 1),))
     cluster.target, cluster.outcome = 3, lambda intent: Done(intent.why)

@@ -26,7 +26,12 @@ from tests.support.programs import needs_built
 from tests.support.waiting import patient, wait_until
 from tests.telemetry.made import reading
 
-pytestmark = [pytest.mark.real, needs_built("prometheus"), pytest.mark.timeout(patient(240))]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.xdist_group("native_histograms"),
+    needs_built("prometheus"),
+    pytest.mark.timeout(patient(240)),
+]
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/dashboards.md").read_text()
 SCRAPES = 8  # before the first query

@@ -28,7 +28,12 @@ from tests.support.programs import needs
 from tests.support.waiting import patient, wait_until
 from tests.telemetry.made import HOSTILE, reading
 
-pytestmark = [pytest.mark.real, needs("prometheus"), pytest.mark.timeout(patient(300))]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.xdist_group("panels"),
+    needs("prometheus"),
+    pytest.mark.timeout(patient(300)),
+]
 
 WARM_UP, DRIFTED = 8, 15.0  # scrapes before the drift, and seconds of traffic after it
 DASHBOARDS = {file.name: file.content for file in load()}

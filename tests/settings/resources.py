@@ -62,7 +62,13 @@ SPECS: dict[str, str] = {
   scaling:
     minReplicas: 2
     maxReplicas: 8
-    signals: [{type: concurrency, target: 8}, {type: latency, quantile: 0.99, target: 250ms}]
+    signals:
+    - {type: concurrency, target: 8}
+    - {type: latency, quantile: 0.99, target: 250ms}
+    - {type: cpu, targetUtilization: 70, container: model}
+    - {type: memory, targetUtilization: 80}
+    - {type: requestRate, target: "0.5"}
+    - {type: prometheus, name: queue, query: sum(vllm_waiting), target: 500m, targetType: value}
     behavior:
       scaleUp: &rules
         stabilizationWindowSeconds: 0
@@ -70,6 +76,14 @@ SPECS: dict[str, str] = {
         policies: [{type: Percent, value: 100, periodSeconds: 15}, {type: Pods, value: 4, periodSeconds: 15}]
         tolerance: 50m
       scaleDown: *rules
+    surface: metric
+    takeOwnership: true
+    manualHold: 0s
+    cooldown: 1m
+    actionsPerHour: 12
+    interval: 30s
+    coldStart: {enabled: false, assumed: 5m, deadline: 1h}
+    forecast: {enabled: false, period: 1d}
     mode: observe
   resources: {container: model, method: inPlace, cpu: {min: 250m, max: 4}, memory: {min: 256Mi, max: "4Gi"}, mode: act}
   retrain: {job: {cronJob: train-delays}}
@@ -87,6 +101,8 @@ SPECS: dict[str, str] = {
     "smallest": "{}",
 }
 
+SCALED = "{{scaling: {{maxReplicas: 1, signals: [{{type: memory, targetUtilization: 80}}, {}]}}}}"
+TIMED = "{{scaling: {{maxReplicas: 1, signals: [{{type: memory, targetUtilization: 80}}], {}}}}}"
 WEBHOOK = "url: 'https://a.example'"
 # a spec without targetRef that breaks one rule of rules.py; the end of the message of the API server
 REFUSED: list[tuple[str, str]] = [
@@ -120,13 +136,32 @@ REFUSED: list[tuple[str, str]] = [
     ("{feedback: {keep: 13w}}", "give 1s to 90d"),
     ("{scaling: {maxReplicas: 1, minReplicas: 2, signals: [{type: concurrency, target: 1}]}}", "more than maxReplicas"),
     ("{scaling: {maxReplicas: 1, minReplicas: 0, signals: [{type: concurrency, target: 1}]}}", "greater than or equal"),
-    ("{scaling: {maxReplicas: 1}}", "is empty; give a signal"),
-    ("{scaling: {maxReplicas: 1, signals: [{type: concurrency, target: 0}]}}", "a whole number of more than 0"),
-    ("{scaling: {maxReplicas: 1, signals: [{type: latency, target: 8}]}}", "with type latency, give text"),
-    (
-        "{scaling: {maxReplicas: 1, signals: [{type: concurrency, target: 8, quantile: 0.5}]}}",
-        "works with type latency only",
-    ),
+    ("{scaling: {maxReplicas: 1}}", "gives no load; give a signal"),
+    ("{scaling: {maxReplicas: 1, signals: [{type: latency, target: 1s}]}}", "gives no load; give a signal"),
+    (SCALED.format("{type: concurrency, target: 0}"), "give a quantity of more than 0"),
+    (SCALED.format("{type: requestRate, target: '0.0'}"), "give a quantity of more than 0"),
+    (SCALED.format("{type: prometheus, name: a, query: b, target: 1s}"), "give a quantity of more than 0"),
+    (SCALED.format("{type: latency, target: 8}"), "with type latency, give text"),
+    (SCALED.format("{type: latency, target: 8s, quantile: 0.9}"), "has another quantile than 0.5, 0.95, 0.99"),
+    (SCALED.format("{type: concurrency, target: 8, quantile: 0.5}"), "works with type latency only"),
+    (SCALED.format("{type: concurrency, target: 8, name: a}"), "works with type prometheus only"),
+    (SCALED.format("{type: concurrency, target: 8, query: a}"), "works with type prometheus only"),
+    (SCALED.format("{type: concurrency, target: 8, targetType: value}"), "works with type prometheus only"),
+    (SCALED.format("{type: concurrency, target: 8, targetUtilization: 8}"), "works with type cpu or memory only"),
+    (SCALED.format("{type: concurrency, target: 8, container: a}"), "works with type cpu or memory only"),
+    (SCALED.format("{type: cpu, targetUtilization: 8, target: 8}"), "works with type concurrency or latency or"),
+    (SCALED.format("{type: cpu}"), "is required with type cpu or memory"),
+    (SCALED.format("{type: latency}"), "is required with type concurrency or latency or prometheus or requestRate"),
+    (SCALED.format("{type: prometheus, name: a, target: 1}"), "is required with type prometheus"),
+    (SCALED.format("{type: prometheus, query: a, target: 1}"), "is required with type prometheus"),
+    (SCALED.format("{type: memory, targetUtilization: 8}"), "the same type or name"),
+    (SCALED.format("{type: prometheus, name: memory, query: a, target: 1}"), "the same type or name"),
+    (TIMED.format("interval: 4s"), "give 5s to 5m"),
+    (TIMED.format("manualHold: 8d"), "give 0s to 7d"),
+    (TIMED.format("cooldown: 25h"), "give 0s to 24h"),
+    (TIMED.format("coldStart: {assumed: 7h}"), "give 0s to 6h"),
+    (TIMED.format("coldStart: {deadline: 1s}"), "give 60s to 6h"),
+    (TIMED.format("forecast: {period: 29d}"), "give 1h to 28d"),
     ("{resources: {container: a}}", "bounds neither cpu nor memory"),
     ("{resources: {container: a, cpu: {min: 1001m, max: 1}}}", "the CPU in min is more than max"),
     ("{resources: {container: a, memory: {min: 1Gi, max: 1G}}}", "the memory in min is more than max"),

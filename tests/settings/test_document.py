@@ -180,6 +180,38 @@ def test_yaml_and_json_give_the_same_document() -> None:
         ("{profiles: [{path: a}, {path: b}]}", "$.spec.profiles[1]", "second profile for version ''", "profiles[0]"),
         ("{profiles: [{url: 'http://x.example/a'}]}", "$.spec.profiles[0].url", "is 'http:", "https://"),
         ("{scaling: {maxReplicas: 3, signals: []}}", "$.spec.scaling.signals", "is empty", "concurrency"),
+        (
+            "{scaling: {maxReplicas: 3, signals: [{type: latency, target: 1s}]}}",
+            "$.spec.scaling.signals",
+            "which is a gate",
+            "add a signal of the load",
+        ),
+        (
+            "{scaling: {maxReplicas: 3, signals: [{type: cpu, targetUtilization: 8}, {type: latency, target: 1s, "
+            "quantile: 0.9}]}}",
+            "$.spec.scaling.signals[1].quantile",
+            "is 0.9",
+            "0.5, 0.95, 0.99",
+        ),
+        (
+            "{scaling: {maxReplicas: 3, signals: [{type: cpu, targetUtilization: 8}, {type: prometheus, name: cpu, "
+            "query: a, target: 1}]}}",
+            "$.spec.scaling.signals[1]",
+            "is the second signal cpu",
+            "signals[0]",
+        ),
+        (
+            "{scaling: {maxReplicas: 3, signals: [{type: requestRate, target: 0.0}]}}",
+            "$.spec.scaling.signals[0].target",
+            "is 0.0",
+            "more than 0",
+        ),
+        (
+            "{scaling: {maxReplicas: 3, signals: [{type: cpu, targetUtilization: 8}], interval: 1s}}",
+            "$.spec.scaling.interval",
+            "is 1s",
+            "5s to 5m",
+        ),
         ("{retrain: {}}", "$.spec.retrain", "has no receiver", "exactly one of webhook, job"),
         (
             "{retrain: {job: {cronJob: a}, webhook: {url: 'https://a.example'}}}",

@@ -31,6 +31,7 @@ from tests.settings.resources import HEAD, REFUSED, SPECS, TARGET, parsed, resou
 from tests.support.cluster import ControlPlane
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+EVERY = 2  # every second mutant is sent to the server
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -79,7 +80,7 @@ def difference(server: Connection, body: dict[str, Any]) -> tuple[list[str], str
 def test_server_and_parser_refuse_the_same_documents_but_for_the_listed_differences(server: Connection) -> None:
     found, unknown = set[str](), []
     for name, spec in SPECS.items():
-        for what, mutant in mutants({"spec": resource(spec)["spec"]}):
+        for what, mutant in islice(mutants({"spec": resource(spec)["spec"]}), 0, None, EVERY):
             names, only = difference(server, {**HEAD, **mutant})
             found.update(names)
             if only and not names:

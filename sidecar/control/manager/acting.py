@@ -11,7 +11,7 @@ from random import Random
 from ...report.control_status import ControlStatus
 from ...report.schema import BLIND_REASONS, FLEET_BLIND_REASONS, BlindSpot, Report
 from ...serving.tasks import keep_running, pause
-from ..app import POLICIES
+from ..cluster import CLUSTER_POLICIES
 from ..executor import Executor, Outcome, RetryAt
 from ..intent import Intent
 from ..ledger import IntentLedger, LedgerEntry
@@ -19,6 +19,7 @@ from ..loop import ControlLoop
 from ..notify.clock import BlindClock
 from ..outbox import Step, ignore_step
 from ..reasons import Reason
+from ..scale.guard import ScaleView
 from ..situation import Situation
 from ..store_outbox import StoreOutbox
 from .accepted import AcceptedDocument
@@ -31,12 +32,13 @@ from .world import RetrainingWatcher, World
 
 @dataclass(frozen=True, slots=True)
 class ActingFacts:
-    """What the loop may act on at present: the document in force and its published report."""
+    """What the loop may act on at present: the document in force, its published report, and the replicas."""
 
     document: AcceptedDocument
     report: Report
     blind: tuple[BlindSpot, ...]
     paused: bool
+    scale: ScaleView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Acting:
     """The control loop of the monitor `key`.
 
     `facts` returns what it may act on, None while nothing is known. `changed` receives each entry of the ledger that
-    was decided or has changed, once it is stored. `publish` receives the loop's status.
+    was decided or has changed, once it is stored. `publish` receives the loop's status, and `follow` the ledger before
+    each decision.
     """
 
     key: MonitorKey
@@ -66,6 +69,7 @@ class Acting:
     facts: Callable[[], ActingFacts | None]
     changed: Callable[[LedgerEntry], None]
     publish: Callable[[ControlStatus], None]
+    follow: Callable[[IntentLedger], None] = lambda _ledger: None
     step: Step = ignore_step
 
     def build(self, document: AcceptedDocument, watcher: RetrainingWatcher) -> ControlLoop:
@@ -74,6 +78,7 @@ class Acting:
         clock = BlindClock(world.clock(), world.monotonic, (*BLIND_REASONS, *FLEET_BLIND_REASONS))
 
         def observe(ledger: IntentLedger, now: float) -> Situation | None:
+            self.follow(ledger)
             facts = self.facts()
             if facts is None or not world.may_act() or world.contact_age() > OLDEST_CONTACT:
                 return None
@@ -88,12 +93,13 @@ class Acting:
                 stopped=stop_reason(killed=world.kill_switch.on(), paused=facts.paused),
                 alerts=world.alerts(self.key, now),
                 retrainings=watcher.facts,
+                scale=facts.scale,
             )
 
         outbox = StoreOutbox(world.store, name_of(self.key, LEDGER), step=self.step)
         return ControlLoop(
             observe=observe,
-            policies=POLICIES,
+            policies=CLUSTER_POLICIES,
             executors={name: LeaderExecutor(lane.executor, world.may_act) for name, lane in lanes.items()},
             receivers={name: lane.receiver for name, lane in lanes.items()},
             outbox=ObservedOutbox(outbox, self.changed),
@@ -134,4 +140,4 @@ def same_receivers(now: ActingFacts | None, before: ActingFacts) -> bool:
 
 def _receivers(facts: ActingFacts) -> Iterable[object]:
     spec = facts.document.monitor.spec
-    return (spec.retrain, spec.notify)
+    return (spec.retrain, spec.notify, spec.scaling is not None and spec.target_ref)

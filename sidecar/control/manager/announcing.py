@@ -14,17 +14,22 @@ from ...report.schema import BlindSpot, EpisodeReport, Report
 from ..ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, LedgerEntry
 from ..reasons import Reason
 from ..retrain.record import RETRAIN
+from ..scale.policy import KIND as SCALE
 from .key import MonitorKey
 from .world import Item, World
 
 NORMAL, WARNING = "Normal", "Warning"
 BLIND_SECONDS = 60.0  # a shorter one is no news, such as the start of a leader
-ACTIONS = {  # by state of a retraining: what happened to it, and the type of the Event
-    DEAD: ("GaveUp", WARNING),
-    DELIVERED: ("Requested", NORMAL),
-    PENDING: ("Decided", NORMAL),
-    RECOMMENDED: ("Recommended", NORMAL),
-    REFUSED: ("Refused", WARNING),
+ACTIONS = {  # by kind and state of an intent: what happened to it, and the type of the Event
+    (RETRAIN, DEAD): ("GaveUp", WARNING),
+    (RETRAIN, DELIVERED): ("Requested", NORMAL),
+    (RETRAIN, PENDING): ("Decided", NORMAL),
+    (RETRAIN, RECOMMENDED): ("Recommended", NORMAL),
+    (RETRAIN, REFUSED): ("Refused", WARNING),
+    (SCALE, DEAD): ("GaveUp", WARNING),
+    (SCALE, DELIVERED): ("Scaled", NORMAL),
+    (SCALE, RECOMMENDED): ("Recommended", NORMAL),
+    (SCALE, REFUSED): ("Refused", WARNING),
 }
 
 
@@ -79,15 +84,19 @@ class EventAnnouncer:
                 self._event(item, kind.camel, "Observe", spot.text, WARNING)
 
     def intent(self, entry: LedgerEntry, item: Item) -> None:
-        """Announce the decision or the outcome of a retraining."""
+        """Announce the decision or the outcome of a retraining, or of a change of the replicas."""
         self.world.audit.intent(self.key, entry)
-        if entry.kind != RETRAIN or entry.state not in ACTIONS:
+        if (entry.kind, entry.state) not in ACTIONS:
             return
         if entry.state == PENDING and entry.attempts:  # its failure is in the status; a retry is no news
             return
-        action, type_ = ACTIONS[entry.state]
+        action, type_ = ACTIONS[entry.kind, entry.state]
         why = entry.detail or entry.error or entry.reason
-        note = f"retraining {entry.id} for episode {entry.key}: {entry.state}, {why}"
+        if entry.kind == SCALE:
+            why = "; ".join(filter(None, (entry.detail or entry.error, entry.text)))
+            note = f"{entry.key}: {entry.state}, {entry.observed} -> {entry.desired} replicas: {why}"
+        else:
+            note = f"retraining {entry.id} for episode {entry.key}: {entry.state}, {why}"
         self._event(item, camel_case(entry.reason), action, note, type_)
 
     def _event(self, item: Item, reason: str, action: str, note: str, type_: str) -> None:

@@ -48,6 +48,7 @@ from .leadership import LeaderLabel
 from .monitors import Mirrors, Monitors
 from .options import ControllerOptions, add_control_arguments, parse_options
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
+from .scale_target import ScaleTargetReader
 from .server.app import ControlServer, ServerOptions, reviewer
 from .status_writer import FIELDS
 from .switch import KillSwitch
@@ -129,6 +130,7 @@ class Controller:
             check_leading=self.elector.check,
             pods=mirrors.index,
             find_target=partial(find_target, kube),
+            read_scale_target=ScaleTargetReader(kube, self.clock).read,
             list_uninjected=partial(list_uninjected, kube),
             list_services=partial(list_services, kube),
             find_pod=partial(find_pod, kube),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...log import LineHandler, rfc3339
-from ..ledger import ChangeEntry, IntentLedger, LedgerEntry, Operation, PutEntry
+from ..ledger import ChangeEntry, IntentLedger, LedgerEntry, Nature, Operation, PutEntry
 from ..outbox import Outbox
 from .key import MonitorKey
 
@@ -44,7 +44,7 @@ class Audit:
             id=entry.id,
             kind=entry.kind,
             cause=entry.why,
-            episode=entry.key,
+            episode=entry.key if entry.nature is Nature.ONCE else "",
             model=entry.model,
             version=entry.version,
             profile_hash=entry.profile_hash,
@@ -55,6 +55,7 @@ class Audit:
             error=entry.error,
             detail=entry.detail,
             **_record_of(entry),
+            **_level_of(entry),
         )
 
 
@@ -142,6 +143,12 @@ def _info(line: str) -> None:
 def _record_of(entry: LedgerEntry) -> dict[str, str]:
     record = entry.retraining
     return {"object": f"{record.kind} {record.name}".strip(), "outcome": record.state} if record is not None else {}
+
+
+def _level_of(entry: LedgerEntry) -> dict[str, object]:
+    if entry.nature is not Nature.LEVEL:
+        return {}
+    return {"target": entry.key, "observed": entry.observed, "desired": entry.desired, "text": entry.text}
 
 
 def _cut(value: object) -> object:

@@ -11,11 +11,12 @@ import msgspec
 
 from ...settings.document import Metrics
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
-from ...telemetry.fleet import ControllerReading, MonitorReading
+from ...telemetry.fleet import ControllerReading, MonitorReading, ReplicasReading
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
 from .pods import releases
 from .runtime import MonitorRuntime
+from .scaling_status import ScalingFinding
 from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError
 
 STARTING_RETRY = 2.0  # seconds
@@ -217,4 +218,17 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
         blind=frozenset(spot.reason for spot in runtime.blind),
         features=metrics.features,
         details=metrics.details,
+        replicas=_replicas(runtime.replicas),
+    )
+
+
+def _replicas(found: ScalingFinding | None) -> ReplicasReading | None:
+    if found is None:
+        return None
+    return ReplicasReading(
+        current=found.current,
+        desired=found.desired,
+        held=found.held.reason if found.held is not None else "",
+        ratios=found.ratios,
+        scaled_at=found.scaled_at,
     )

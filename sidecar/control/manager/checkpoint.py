@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from ...errors import PilotfishError
+from ..scale.manual import ManualChange
 
 FORMAT = 1
 
@@ -26,6 +27,13 @@ class DetectorCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
+class ScalingCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What another leader needs to know about replicas: the encoded state of the recommender, and a manual change."""
+
+    recommender: bytes = b""
+    manual: ManualChange | None = None
+
+
 class MonitorCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of a monitor that another leader needs, except its ledger and learned profiles.
 
@@ -36,6 +44,7 @@ class MonitorCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     document: bytes = b""
     primary: str | None = None
     detectors: tuple[DetectorCheckpoint, ...] = ()
+    scaling: ScalingCheckpoint = ScalingCheckpoint()
 
 
 def encode(state: MonitorCheckpoint) -> bytes:

@@ -22,6 +22,7 @@ from .accepted import AcceptedDocument
 from .blindness import BYPASSED, held
 from .core import VersionState
 from .injection import InjectionFinding
+from .scaling_status import ScalingFinding
 from .trouble import Trouble
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
@@ -64,7 +65,8 @@ class MonitorView:
         shared: pods of the target that follow another monitor.
         clock_off: names of pods whose clock differs from the controller's.
         report: what was published last.
-        stopped: the reason for which nothing is acted on; empty if actions are allowed.
+        stopped: the reason for which nothing is acted on; None if actions are allowed.
+        scaling: the replicas; None without a block `spec.scaling`.
     """
 
     generation: int
@@ -84,9 +86,10 @@ class MonitorView:
     report: Report | None = None
     blind: tuple[BlindSpot, ...] = ()
     control: ControlStatus | None = None
-    stopped: str = ""
+    stopped: Reason | None = None
     loaded: bool = True
     contact_lost: bool = False
+    scaling: ScalingFinding | None = None
 
     @property
     def open_episodes(self) -> tuple[EpisodeReport, ...]:
@@ -109,6 +112,7 @@ def findings(view: MonitorView) -> tuple[ConditionFinding, ...]:
         "Learning": _learning(work),
         "Drifted": _drifted(view, work),
         "Retraining": _retraining(view),
+        "Scaling": _scaling(view),
         "Blocked": _blocked(view),
         "Degraded": _degraded(view),
     }
@@ -223,9 +227,21 @@ def _retraining(view: MonitorView) -> Answer:
     return FALSE, Reason.IDLE.camel, Reason.IDLE.meaning
 
 
+def _scaling(view: MonitorView) -> Answer:
+    found, kind = view.scaling, CONDITIONS["Scaling"]
+    if found is None:
+        return FALSE, Reason.NOT_CONFIGURED.camel, Reason.NOT_CONFIGURED.meaning
+    if found.held is None:
+        reason = Reason.PUBLISHED if found.published else Reason.SCALING
+        return TRUE, reason.camel, "; ".join(filter(None, (reason.meaning, found.message)))
+    reason = found.held.reason
+    status = UNKNOWN if reason in kind.unknown else FALSE
+    return status, reason.camel, found.text
+
+
 def _blocked(view: MonitorView) -> Answer:
     if view.stopped:
-        return TRUE, camel_case(view.stopped), _explained(view.stopped)
+        return TRUE, view.stopped.camel, _trouble(view.stopped).text
     open_ids = {episode.id for episode in view.open_episodes}
     for item in view.retrainings:
         record = item.retraining
@@ -281,5 +297,5 @@ def _limits(view: MonitorView) -> Iterator[Trouble]:
 
 def _explained(value: str) -> str:
     """Return meaning and remedy of a reason; `http_<status>` explains itself."""
-    known = next((reason for reason in Reason if reason.value == value), None)
+    known = Reason.of_value(value)
     return value if known is None else _trouble(known).text

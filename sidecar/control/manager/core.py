@@ -72,7 +72,8 @@ class MonitorCore:
     """The state of the monitor `key`. `problem` is why the newest document is not in force, empty if it is.
 
     `dirty` is True when something happened that must be stored before it is published: an alarm, the change of an
-    episode, another document, profile or primary version, or the last counts of a pod.
+    episode, another document, profile or primary version, or the last counts of a pod. `scaling` is what is
+    stored about replicas.
     """
 
     key: MonitorKey
@@ -85,13 +86,14 @@ class MonitorCore:
     synced: set[str] = field(default_factory=set)  # pods that have sent something to this process
     versions: dict[str, VersionState] = field(default_factory=dict)
     dirty: bool = False
+    scaling: checkpoint.ScalingCheckpoint = field(default_factory=checkpoint.ScalingCheckpoint)
 
     def restore(self, data: bytes) -> None:
         """Continue from a stored state; raise MonitorStateError, or SettingsError for its document."""
         state = checkpoint.decode(data)
         if state.document:
             self.document = accept(state.document, f"ModelMonitor {self.key}")
-        self.primary = state.primary
+        self.primary, self.scaling = state.primary, state.scaling
         for item in state.detectors:
             self.versions[item.version] = VersionState(item.version, stored=item)
 
@@ -211,6 +213,7 @@ class MonitorCore:
             document=self.document.raw if self.document is not None else b"",
             primary=self.primary,
             detectors=tuple(item for item in stored if item is not None),
+            scaling=self.scaling,
         )
         self.dirty = False
         detectors = [state.detector for state in self.versions.values() if state.detector is not None]

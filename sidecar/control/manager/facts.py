@@ -9,6 +9,7 @@ from ..ledger import IntentLedger
 from ..observe import build_situation
 from ..reasons import Reason
 from ..retrain.alerts import AlertFacts
+from ..scale.guard import ScaleView, scale_situation
 from ..situation import BlindFacts, RetrainingFacts, Situation
 from .accepted import AcceptedDocument
 from .key import MonitorKey
@@ -26,15 +27,16 @@ def situation_of(
     now: float,
     blind: tuple[BlindFacts, ...] = (),
     *,
-    stopped: str = "",
+    stopped: Reason | None = None,
     alerts: tuple[AlertFacts, ...] = (),
     retrainings: tuple[RetrainingFacts, ...] = (),
+    scale: ScaleView | None = None,
 ) -> Situation:
     """Return the situation at `now` (epoch seconds).
 
     The facts are as old as the last closed tick: while the quorum of pods is missing, they age, and the guard refuses
     to act on them. `alerts` are those of the monitor, `retrainings` the objects of its retrainings. `stopped` is the
-    reason for which no action is allowed at all, such as the kill switch.
+    reason for which no action is allowed at all, such as the kill switch. `scale` is what is known about the replicas.
     """
     found = build_situation(
         report, document.monitor, ledger, now, blind, cluster=True, alerts=alerts, retrainings=retrainings
@@ -44,9 +46,10 @@ def situation_of(
     if retrain is not None:
         max_age = OLDEST_TICKS * document.drift.tick_seconds + SLACK
         retrain = replace(retrain, max_age=max_age, blocked_reason=stopped or retrain.blocked_reason)
-    return replace(found, subject=subject, retrain=retrain)
+    wanted = scale_situation(scale, now) if scale is not None else None
+    return replace(found, subject=subject, retrain=retrain, scale=wanted)
 
 
-def stop_reason(*, killed: bool, paused: bool) -> str:
-    """Return the reason for which nothing is acted on; empty if actions are allowed."""
-    return Reason.KILL_SWITCH if killed else Reason.PAUSED if paused else ""
+def stop_reason(*, killed: bool, paused: bool) -> Reason | None:
+    """Return the reason for which nothing is acted on; None if actions are allowed."""
+    return Reason.KILL_SWITCH if killed else Reason.PAUSED if paused else None

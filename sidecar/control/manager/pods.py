@@ -20,7 +20,7 @@ INJECTED_SELECTOR = f"{INJECTED}=true"
 _ENDED = frozenset(("Failed", "Succeeded"))
 
 
-_METADATA = ("deletionTimestamp", "labels", "name", "namespace", "resourceVersion", "uid")
+_METADATA = ("creationTimestamp", "deletionTimestamp", "labels", "name", "namespace", "resourceVersion", "uid")
 
 
 def trim_pod(item: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def trim_pod(item: dict[str, Any]) -> dict[str, Any]:
     metadata, status = item["metadata"], item.get("status") or {}
     return {
         "metadata": {name: metadata[name] for name in _METADATA if name in metadata},
-        "status": {name: status[name] for name in ("conditions", "phase") if name in status},
+        "status": {name: status[name] for name in ("conditions", "phase", "startTime") if name in status},
     }
 
 

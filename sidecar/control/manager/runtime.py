@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -37,6 +37,8 @@ from .injection import InjectionWatch
 from .key import MonitorKey
 from .pods import MonitoredPod, monitored_pods
 from .refreshing import Refresher
+from .scaling import ScalingWatch
+from .scaling_status import ScalingFinding, scaling_finding
 from .status_writer import StatusWriter
 from .storing import CheckpointFile
 from .switch import is_paused
@@ -50,7 +52,7 @@ SETTLING_SECONDS = 30.0  # after which a new leader writes a status although not
 
 @dataclass(kw_only=True)
 class MonitorRuntime:
-    """The monitor `key`. `item` is its newest object, `signals` the newest load by pod with the time of its arrival.
+    """The monitor `key`. `item` is its newest object.
 
     `step` is called where a crash has a visible result.
     """
@@ -64,7 +66,6 @@ class MonitorRuntime:
     control: ControlStatus | None = None
     loaded: bool = False
     problem: str = ""
-    signals: dict[str, tuple[float, Signals]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.core = MonitorCore(self.key, self.world.clock())
@@ -74,6 +75,7 @@ class MonitorRuntime:
         self.writer = StatusWriter(self.key, self.world)
         self.injection = InjectionWatch(self.key.namespace, self.world)
         self.bypass = BypassWatch(self.key.namespace, self.world)
+        self.scaling = ScalingWatch(self.key, self.world)
         self._raw = b""
         self._seen: object = None
         self._targeted: dict[str, MonitoredPod] = {}
@@ -85,7 +87,19 @@ class MonitorRuntime:
         """What the control loop may act on; None until something is published."""
         if self.core.document is None or self.published is None:
             return None
-        return ActingFacts(self.core.document, self.published, self.blind, self.paused)
+        scale = self.scaling.view(paused=self.paused)
+        return ActingFacts(self.core.document, self.published, self.blind, self.paused, scale)
+
+    @property
+    def signals(self) -> Mapping[str, tuple[float, Signals]]:
+        """The newest load by pod, with the time of its arrival."""
+        return self.world.signals.of(self.core.pods)
+
+    @property
+    def replicas(self) -> ScalingFinding | None:
+        """The replicas of the target; None without a block `spec.scaling`."""
+        view = self.scaling.view(paused=self.paused)
+        return scaling_finding(view, self.scaling.latest, self.control, self.world.clock())
 
     @property
     def paused(self) -> bool:
@@ -122,9 +136,14 @@ class MonitorRuntime:
             facts=lambda: self.facts,
             changed=self._changed,
             publish=self._publish_control,
+            follow=self.scaling.follow,
             step=self.step,
         )
-        work = {"its control loop": acting.run, "reading its target and profiles": self._refresh}
+        work = {
+            "its control loop": acting.run,
+            "reading its target and profiles": self._refresh,
+            "watching its replicas": self._watch_replicas,
+        }
         tasks = [
             asyncio.create_task(keep_running(f"monitor {self.key}: {what}", partial(run, stop), stop))
             for what, run in work.items()
@@ -190,7 +209,6 @@ class MonitorRuntime:
             return
         self._seen, self._claims_seen = seen, claims.revision(namespace)
         self.core.use_pods({uid: pod for uid, pod in self._targeted.items() if claims.owner(uid) == self.key})
-        self.signals = {uid: found for uid, found in self.signals.items() if uid in self.core.pods}
         if self.core.unprofiled:
             self.refresher.wake()
 
@@ -220,7 +238,7 @@ class MonitorRuntime:
     def take_signals(self, signals: Signals) -> None:
         """Take the load of a pod; the newest one of each pod is kept."""
         if signals.pod.uid in self.core.pods:
-            self.signals[signals.pod.uid] = self.world.clock(), signals
+            self.world.signals.take(signals, self.world.clock())
 
     async def offer(self, pod_uid: str, profile_hash: str, body: bytes) -> None:
         """Freeze the learned profile `body`, if the version of the pod has none yet; raise StoreError."""
@@ -257,6 +275,7 @@ class MonitorRuntime:
             stopped=stop_reason(killed=self.world.kill_switch.on(), paused=self.paused),
             loaded=self.loaded,
             contact_lost=contact_age > OLDEST_CONTACT,
+            scaling=self.replicas,
         )
 
     def _troubles(self) -> Iterator[Trouble]:
@@ -294,6 +313,12 @@ class MonitorRuntime:
             if self.loaded:
                 await self.refresh()
             await self.refresher.wait(stop)
+
+    async def _watch_replicas(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self.loaded:
+                await self.scaling.look(self.core, self.refresher.selector)
+            await pause(stop, self.scaling.wait)
 
     async def refresh(self) -> None:
         """Read target and profiles, and look for pods without a sidecar and for Services that go past the proxies."""

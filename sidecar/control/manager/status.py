@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ...log import rfc3339
+from ...log import whole_second
 from ...report import wording
 from ...report.control_status import IntentStatus
 from ...report.schema import EpisodeReport, Report
@@ -19,11 +19,13 @@ from ...settings.status import (
     ModelMonitorStatus,
     PodsStatus,
     ProfileStatus,
+    ReplicasStatus,
     RetrainingStatus,
 )
 from ..observe import PERFORMANCE
 from ..reasons import Reason
 from .conditions import ConditionFinding, MonitorView, findings
+from .scaling_status import ScalingFinding
 
 MAX_SUMMARY = 1000  # characters
 KINDS = {"webhook": "webhook", "job": "Job", "argo_workflow": "Workflow", "tekton_pipeline_run": "PipelineRun"}
@@ -41,6 +43,7 @@ def build_status(view: MonitorView, before: Mapping[str, Any] | None, now: float
         profile=ProfileStatus(hash=state.profile.hash, version=state.version)
         if state is not None and state.profile is not None
         else None,
+        replicas=_replicas(view.scaling) if view.scaling is not None else None,
     )
     built: dict[str, Any] = msgspec.to_builtins(status)
     return built
@@ -55,6 +58,17 @@ def _condition(found: ConditionFinding, old: Mapping[str, Any] | None, generatio
         message=found.message[:MAX_SUMMARY],
         last_transition_time=kept or whole_second(now),
         observed_generation=generation,
+    )
+
+
+def _replicas(found: ScalingFinding) -> ReplicasStatus:
+    return ReplicasStatus(
+        current=found.current,
+        desired=found.desired,
+        reason=found.reason,
+        message=found.text[:MAX_SUMMARY],
+        owner=found.owner,
+        last_scale_time=whole_second(found.scaled_at) if found.scaled_at is not None else None,
     )
 
 
@@ -107,12 +121,20 @@ def _kind(retrain: Retrain | None) -> str:
     return next((shown for name, shown in KINDS.items() if retrain is not None and getattr(retrain, name)), "webhook")
 
 
-def whole_second(seconds: float) -> str:
-    """Return an epoch time as Kubernetes writes it: RFC 3339 without fractions."""
-    return f"{rfc3339(seconds)[:19]}Z"
-
-
 def differs(built: Mapping[str, Any], present: Mapping[str, Any] | None, names: Iterable[str]) -> bool:
     """Return whether one of the fields `names` of the status differs from that of the object."""
     known = present or {}
     return any(built.get(name) != known.get(name) for name in names)
+
+
+def only_words(built: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:
+    """Return whether the two differ in the messages about replicas only."""
+    return _unworded(built) == _unworded(present or {})
+
+
+def _unworded(status: Mapping[str, Any]) -> dict[str, Any]:
+    conditions = [
+        {**item, "message": ""} if item.get("type") == "Scaling" else item for item in status.get("conditions") or ()
+    ]
+    replicas = status.get("replicas")
+    return {**status, "conditions": conditions, "replicas": {**replicas, "message": ""} if replicas else None}

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from ...kube.errors import ConflictError, KubeError, NotFoundError, NotLeaderError
 from .conditions import MonitorView
 from .key import MonitorKey
-from .status import build_status, differs
+from .status import build_status, differs, only_words
 from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")
 INTERVAL = 2.0  # seconds between two writes
 MIRRORED = 10.0  # seconds after which the mirror should have brought what was written
 LONGEST_WAIT = 60.0  # seconds after repeated failures
-FIELDS = ("observedGeneration", "conditions", "episodes", "pods", "profile")
+WORDS = 60.0  # seconds between two writes if only messages have changed, such as the present values of signals
+FIELDS = ("observedGeneration", "conditions", "episodes", "pods", "profile", "replicas")
 
 
 @dataclass
@@ -33,6 +34,7 @@ class StatusWriter:
     _failures: int = 0
     _written: str = ""  # resourceVersion of the object that was replaced last
     _seen_by: float = float("-inf")
+    _changed_at: float = float("-inf")
 
     async def write(self, item: Item, view: MonitorView) -> None:
         """Write the status of `view` into `item` if it differs from the present one."""
@@ -44,10 +46,12 @@ class StatusWriter:
         built = build_status(view, item.get("status"), self.world.clock())
         if not differs(built, item.get("status"), FIELDS):
             return
+        if now - self._changed_at < WORDS and only_words(built, item.get("status")):
+            return
         wait = INTERVAL
         try:
             await self.world.write_status(item, built)
-            self._written, self._seen_by = version, now + MIRRORED
+            self._written, self._seen_by, self._changed_at = version, now + MIRRORED, now
             self.problem, self._failures = "", 0
         except (ConflictError, NotFoundError, NotLeaderError):
             self._failures = 0

@@ -15,12 +15,16 @@ from ...settings.document import ModelMonitor, ProfileSource, TargetRef
 from ..app import Lane
 from ..ledger import IntentLedger
 from ..retrain.alerts import AlertFacts
+from ..scale.target import TargetFacts
 from ..situation import RetrainingFacts
 from ..store import StateStore
 from .audit import Audit
 from .claims import Claims
 from .key import MonitorKey
+from .scaling_sources import SignalSource
+from .scaling_targets import ScalingTargets
 from .selectors import Selector
+from .signal_book import SignalBook
 from .switch import KillSwitch
 
 Item = Mapping[str, Any]
@@ -71,6 +75,9 @@ class World:
         check_leading: raises NotLeaderError when this process must not act.
         pods: the pods with a sidecar, as objects of the API server.
         find_target: the workload of a target; raises TroubleError.
+        read_scale_target: the replicas of a target, and everything that decides whether they may be changed; raises
+            TroubleError.
+        signal_sources: where scaling signals come from, besides the pods.
         list_uninjected: metadata of pods that a selector selects and that have no sidecar; raises TroubleError.
         list_services: the Services of a namespace; raises TroubleError.
         find_pod: a whole pod, None if it does not exist; raises TroubleError.
@@ -82,6 +89,8 @@ class World:
         write_status: replaces the status of an object, unless it has changed since; raises KubeError.
         record: records an Event; it never fails and never waits.
         claims: which monitor each pod follows.
+        scaling_targets: which monitor scales each workload.
+        signals: the newest load of each pod.
     """
 
     clock: Callable[[], float]
@@ -90,6 +99,7 @@ class World:
     check_leading: Callable[[], object]
     pods: PodSource
     find_target: Callable[[str, TargetRef], Awaitable[TargetWorkload]]
+    read_scale_target: Callable[[str, TargetRef], Awaitable[TargetFacts]]
     list_uninjected: Callable[[str, Selector], Awaitable[Sequence[Item]]]
     list_services: Callable[[str], Awaitable[Sequence[Item]]]
     find_pod: Callable[[str, str], Awaitable[Item | None]]
@@ -102,7 +112,10 @@ class World:
     record: RecordEvent
     audit: Audit
     kill_switch: KillSwitch
+    signal_sources: Sequence[SignalSource] = ()
     claims: Claims = field(default_factory=Claims)
+    scaling_targets: ScalingTargets = field(default_factory=ScalingTargets)
+    signals: SignalBook = field(default_factory=SignalBook)
 
     def may_act(self) -> bool:
         """Return whether this process leads now."""

@@ -9,7 +9,7 @@ from typing import Any
 from ...kube.client import Kube
 from ...kube.objects import WORKFLOW_TEMPLATES, WORKFLOWS
 from ...settings.retraining import ArgoWorkflowTarget
-from ..executor import Done, Failed, Outcome, RetryAt
+from ..executor import Failed, Outcome
 from ..intent import Intent
 from ..reasons import Reason
 from .objects import KEPT_SECONDS, Owner, create_once, own_metadata, read_template
@@ -32,7 +32,7 @@ class ArgoExecutor:
         """Create the Workflow of `intent`, unless it exists."""
         name = self.target.workflow_template
         found = await read_template(self.kube, WORKFLOW_TEMPLATES, name, self.owner.namespace, now)
-        if isinstance(found, Done | RetryAt | Failed):
+        if isinstance(found, Outcome):
             return found
         try:
             body = workflow_of(self.target, self.owner, intent, found)

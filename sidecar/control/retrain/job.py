@@ -14,7 +14,7 @@ from typing import Any
 from ...kube.client import Kube
 from ...kube.objects import CRON_JOBS, JOBS
 from ...settings.retraining import JobTarget
-from ..executor import Done, Failed, Outcome, RetryAt
+from ..executor import Outcome
 from ..intent import Intent
 from .objects import EVENT_ANNOTATION, KEPT_SECONDS, Owner, create_once, event_of, own_metadata, read_template
 from .record import FAILED, RUNNING, SUCCEEDED, ObjectState, condition, message_of
@@ -33,7 +33,7 @@ class JobExecutor:
     async def apply(self, intent: Intent, now: float) -> Outcome:
         """Create the Job of `intent`, unless it exists."""
         found = await read_template(self.kube, CRON_JOBS, self.target.cron_job, self.owner.namespace, now)
-        if isinstance(found, Done | RetryAt | Failed):
+        if isinstance(found, Outcome):
             return found
         return await create_once(self.kube, JOBS, job_of(found, self.owner, intent), intent, now)
 

@@ -9,7 +9,7 @@ from typing import Any
 from ...kube.client import Kube
 from ...kube.objects import PIPELINE_RUNS, PIPELINES
 from ...settings.retraining import TektonPipelineRunTarget
-from ..executor import Done, Failed, Outcome, RetryAt
+from ..executor import Failed, Outcome
 from ..intent import Intent
 from ..reasons import Reason
 from .objects import Owner, create_once, own_metadata, read_template
@@ -31,7 +31,7 @@ class TektonExecutor:
     async def apply(self, intent: Intent, now: float) -> Outcome:
         """Create the PipelineRun of `intent`, unless it exists."""
         found = await read_template(self.kube, PIPELINES, self.target.pipeline, self.owner.namespace, now)
-        if isinstance(found, Done | RetryAt | Failed):
+        if isinstance(found, Outcome):
             return found
         try:
             body = pipeline_run_of(self.target, self.owner, intent)

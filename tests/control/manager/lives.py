@@ -25,12 +25,16 @@ class Life:
         self.step = step
         self.runtime = MonitorRuntime(key=KEY, world=world.world(), item=item or monitor_item(), step=step)
         self.loop: ControlLoop | None = None
+        self.look_at = 0.0
 
     async def turn(self) -> None:
         """Do what the tasks of a monitor do in a second."""
         runtime = self.runtime
         await runtime.turn()
         await runtime.refresh()
+        if self.small.now >= self.look_at:
+            await runtime.scaling.look(runtime.core, runtime.refresher.selector)
+            self.look_at = self.small.now + runtime.scaling.wait
         if self.loop is None and runtime.facts is not None:
             acting = Acting(
                 key=KEY,
@@ -38,6 +42,7 @@ class Life:
                 facts=lambda: runtime.facts,
                 changed=lambda entry: runtime.announcer.intent(entry, runtime.item),
                 publish=lambda status: setattr(runtime, "control", status),
+                follow=runtime.scaling.follow,
                 step=self.step,
             )
             self.loop = acting.build(runtime.facts.document, NoObjects())

@@ -128,7 +128,7 @@ views = st.builds(
         max_size=2,
     ).map(tuple),
     control=st.none() | st.lists(intents, max_size=3).map(lambda items: ControlStatus(intents=tuple(items))),
-    stopped=st.sampled_from(["", Reason.PAUSED, Reason.KILL_SWITCH]),
+    stopped=st.sampled_from([None, Reason.PAUSED, Reason.KILL_SWITCH]),
     injection=st.none()
     | st.builds(
         InjectionFinding,

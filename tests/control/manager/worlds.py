@@ -16,15 +16,21 @@ from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.sidecar.control.app import Lane
-from pilotfish.sidecar.control.executor import Done, Outcome
+from pilotfish.sidecar.control.executor import Done, Dropped, Outcome
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import IntentLedger
 from pilotfish.sidecar.control.manager.audit import Audit
 from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.pod_index import PodIndex
+from pilotfish.sidecar.control.manager.scaling_sources import SignalSource
+from pilotfish.sidecar.control.manager.scaling_targets import ScalingTargets
 from pilotfish.sidecar.control.manager.selectors import Selector, from_object
+from pilotfish.sidecar.control.manager.signal_book import SignalBook
 from pilotfish.sidecar.control.manager.switch import KillSwitch
+from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.manager.world import Item, TargetWorkload, World
+from pilotfish.sidecar.control.scale.managed_fields import FieldWriter
+from pilotfish.sidecar.control.scale.target import TargetFacts
 from pilotfish.sidecar.control.situation import RetrainingFacts
 from pilotfish.sidecar.control.store import MemoryStore
 from pilotfish.sidecar.kube.errors import NotLeaderError
@@ -35,6 +41,7 @@ from pilotfish.sidecar.sync.messages import Pod, SyncRequest, TickReport
 TICK = 60.0
 NOON = 1_800_000_000.0
 KEY = MonitorKey("team", "delays", "5d0b5c1e-0000-4000-8000-000000000001")
+KUBECTL, OWN = FieldWriter("kubectl", "Update"), FieldWriter("pilotfish", "Update", "scale")
 LABELS = {"app": "delays", "pilotfish.dev/injected": "true", "pilotfish.dev/model-version": "7"}
 
 
@@ -124,6 +131,48 @@ class Receiver:
         return self.outcomes.pop(0) if self.outcomes else Done("http_200")
 
 
+@dataclass
+class Workload:
+    """The scaled workload, and the executor that changes it. `trouble` is why it cannot be read."""
+
+    replicas: int = 3
+    writer: FieldWriter = KUBECTL
+    fields: dict[str, Any] = field(default_factory=dict)  # of TargetFacts
+    trouble: TroubleError | None = None
+    outcomes: list[Outcome] = field(default_factory=list)  # of the next attempts; then they succeed
+    applied: list[int] = field(default_factory=list)
+
+    def facts(self, now: float) -> TargetFacts:
+        if self.trouble is not None:
+            raise self.trouble
+        values = {"writers": (self.writer,), "status_replicas": self.replicas, **self.fields}
+        return TargetFacts(
+            kind="Deployment",
+            name="delays",
+            uid="u",
+            resource_version="1",
+            spec_replicas=self.replicas,
+            at=now,
+            **values,
+        )
+
+    def set(self, replicas: int, manager: str = "kubectl", at: float | None = None) -> None:
+        """Set the replicas as another client does."""
+        self.replicas, self.writer = replicas, FieldWriter(manager, "Update", "scale", at)
+
+    async def apply(self, intent: Intent, now: float) -> Outcome:
+        assert isinstance(intent.desired, int)
+        outcome = self.outcomes.pop(0) if self.outcomes else Done(intent.why)
+        if isinstance(outcome, Done):
+            if self.replicas == intent.desired:
+                return outcome
+            if self.replicas != intent.observed:
+                return Dropped("conflict")
+            self.applied.append(intent.desired)
+            self.replicas, self.writer = intent.desired, OWN
+        return outcome
+
+
 class NoObjects:
     """A watcher where retrainings create no objects."""
 
@@ -156,6 +205,10 @@ class SmallWorld:
     uninjected: list[dict[str, Any]] = field(default_factory=list)
     services: list[dict[str, Any]] = field(default_factory=list)
     lists: list[str] = field(default_factory=list)  # what was listed
+    target: Workload = field(default_factory=Workload)
+    signals: SignalBook = field(default_factory=SignalBook)
+    scaling_targets: ScalingTargets = field(default_factory=ScalingTargets)
+    sources: list[SignalSource] = field(default_factory=list)
 
     def world(self) -> World:
         """A world for one process."""
@@ -166,18 +219,25 @@ class SmallWorld:
             check_leading=self._check,
             pods=self.pods,
             find_target=self.find_target,
+            read_scale_target=self.read_scale_target,
             list_uninjected=self.list_uninjected,
             list_services=self.list_services,
             find_pod=self.find_pod,
             fetch_profile=self._fetch,
             store=self.store,
-            lanes=lambda _monitor, _key: {"retrain": Lane(self.receiver, "hooks.example")},
+            lanes=lambda _monitor, _key: {
+                "retrain": Lane(self.receiver, "hooks.example"),
+                "scale": Lane(self.target, "Deployment delays"),
+            },
             watch=lambda _key: NoObjects(),
             alerts=lambda _key, _now: (),
             write_status=self._write,
             record=self._record,
             audit=Audit("test", lambda: self.now, self.lines.append),
             kill_switch=self.kill_switch,
+            signals=self.signals,
+            scaling_targets=self.scaling_targets,
+            signal_sources=self.sources,
         )
 
     def add_pods(self, *names: str) -> None:
@@ -191,6 +251,9 @@ class SmallWorld:
 
     async def find_target(self, _namespace: str, _target: TargetRef) -> TargetWorkload:
         return TargetWorkload(from_object({"matchLabels": {"app": "delays"}}), self.replicas)
+
+    async def read_scale_target(self, _namespace: str, _target: TargetRef) -> TargetFacts:
+        return self.target.facts(self.now)
 
     async def list_uninjected(self, _namespace: str, _selector: Selector) -> list[dict[str, Any]]:
         self.lists.append("pods")

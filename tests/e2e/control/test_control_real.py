@@ -30,7 +30,7 @@ from tests.support.processes import Children
 from tests.support.waiting import patient, wait_until
 
 TICK = 1.0
-KILLS = int(os.environ.get("PILOTFISH_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("PILOTFISH_TEST_KILLS", "3"))
 pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(300 + 15 * KILLS))]
 
 

@@ -1,0 +1,261 @@
+"""Watches the replicas of one monitor's target: reads it and the signals, and runs the recommender each interval.
+
+    target (owners, rollout, budgets) + pods of the mirror + signals of pods and other sources
+        --each interval--> recommend --> ScalingLook --each second--> ScaleView --> ../scale/guard.py --> control loop
+
+The state of the recommender is part of the monitor's checkpoint, and the control loop's ledger has what was written.
+Another leader therefore continues, and counts no change twice: `follow` passes the delivered entries on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ...errors import number, quote_value
+from ...log import whole_second
+from ...settings.document import ModelMonitor, TargetRef
+from ...settings.scaling import Scaling
+from ..ledger import DELIVERED, SUPERSEDED, IntentLedger, LedgerEntry
+from ..reasons import Reason
+from ..scale.facts import ScaleFacts
+from ..scale.guard import Hold, ScaleView, Wish
+from ..scale.manual import ManualChange, OwnWrite, manual_change, reverting_owner
+from ..scale.plan import ScalePlan
+from ..scale.policy import KIND
+from ..scale.recommender import Recommendation, recommend
+from ..scale.state import ScaleState, ScaleStateError, scaled
+from ..scale.target import TargetFacts
+from ..situation import Fact
+from .checkpoint import ScalingCheckpoint
+from .core import MonitorCore
+from .facts import stop_reason
+from .key import MonitorKey
+from .scaling_pods import NO_PODS, PodsReading, read_pods
+from .scaling_sources import SignalReading, SignalRequest
+from .selectors import Selector
+from .trouble import Trouble, TroubleError
+from .world import World
+
+_LOG = logging.getLogger("pilotfish.control")
+SETTLING = 1.0  # seconds between two looks while the target is not known yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingLook:
+    """What one interval has seen and computed, begun at `at` in epoch seconds.
+
+    `target` is None until it was read once; `trouble` is why it could not be read now. `problems` are those of the
+    sources, by signal id.
+    """
+
+    at: float
+    document: ModelMonitor
+    settings: Scaling
+    target: TargetFacts | None = None
+    target_at: float = 0.0
+    trouble: Trouble | None = None
+    pods: PodsReading = NO_PODS
+    external: bool = False
+    wish: Wish | None = None
+    recommendation: Recommendation | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class ScalingWatch:
+    """The replicas of the monitor `key`. `look` is the newest one, None while the document has no `spec.scaling`."""
+
+    key: MonitorKey
+    world: World
+    latest: ScalingLook | None = None
+    _state: ScaleState = field(default_factory=ScaleState)
+    _core: MonitorCore | None = None  # whose checkpoint the state is from
+    _writes: tuple[OwnWrite, ...] = ()  # that were delivered or may have been, the oldest first
+    _recorded: float = 0.0  # the time of the newest one that the recommender knows
+    _manual: ManualChange | None = None
+
+    @property
+    def wait(self) -> float:
+        """The seconds until the next look."""
+        look = self.latest
+        return look.settings.interval if look is not None and (look.wish or look.trouble) else SETTLING
+
+    async def look(self, core: MonitorCore, selector: Selector | None) -> None:
+        """Read the target and the signals, and run the recommender; a target that cannot be read is trouble."""
+        monitor = core.document.monitor if core.document is not None else None
+        if monitor is None or monitor.spec.scaling is None or monitor.spec.target_ref is None:
+            self.latest = None
+            return
+        self._continue(core)
+        at, before = self.world.clock(), self.latest
+        found = ScalingLook(at=at, document=monitor, settings=monitor.spec.scaling)
+        try:
+            target = await self.world.read_scale_target(self.key.namespace, monitor.spec.target_ref)
+        except TroubleError as error:
+            self.latest = _troubled(found, before, error.trouble)
+            return
+        found = replace(found, target=target, target_at=at)
+        if selector is None:
+            self.latest = found
+            return
+        reading = await self._read_sources(monitor, selector, at)
+        self.latest = self._recommend(found, target, selector, reading, core)
+
+    async def _read_sources(self, monitor: ModelMonitor, selector: Selector, now: float) -> SignalReading:
+        items = self.world.pods.pods_in(self.key.namespace)
+        names = frozenset(
+            item["metadata"]["name"] for item in items if selector.matches(item["metadata"].get("labels") or {})
+        )
+        wanted = SignalRequest(key=self.key, document=monitor, selector=selector, pods=names, now=now)
+        readings = await asyncio.gather(*(source.read(wanted) for source in self.world.signal_sources))
+        return SignalReading(
+            totals=tuple(total for reading in readings for total in reading.totals),
+            by_pod={id_: values for reading in readings for id_, values in reading.by_pod.items()},
+            problems={id_: text for reading in readings for id_, text in reading.problems.items()},
+        )
+
+    def _recommend(
+        self, found: ScalingLook, target: TargetFacts, selector: Selector, reading: SignalReading, core: MonitorCore
+    ) -> ScalingLook:
+        now, settings = self.world.clock(), found.settings
+        items = self.world.pods.pods_in(self.key.namespace)
+        loads = self.world.signals.of(item["metadata"]["uid"] for item in items)
+        pods = read_pods(items, selector, settings, loads, reading.by_pod, now)
+        facts = ScaleFacts(
+            spec_replicas=target.spec_replicas,
+            status_replicas=target.status_replicas,
+            pods=pods.pods,
+            external=reading.totals,
+            at=found.at,
+        )
+        recommendation, self._state = recommend(ScalePlan.of(settings), facts, self._state, now)
+        manual = manual_change(self._writes, target, self._manual)
+        core.dirty = core.dirty or manual != self._manual
+        self._manual = manual
+        core.scaling = ScalingCheckpoint(recommender=self._state.encode(), manual=manual)
+        return replace(
+            found,
+            pods=pods,
+            external=bool(reading.totals),
+            recommendation=recommendation,
+            wish=Wish(recommendation.desired, recommendation.reason, _explained(recommendation, pods), found.at),
+            problems=reading.problems,
+        )
+
+    def view(self, *, paused: bool) -> ScaleView | None:
+        """Return what is known about the replicas now; None while the document has no `spec.scaling`."""
+        look, now = self.latest, self.world.clock()
+        if look is None or look.document.spec.target_ref is None:
+            return None
+        target, settings = look.target, look.settings
+        elsewhere = self._elsewhere(look.document.spec.target_ref)
+        trouble = Hold(look.trouble.reason, look.trouble.text) if look.trouble is not None else None
+        view = ScaleView(
+            key=target_key(self.key.namespace, look.document.spec.target_ref),
+            settings=settings,
+            mode=settings.mode or look.document.spec.mode,
+            stopped=stop_reason(killed=self.world.kill_switch.on(), paused=paused),
+            trouble=elsewhere or trouble,
+            contact_age=self.world.contact_age(),
+            replicas=Fact(target.spec_replicas, look.target_at) if target is not None else None,
+            wish=look.wish,
+            heard=look.pods.heard,
+            expected=look.pods.expected,
+            external=look.external,
+        )
+        if target is None:
+            return view
+        return replace(
+            view,
+            unknown=_unknown(target),
+            owner=self._owner(target, settings),
+            manual=self._manual_hold(settings, now),
+            rollout=target.rollout,
+            unschedulable=target.unschedulable,
+            floor=target.disruption_floor or 0,
+        )
+
+    def follow(self, ledger: IntentLedger) -> None:
+        """Take what was written from `ledger`; a change that the recommender does not know yet is passed to it."""
+        look = self.latest
+        if look is None or look.document.spec.target_ref is None:
+            return
+        key = target_key(self.key.namespace, look.document.spec.target_ref)
+        entries = (entry for entry in ledger.entries.values() if entry.kind == KIND and entry.key == key)
+        self._writes = tuple(sorted(filter(None, map(_own_write, entries)), key=lambda write: write.at))
+        for write in self._writes:
+            if write.at > self._recorded:
+                self._state = scaled(self._state, write.before, write.after, write.at)
+                self._recorded = write.at
+
+    def _continue(self, core: MonitorCore) -> None:
+        """Take the state from the checkpoint of `core`, if it is another one than before."""
+        if core is self._core:
+            return
+        self._core, self._recorded, self._manual = core, 0.0, core.scaling.manual
+        try:
+            stored = core.scaling.recommender
+            self._state = ScaleState.decode(stored) if stored else ScaleState()
+        except ScaleStateError as error:
+            _LOG.warning("monitor %s: %s", self.key, error)
+            self._state = ScaleState()
+
+    def _elsewhere(self, target: TargetRef) -> Hold | None:
+        scaler = self.world.scaling_targets.scaler(self.key.namespace, target)
+        if scaler is None or scaler.uid == self.key.uid:
+            return None
+        what = f"the ModelMonitor {scaler.name} scales {target.kind} {target.name} already"
+        return Hold(Reason.SCALING_ELSEWHERE, f"{what}; {Reason.SCALING_ELSEWHERE.remedy}")
+
+    def _owner(self, target: TargetFacts, settings: Scaling) -> Hold | None:
+        owner = target.owner or reverting_owner(self._writes, target)
+        if owner is None or (settings.take_ownership and owner.yields):
+            return None
+        return Hold(owner.reason, owner.message)
+
+    def _manual_hold(self, settings: Scaling, now: float) -> Hold | None:
+        change = self._manual
+        left = change.held_for(settings.manual_hold, now) if change is not None else 0.0
+        if change is None or not left:
+            return None
+        who = f"{quote_value(change.manager)} set" if change.manager else "somebody set"
+        until = whole_second(now + left)
+        return Hold(Reason.MANUAL_CHANGE, f"{who} {number(change.replicas, 'replica')}; scaling continues at {until}")
+
+
+def target_key(namespace: str, target: TargetRef) -> str:
+    """Return the key of the intents for `target`."""
+    return f"{target.kind}/{namespace}/{target.name}"
+
+
+def _own_write(entry: LedgerEntry) -> OwnWrite | None:
+    """Return the write that `entry` made or, without an answer, may have made; None if it made none."""
+    sent = entry.state == DELIVERED or (
+        entry.state == SUPERSEDED and entry.reason == Reason.SATISFIED and entry.attempts
+    )
+    if not sent or not isinstance(entry.observed, int) or not isinstance(entry.desired, int):
+        return None
+    return OwnWrite(entry.observed, entry.desired, entry.changed_at)
+
+
+def _unknown(target: TargetFacts) -> Hold | None:
+    """Return the first fact about the replicas that could not be read: nothing is done without it."""
+    found = (problem for problem in target.problems if problem.fact != "verticalAutoscalers")
+    return next((Hold(problem.reason, problem.text) for problem in found), None)
+
+
+def _explained(recommendation: Recommendation, pods: PodsReading) -> str:
+    if not pods.sampled:
+        return recommendation.text
+    sampled = f"{number(pods.sampled, 'pod')} of an older release sent the concurrency of a moment instead of its mean"
+    return f"{recommendation.text}; {sampled}"
+
+
+def _troubled(found: ScalingLook, before: ScalingLook | None, trouble: Trouble) -> ScalingLook:
+    """Return a look without a target: what was known before stays, grows old, and is not acted on."""
+    if before is None or before.document.spec.target_ref != found.document.spec.target_ref:
+        return replace(found, trouble=trouble)
+    return replace(before, document=found.document, settings=found.settings, trouble=trouble)

@@ -1,0 +1,88 @@
+"""Changes of the replicas by others after a write of the controller: by a person, or by a loop that reverts.
+
+A manual change is held for `spec.scaling.manualHold`, then scaling continues from it. A client that sets the replicas
+back after each of the last writes is an owner: the controller stops, instead of fighting it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...errors import quote_value
+from ..reasons import Reason
+from .owners import FieldOwner
+from .target import TargetFacts
+
+REVERTS = 2  # writes that a client sets back, one after the other, until it counts as an owner
+REVERTS_COUNTED = 86_400.0  # seconds; older writes do not count, so that one attempt a day remains
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWrite:
+    """A write of the controller that was delivered: the replicas before and after, at an epoch second."""
+
+    before: int
+    after: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ManualChange:
+    """The replicas that another client set after the last write of the controller, at an epoch second.
+
+    `manager` is the field manager of the client, empty if it is unknown.
+    """
+
+    replicas: int
+    manager: str
+    at: float
+
+    def held_for(self, hold: float, now: float) -> float:
+        """Return for how many more seconds a change is held that is held for `hold` seconds; 0 if that has ended."""
+        return max(0.0, min(self.at, now) + hold - now)
+
+
+def manual_change(writes: Sequence[OwnWrite], facts: TargetFacts, previous: ManualChange | None) -> ManualChange | None:
+    """Return the change of the replicas by another client since the last of `writes`; None if there is none.
+
+    `writes` are in order of time. `previous` is the result for the last observation. It keeps the time of a change,
+    since the API server records none for a write of the scale subresource, such as that of `kubectl scale`.
+    """
+    if not writes or facts.at <= writes[-1].at or facts.spec_replicas == writes[-1].after:
+        return None
+    if any(writer.own for writer in facts.writers):
+        return None
+    writer = facts.last_writer
+    found = ManualChange(facts.spec_replicas, writer.manager if writer else "", facts.at)
+    if writer is not None and writer.at is not None:
+        return ManualChange(found.replicas, found.manager, max(writer.at, writes[-1].at))
+    same = previous is not None and (previous.replicas, previous.manager) == (found.replicas, found.manager)
+    return previous if same and previous is not None and previous.at > writes[-1].at else found
+
+
+def reverting_owner(writes: Sequence[OwnWrite], facts: TargetFacts) -> FieldOwner | None:
+    """Return the client that set the replicas back to one and the same number after each of the last writes.
+
+    None if there were fewer than REVERTS of them within REVERTS_COUNTED seconds.
+    """
+    if manual_change(writes, facts, None) is None:
+        return None
+    reverts, following = 0, facts.spec_replicas
+    for write in reversed(writes):
+        if following != facts.spec_replicas or following == write.after or facts.at - write.at > REVERTS_COUNTED:
+            break
+        reverts, following = reverts + 1, write.before
+    if reverts < REVERTS:
+        return None
+    manager = facts.last_writer.manager if facts.last_writer else ""
+    who = f"the field manager {quote_value(manager)}" if manager else "another client"
+    return FieldOwner(
+        kind="reverting client",
+        name="",
+        manager=manager,
+        reason=Reason.REVERTED,
+        text=f"{who} has set the replicas back to {facts.spec_replicas} after each of the last {reverts} changes",
+        remedy="remove .spec.replicas from what it applies, or delete spec.scaling; it is tried again after a day",
+        yields=False,
+    )
