@@ -50,6 +50,11 @@ class Terminal:
                 return
             self.output += received
 
+    def wrote(self, sequence: bytes, times: int) -> bool:
+        """Return whether the process has written an escape sequence so often."""
+        self.read()
+        return self.output.count(sequence) == times
+
     def wait_for(self, text: str) -> None:
         wait_until(lambda: text in self.text(), what=text)
 
@@ -134,11 +139,11 @@ def test_a_signal_ends_it(terminal: Terminal, number: signal.Signals) -> None:
 
 def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(terminal: Terminal) -> None:
     terminal.press(b"\x1a")
-    wait_until(lambda: terminal.read() or terminal.output.count(LEFT) == 1, what="the terminal is given back")
+    wait_until(lambda: terminal.wrote(LEFT, 1), what="the terminal is given back")
     wait_until(lambda: os.waitid(os.P_PID, terminal.process, os.WSTOPPED | os.WNOHANG | os.WNOWAIT), what="a stop")
     assert mode(terminal) & termios.ICANON, "lines are edited again"
     os.kill(terminal.process, signal.SIGCONT)
-    wait_until(lambda: terminal.read() or terminal.output.count(ENTERED) == 2, what="the picture is back")
+    wait_until(lambda: terminal.wrote(ENTERED, 2), what="the picture is back")
     terminal.wait_for("delays 7")
     terminal.press(b"q")
     terminal.check_restored()
