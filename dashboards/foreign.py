@@ -33,7 +33,15 @@ EXPORTERS = (
     Exporter(
         "dcgm-exporter",
         "https://docs.nvidia.com/datacenter/dcgm/latest/gpu-telemetry/dcgm-exporter.html",
-        ("DCGM_FI_DEV_FB_FREE", "DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_XID_ERRORS"),
+        (
+            "DCGM_FI_DEV_FB_FREE",
+            "DCGM_FI_DEV_FB_USED",
+            "DCGM_FI_DEV_GPU_UTIL",
+            "DCGM_FI_DEV_POWER_USAGE",
+            "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION",
+            "DCGM_FI_DEV_XID_ERRORS",
+            "DCGM_FI_PROF_GR_ENGINE_ACTIVE",
+        ),
     ),
     Exporter(
         "kube-state-metrics",
