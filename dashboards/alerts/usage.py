@@ -132,7 +132,8 @@ USAGE = Group(
         Recording(COST_PER_1000, f"{_per_request(COST)} / 3.6"),  # cost of an hour, requests of a second
         Recording(
             THROTTLED,
-            f"{_periods('container_cpu_cfs_throttled_periods_total')} / ({_periods('container_cpu_cfs_periods_total')} > 0)",
+            f"{_periods('container_cpu_cfs_throttled_periods_total')}"
+            f" / ({_periods('container_cpu_cfs_periods_total')} > 0)",
         ),
     ),
 )
