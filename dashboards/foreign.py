@@ -28,6 +28,7 @@ EXPORTERS = (
             "container_cpu_cfs_throttled_periods_total",
             "container_cpu_usage_seconds_total",
             "container_memory_working_set_bytes",
+            "container_oom_events_total",
         ),
     ),
     Exporter(

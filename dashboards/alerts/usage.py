@@ -24,10 +24,10 @@ ON_DEVICE, GPU_MEASURED = "pod_gpu:pilotfish_device:info", "gpu:pilotfish_busy:a
 POWER, POWER_IDLE = "gpu:pilotfish_power_watts:rate5m", "gpu:pilotfish_idle_power_watts:rate5m"
 POD_GPU, POD_POWER = "pod_gpu:pilotfish_gpu:rate5m", "pod_gpu:pilotfish_power_watts:rate5m"
 CPU, GPU = "model_route:pilotfish_cpu:rate5m", "model_route:pilotfish_gpu:rate5m"
-ENERGY, COST = "model_route:pilotfish_gpu_power_watts:rate5m", "model_route:pilotfish_cost_hour:rate5m"
+ENERGY, COST = "model_route:pilotfish_gpu_power_watts:rate5m", "model_route:pilotfish_cost:rate5m"
 CPU_IDLE, GPU_IDLE = "pod:pilotfish_cpu_idle:rate5m", "gpu:pilotfish_idle:avg5m"
 CPU_PER_REQUEST, GPU_PER_REQUEST = "model:pilotfish_cpu_per_request:ratio5m", "model:pilotfish_gpu_per_request:ratio5m"
-COST_PER_1000 = "model:pilotfish_cost_per_1000:ratio5m"
+COST_PER_REQUEST = "model:pilotfish_cost_per_request:ratio5m"
 THROTTLED = "model:pilotfish_cpu_throttled:ratio5m"
 
 # The pod sandbox and the whole pod have an empty name; two jobs that scrape the same kubelet give equal series.
@@ -77,8 +77,8 @@ def _of_route(amount: str) -> str:
 
 
 def _priced(resource: str, amount: str) -> str:
-    """Return the cost of an hour by pod and route: prices are those of the pod's document."""
-    price = f'max by ({_POD}) (pilotfish_price{{resource="{resource}"}})'
+    """Return the cost of a second by pod and route: prices are those of an hour, in the pod's document."""
+    price = f'(max by ({_POD}) (pilotfish_price{{resource="{resource}"}}) / 3600)'
     return f'label_replace({amount} * on ({_POD}) group_left () {price}, "resource", "{resource}", "", "")'
 
 
@@ -129,7 +129,7 @@ USAGE = Group(
         ),
         Recording(CPU_PER_REQUEST, _per_request(CPU)),
         Recording(GPU_PER_REQUEST, _per_request(GPU)),
-        Recording(COST_PER_1000, f"{_per_request(COST)} / 3.6"),  # cost of an hour, requests of a second
+        Recording(COST_PER_REQUEST, _per_request(COST)),
         Recording(
             THROTTLED,
             f"{_periods('container_cpu_cfs_throttled_periods_total')}"

@@ -186,10 +186,10 @@ def test_prices_of_the_document_give_the_cost(tmp_path: Path) -> None:
         [pod],
         [DeviceCase("GPU-1", ("a",), 0.5, 200.0)],
         expected={
-            f"sum by (resource) ({usage.COST})": {
+            f"3600 * sum by (resource) ({usage.COST})": {
                 f'{{resource="{resource}"}}': cost for resource, cost in hour.items()
             },
-            f"1000 * sum({usage.COST_PER_1000})": {"{}": 1000 * sum(hour.values()) * 1000 / 36000},
+            f"1e6 * sum({usage.COST_PER_REQUEST})": {"{}": 1e6 * sum(hour.values()) / 36000},
         },
     )
 
