@@ -1,115 +1,99 @@
-"""Targets for the tests of the recommender: facts from a few numbers, and a target that follows recommendations."""
+"""Objects of the API server for the tests of scaling: Deployments that real clients wrote, and what surrounds them.
+
+`data/deployments.json` has the metadata of Deployments in a Kubernetes 1.36, each named after the client that wrote it
+last: kubectl 1.36, Helm 3.22 and 4.3, and kubectl under the field managers of Argo CD and Flux, which call its code.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import json
+from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
-from pilotfish.sidecar.control.scale.facts import ExternalFact, PodFacts, Sample, ScaleFacts
-from pilotfish.sidecar.control.scale.plan import PlanSignal, ScalePlan
-from pilotfish.sidecar.control.scale.recommender import Recommendation, recommend
-from pilotfish.sidecar.control.scale.state import ScaleState, scaled
+from pilotfish.sidecar.control.scale.managed_fields import FieldWriter
+from pilotfish.sidecar.control.scale.target import TargetFacts
+from tests.control.situations import NOON
 
-BEGIN = 1.8e9
-CONCURRENCY = PlanSignal("concurrency", "average", 5.0)
-LATENCY = PlanSignal("latency", "latency", 0.2, quantile=0.95)
+DEPLOYMENTS: dict[str, Any] = json.loads(Path(__file__).with_name("data").joinpath("deployments.json").read_text())
 
 
-def plan_of(*signals: PlanSignal, least: int = 1, most: int = 20, **settings: Any) -> ScalePlan:
-    """Return a plan with the signal concurrency, if no other is given, and the defaults of autoscaling/v2."""
-    return replace(ScalePlan(min_replicas=least, max_replicas=most, signals=signals or (CONCURRENCY,)), **settings)
+def written_by(client: str) -> dict[str, Any]:
+    """Return the Deployment that `client` wrote."""
+    found: dict[str, Any] = deepcopy(DEPLOYMENTS[client])
+    return found
 
 
-def pod(name: str, now: float, *, age: float = 86400.0, answering: bool = True, **values: float) -> PodFacts:
-    """Return a running pod of `age` seconds with values by signal."""
-    return PodFacts(
-        uid=f"uid-{name}",
-        name=name,
-        phase="Running",
-        ready=answering,
-        ready_changed_at=now - age / 2,
-        created_at=now - age,
-        started_at=now - age,
-        answering=answering,
-        values={signal: Sample(value, now) for signal, value in values.items()},
+def deployment(name: str = "delays", replicas: int = 3, **metadata: Any) -> dict[str, Any]:
+    """Return a Deployment that nobody else owns, fully rolled out."""
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "default", "uid": "u1", "generation": 1, **metadata},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "model", "image": "model"}]}},
+        },
+        "status": {"observedGeneration": 1, "replicas": replicas, "updatedReplicas": replicas},
+    }
+
+
+def reference(kind: str = "Deployment", name: str = "delays", api_version: str = "apps/v1") -> dict[str, Any]:
+    """Return a reference to an object."""
+    return {"apiVersion": api_version, "kind": kind, "name": name}
+
+
+def autoscaler(target: dict[str, Any], name: str = "delays-hpa", **labels: str) -> dict[str, Any]:
+    """Return a HorizontalPodAutoscaler."""
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3},
+    }
+
+
+def scaled_object(target: dict[str, Any], name: str = "delays-so") -> dict[str, Any]:
+    """Return a ScaledObject of KEDA."""
+    return {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": name},
+        "spec": {"scaleTargetRef": target, "triggers": []},
+    }
+
+
+def budget(name: str = "delays", *, expected: int, healthy: int, desired: int, **spec: Any) -> dict[str, Any]:
+    """Return a PodDisruptionBudget for the pods of `deployment` whose status is current."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": name, "generation": 1},
+        "spec": {"selector": {"matchLabels": {"app": "delays"}}, **spec},
+        "status": {
+            "observedGeneration": 1,
+            "expectedPods": expected,
+            "currentHealthy": healthy,
+            "desiredHealthy": desired,
+            "disruptionsAllowed": max(0, healthy - desired),
+        },
+    }
+
+
+def facts(
+    replicas: int, *managers: str, at: float = NOON, written_at: float | None = None, **given: Any
+) -> TargetFacts:
+    """Return facts about a target whose replicas `managers` wrote, the latest one first."""
+    return TargetFacts(
+        kind="Deployment",
+        name="delays",
+        uid="u1",
+        resource_version="7",
+        spec_replicas=replicas,
+        status_replicas=replicas,
+        at=at,
+        writers=tuple(FieldWriter(manager, at=written_at) for manager in managers),
+        **given,
     )
-
-
-def facts_of(
-    pods: Sequence[PodFacts], now: float, *, replicas: int | None = None, saturated: tuple[str, ...] = ()
-) -> ScaleFacts:
-    """Return the facts of a target with these pods, by default with as many replicas."""
-    number = len(pods) if replicas is None else replicas
-    return ScaleFacts(spec_replicas=number, status_replicas=number, pods=tuple(pods), at=now, saturated=saturated)
-
-
-def even(count: int, now: float, **totals: float) -> ScaleFacts:
-    """Return the facts of `count` answering replicas that share totals evenly; the latency is the same for each."""
-    shares = {name: Sample(total if name == "latency" else total / count, now) for name, total in totals.items()}
-    return facts_of([replace(pod(f"p{number}", now), values=shares) for number in range(count)], now)
-
-
-@dataclass
-class Target:
-    """A target that follows each recommendation at once; its replicas answer after `startup` seconds.
-
-    `load` returns the requests in flight of all replicas at a time since the start.
-    """
-
-    plan: ScalePlan
-    load: Callable[[float], float]
-    replicas: int = 1
-    startup: float = 0.0
-    latency: Callable[[int], float] | None = None
-    now: float = BEGIN
-    state: ScaleState = field(default_factory=ScaleState)
-    created: list[float] = field(default_factory=list)
-    external: Callable[[float], tuple[ExternalFact, ...]] = lambda _now: ()
-    saturated: tuple[str, ...] = ()
-    changes: list[tuple[float, int, int]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.created = [self.now - 86400.0] * self.replicas
-
-    def facts(self) -> ScaleFacts:
-        """Return the facts now: the load is shared by the replicas that answer."""
-        answering = [self.now - created >= self.startup for created in self.created]
-        count = max(1, sum(answering))
-        load = self.load(self.now - BEGIN)
-        values = {"concurrency": load / count, "requestRate": load / count}
-        if self.latency is not None:
-            values["latency"] = self.latency(count)
-        pods = [
-            pod(
-                f"p{number}-{created:.0f}",
-                self.now,
-                age=self.now - created,
-                answering=answers,
-                **(values if answers else {"concurrency": 0.0, "requestRate": 0.0}),
-            )
-            for number, (created, answers) in enumerate(zip(self.created, answering, strict=True))
-        ]
-        return ScaleFacts(
-            spec_replicas=self.replicas,
-            status_replicas=self.replicas,
-            pods=tuple(pods),
-            external=self.external(self.now),
-            saturated=self.saturated,
-            at=self.now,
-        )
-
-    def step(self) -> Recommendation:
-        """Let one interval pass, and follow the recommendation at its end."""
-        self.now += self.plan.interval
-        found, self.state = recommend(self.plan, self.facts(), self.state, self.now)
-        if found.desired != self.replicas:
-            self.changes.append((self.now, self.replicas, found.desired))
-            self.state = scaled(self.state, self.replicas, found.desired, self.now)
-            self.created = [*self.created, *[self.now] * (found.desired - self.replicas)][: found.desired]
-            self.replicas = found.desired
-        return found
-
-    def run(self, seconds: float) -> list[Recommendation]:
-        """Let `seconds` pass."""
-        return [self.step() for _ in range(int(seconds / self.plan.interval))]

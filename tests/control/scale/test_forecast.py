@@ -11,7 +11,7 @@ import pytest
 from pilotfish.sidecar.control.scale.forecast import BINS, MOST_PERIODS, observe, rise, wording
 from pilotfish.sidecar.control.scale.plan import ScalePlan
 from pilotfish.sidecar.control.scale.state import History, ScaleState
-from tests.control.scale.targets import BEGIN, Target, plan_of
+from tests.control.scale.recommended import BEGIN, Target, plan_of
 
 DAY = 86400.0
 START = 20000 * DAY

@@ -10,7 +10,7 @@ from pilotfish.sidecar.control.scale.gate import SETTLING, latency_of, policy_st
 from pilotfish.sidecar.control.scale.plan import DirectionRules, Policy
 from pilotfish.sidecar.control.scale.recommender import recommend
 from pilotfish.sidecar.control.scale.state import ScaleState
-from tests.control.scale.targets import BEGIN, CONCURRENCY, LATENCY, Target, even, facts_of, plan_of, pod
+from tests.control.scale.recommended import BEGIN, CONCURRENCY, LATENCY, Target, even, facts_of, plan_of, pod
 
 TWO = DirectionRules(0.0, "Max", (Policy(False, 2, 60.0),))
 PLAN = plan_of(CONCURRENCY, LATENCY, up=TWO, most=12)

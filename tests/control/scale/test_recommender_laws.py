@@ -16,7 +16,7 @@ from pilotfish.sidecar.control.scale.recommender import recommend
 from pilotfish.sidecar.control.scale.state import MAX_BYTES, ScaleEvent, ScaleState
 from pilotfish.sidecar.settings.scaling import ColdStart, Forecast
 from tests.control.scale.random_cases import BEGUN, RandomWorld, random_scaling
-from tests.control.scale.targets import BEGIN, CONCURRENCY, LATENCY, Target, even, plan_of
+from tests.control.scale.recommended import BEGIN, CONCURRENCY, LATENCY, Target, even, plan_of
 from tests.support.examples import examples
 
 SEEDS = st.integers(0, 2**32)

@@ -10,7 +10,7 @@ from pilotfish.sidecar.control.scale.queueing import Traffic, enough, observed
 from pilotfish.sidecar.control.scale.recommender import recommend
 from pilotfish.sidecar.control.scale.startup import Coming, coming, learned, startup_time
 from pilotfish.sidecar.control.scale.state import ArrivalState, ScaleState, StartupState
-from tests.control.scale.targets import BEGIN, CONCURRENCY, Target, facts_of, plan_of, pod
+from tests.control.scale.recommended import BEGIN, CONCURRENCY, Target, facts_of, plan_of, pod
 
 PLAN = plan_of()
 
