@@ -25,6 +25,7 @@ class Instance:
     gpu_instance: int | None
     compute_instance: int | None
     slices: int | None
+    share: float | None
 
 
 @dataclass(slots=True)
@@ -125,12 +126,15 @@ def _register_xids(calls: GuardedCalls, place: CallPlace) -> Any:
 
 def _instances(calls: GuardedCalls, place: CallPlace) -> tuple[Instance, ...]:
     most = calls.count("mig", place, calls.read("mig", place, "nvmlDeviceGetMaxMigDeviceCount"))
-    found = (_instance(calls, place, index) for index in range(min(most or 0, MOST_INSTANCES)))
+    found = (_instance(calls, place, index, most) for index in range(min(most or 0, MOST_INSTANCES)))
     return tuple(one for one in found if one is not None)
 
 
-def _instance(calls: GuardedCalls, place: CallPlace, index: int) -> Instance | None:
-    """Return the MIG instance `index`; None if the GPU has none with this index, since the indices have gaps."""
+def _instance(calls: GuardedCalls, place: CallPlace, index: int, most: int | None) -> Instance | None:
+    """Return the MIG instance `index`; None if the GPU has none with this index, since the indices have gaps.
+
+    `most` instances of one slice fit on the GPU.
+    """
     handle = calls.optional("mig", place, "nvmlDeviceGetMigDeviceHandleByIndex", index, quiet=_ABSENT)
     if handle is None:
         return None
@@ -139,13 +143,15 @@ def _instance(calls: GuardedCalls, place: CallPlace, index: int) -> Instance | N
         return None
     part = CallPlace(handle, uuid, place.index)
     attributes = calls.read("slices", part, "nvmlDeviceGetAttributes_v2")
+    slices = None
+    if attributes is not None:
+        slices = calls.count("slices", part, attributes.computeInstanceSliceCount, most or MOST_INSTANCES)
     return Instance(
         place=part,
         gpu_instance=_identity(calls, part, "nvmlDeviceGetGpuInstanceId"),
         compute_instance=_identity(calls, part, "nvmlDeviceGetComputeInstanceId"),
-        slices=None
-        if attributes is None
-        else calls.count("slices", part, attributes.computeInstanceSliceCount, MOST_INSTANCES),
+        slices=slices,
+        share=slices / most if slices and most else None,
     )
 
 

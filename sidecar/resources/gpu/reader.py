@@ -60,6 +60,7 @@ def _instance(calls: GuardedCalls, card: GpuCard, instance: Instance) -> MigSamp
         gpu_instance=instance.gpu_instance,
         compute_instance=instance.compute_instance,
         slices=instance.slices,
+        share=instance.share,
         memory_total=total,
         memory_used=used,
         memory_free=free,

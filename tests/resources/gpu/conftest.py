@@ -55,7 +55,7 @@ class Bench:
 @pytest.fixture
 def bench(driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Bench]:
     ctypes.CDLL(str(driver.library / LIBRARY))
-    monkeypatch.setenv("PILOTFISH_NVML_SCRIPT", str(driver.script))
+    monkeypatch.setenv("NVML_SCRIPT", str(driver.script))
     import pynvml  # type: ignore[import-untyped]
 
     opened: list[GuardedCalls] = []

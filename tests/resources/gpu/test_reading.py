@@ -126,8 +126,8 @@ def test_under_mig_utilization_is_that_of_the_instances_by_gpm(
         ("MIG-0-2", 9, 0.10, 0.05),
     ]
     assert card.instances[0] == MigSample(
-        uuid="MIG-0-0", gpu_instance=7, compute_instance=0, slices=1, memory_total=10 << 30, memory_used=1 << 30,
-        memory_free=9 << 30, utilization=0.75, sm_utilization=0.40,
+        uuid="MIG-0-0", gpu_instance=7, compute_instance=0, slices=1, share=1 / 7, memory_total=10 << 30,
+        memory_used=1 << 30, memory_free=9 << 30, utilization=0.75, sm_utilization=0.40,
     )  # fmt: skip
     assert [(one.pid, one.instance, one.utilization) for one in found.processes if one.device == "GPU-0"] == [
         (50, "MIG-0-0", None),
