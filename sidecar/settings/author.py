@@ -98,14 +98,15 @@ def _changed() -> Iterator[Validation]:
     name = "object.spec.targetRef.name"
     target = f"authorizer.group({_TARGET_GROUP}).resource({_TARGET_PLURAL})"
     without = (
-        "!has(object.spec.scaling) || "
-        "(has(object.spec.scaling.surface) && object.spec.scaling.surface == 'metric') || "
+        "!has(object.spec.scaling) || (has(object.spec.scaling.surface) && object.spec.scaling.surface == 'metric') || "
     )
     scale = f"{target}.subresource('scale').{_HERE}.name({name}).check('update').allowed()"
     wanted = f"'update scale of ' + {_TARGET_PLURAL} + ' ' + {name}"
     yield _validation(f"{without}{_KSERVE} || {scale}", "spec.scaling", wanted)
     patch = f"{target}.{_HERE}.name({name}).check('patch').allowed()"
-    yield _validation(f"{without}!({_KSERVE}) || {patch}", "spec.scaling", f"'patch ' + {_TARGET_PLURAL} + ' ' + {name}")
+    yield _validation(
+        f"{without}!({_KSERVE}) || {patch}", "spec.scaling", f"'patch ' + {_TARGET_PLURAL} + ' ' + {name}"
+    )
     resize = f"authorizer.group('').resource('pods').subresource('resize').{_HERE}.check('patch').allowed()"
     yield _validation(f"!has(object.spec.resources) || {resize}", "spec.resources", "'patch pods/resize'")
 

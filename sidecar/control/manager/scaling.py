@@ -126,7 +126,7 @@ class ScalingWatch:
         now, settings = self.world.clock(), found.settings
         items = self.world.pods.pods_in(self.key.namespace)
         loads = self.world.signals.of(item["metadata"]["uid"] for item in items)
-        pods = read_pods(items, selector, settings, loads, reading, now)
+        pods = read_pods(items, selector, settings, loads, reading, now, self._writes[-1].at if self._writes else 0.0)
         facts = ScaleFacts(
             spec_replicas=target.spec_replicas,
             status_replicas=target.status_replicas,
@@ -148,7 +148,13 @@ class ScalingWatch:
             pods=pods,
             external=bool(reading.totals),
             recommendation=recommendation,
-            wish=Wish(recommendation.desired, recommendation.reason, _explained(recommendation, pods), found.at),
+            wish=Wish(
+                recommendation.desired,
+                recommendation.reason,
+                _explained(recommendation, pods),
+                found.at,
+                held=recommendation.held,
+            ),
             problems=reading.problems,
         )
 
@@ -171,6 +177,7 @@ class ScalingWatch:
             wish=look.wish,
             heard=look.pods.heard,
             expected=look.pods.expected,
+            outdated=look.pods.outdated,
             external=look.external,
         )
         if target is None:

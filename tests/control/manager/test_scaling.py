@@ -57,6 +57,21 @@ async def test_replicas_follow_the_load_up_and_down() -> None:
     assert fleet.audit()[0]["target"] == "Deployment/team/delays"
 
 
+async def test_signals_from_before_a_change_cause_no_second_one() -> None:
+    rules = {"scaleDown": {"stabilizationWindowSeconds": 0}}
+    fleet = await running(load=60.0, scaling={**SCALING, "interval": "5s", "behavior": rules})
+    await fleet.wait(MINUTE)
+    assert fleet.applied == [6]
+    fleet.load = 31.0
+    await fleet.wait(STEP)
+    fleet.late = True  # the pods that stay still send what they measured beside those that are gone
+    await fleet.wait(STEP)
+    assert fleet.applied == [6, 4]
+    fleet.late = False
+    await fleet.wait(2 * MINUTE)
+    assert fleet.applied == [6, 4]
+
+
 async def test_steady_load_with_noise_changes_nothing() -> None:
     fleet = await running(load=27.0)
     for index in range(80):
@@ -225,7 +240,7 @@ async def test_a_target_with_no_replicas_is_off() -> None:
     fleet = await running()
     fleet.small.target.set(0)
     await fleet.wait(2 * MINUTE)
-    assert (fleet.applied, fleet.condition) == ([], "False/TargetOff")
+    assert (fleet.applied, fleet.condition) == ([], "False/ScalingDisabled")
 
 
 async def test_a_paused_monitor_changes_nothing() -> None:
