@@ -93,9 +93,11 @@ bench-detection: venv ## measure the promises of drift detection: 50 minutes (QU
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
-bench-control: venv ## what a monitor with 1000 pods costs the controller: fold, detection, checkpoint, HTTP; and what a review costs the injector (4 minutes)
+bench-control: venv ## what a monitor with 1000 pods costs the controller, and a review the injector; scaling beside an HPA (an hour; QUICK=1: 15 minutes; WRITE=1 writes the results into docs/)
 	$(BIN)/python -m tests.benchmarks.control
 	$(BIN)/python -m tests.benchmarks.injector
+	$(BIN)/python -m tests.support.datasets || true
+	$(BIN)/python -m tests.benchmarks.scaling $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile
 	.ci/check

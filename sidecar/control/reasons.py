@@ -162,6 +162,11 @@ class Reason(ReasonTable):
         "pods of the target have no sidecar, so their traffic is not measured",
         "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
     )
+    NOT_PUBLISHED = (
+        "not_published",
+        "the controller sets the replicas itself, so that no other autoscaler may read the number",
+        "set spec.scaling.surface to metric, or remove the autoscaler that asks for the number",
+    )
     NOT_SCALABLE = (
         "not_scalable",
         "the kind of the target has no replicas to set",

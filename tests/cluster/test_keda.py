@@ -1,4 +1,4 @@
-"""docs/examples/scaling/keda.yaml with real KEDA: the replicas follow the controller, and hold while it has no number.
+"""The example for KEDA with real KEDA: the replicas follow the controller, and hold while it has no number.
 
 KEDA creates a HorizontalPodAutoscaler, kube-controller-manager evaluates it, and the number comes from the HTTP server
 of the controller, with real tokens and rights. There is no node: the pods of the Deployment stay Pending.
@@ -28,7 +28,8 @@ from tests.support.waiting import patient
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.node]
 
-MANIFEST = Path(__file__).parents[2] / "docs/examples/scaling/keda.yaml"
+EXAMPLES = Path(__file__).parents[2] / "docs/examples/autoscalers"
+MANIFEST, HPA_MANIFEST = EXAMPLES / "keda.yaml", EXAMPLES / "hpa.yaml"
 SERVICE = "https://pilotfish-control.pilotfish-system.svc:8443"
 NAMESPACE, HPA = "flights", "keda-hpa-delays"
 REVIEWS = (
@@ -68,12 +69,28 @@ def deployment() -> dict[str, Any]:
     }
 
 
-def manifest(url: str) -> str:
-    """Return the example with the controller at `url`, polled every second."""
+def manifest(url: str, *, exact: bool = True) -> str:
+    """Return the example with the controller at `url`, polled every second; without its tolerance if not `exact`."""
     documents = list(yaml.safe_load_all(MANIFEST.read_text().replace(SERVICE, url)))
     assert url in json.dumps(documents)
     documents[-1]["spec"]["pollingInterval"] = 1
+    if not exact:
+        for rules in documents[-1]["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"].values():
+            del rules["tolerance"]
     return yaml.safe_dump_all(documents)
+
+
+async def read(plane: ControlPlane, what: str) -> dict[str, Any]:
+    """Return an object of the namespace."""
+    text = await asyncio.to_thread(plane.kubectl, "get", what, "-n", NAMESPACE, "-o", "json")
+    return dict(json.loads(text))
+
+
+def comparable(autoscaler: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what two HorizontalPodAutoscalers have to have in common to set the same replicas."""
+    spec = autoscaler["spec"]
+    targets = [metric["external"]["target"] for metric in spec["metrics"]]
+    return spec["minReplicas"], spec["maxReplicas"], spec["scaleTargetRef"], targets, spec["behavior"]
 
 
 async def wait_for(plane: ControlPlane, path: str, value: object, what: str = "deployment/delays") -> None:
@@ -99,6 +116,7 @@ async def test_the_replicas_follow_the_number_and_hold_without_one(plane: Contro
             await wait_for(plane, ".spec.replicas", desired)
             await wait_for(plane, ".status.replicas", desired)
             await wait_for(plane, ".status.desiredReplicas", desired, f"hpa/{HPA}")
+        assert comparable(await read(plane, f"hpa/{HPA}")) == comparable(yaml.safe_load(HPA_MANIFEST.read_text()))
         backend.scales[place] = LOST
         fallback = '.status.conditions[?(@.type=="Fallback")].status'
         await wait_for(plane, fallback, "True", "scaledobject/delays")
@@ -107,8 +125,14 @@ async def test_the_replicas_follow_the_number_and_hold_without_one(plane: Contro
         backend.scales[place] = ScaleAnswer(desired=4, reason="scaling")
         await wait_for(plane, ".spec.replicas", 4)
         await wait_for(plane, fallback, "False", "scaledobject/delays")
+        await asyncio.to_thread(plane.kubectl, "apply", "-f", "-", stdin=manifest(url, exact=False))
+        backend.scales[place] = ScaleAnswer(desired=12, reason="scaling")
+        await wait_for(plane, ".status.replicas", 12)
+        backend.scales[place] = ScaleAnswer(desired=13, reason="scaling")
+        await wait_for(plane, ".status.currentMetrics[0].external.current.averageValue", "1084m", f"hpa/{HPA}")
+        assert (await read(plane, "deployment/delays"))["spec"]["replicas"] == 12
     finally:
         await server.stop()
         await kube.close()
     await wait_for(plane, fallback, "True", "scaledobject/delays")
-    await wait_for(plane, ".spec.replicas", 4)
+    await wait_for(plane, ".spec.replicas", 12)

@@ -233,6 +233,9 @@ def _scale_answer(found: ScalingFinding | None) -> ScaleAnswer:
     if found is None:
         reason = Reason.NOT_CONFIGURED
         return ScaleAnswer(reason=reason, problem=f"{reason.meaning}; add it to the document")
+    if not found.published:
+        reason = Reason.NOT_PUBLISHED
+        return ScaleAnswer(reason=reason, problem=f"{reason.meaning}; {reason.remedy}")
     problem = found.held.explained if found.held is not None else ""
     return ScaleAnswer(
         desired=found.desired,

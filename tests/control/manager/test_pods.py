@@ -54,6 +54,12 @@ def test_the_mirror_keeps_all_that_is_read_of_a_pod() -> None:
     assert trim_pod(whole)["spec"] == {"containers": [{"name": "model", "resources": {"requests": {"cpu": "500m"}}}]}
 
 
+def test_the_mirror_keeps_the_requests_of_containers_that_run_as_long_as_the_pod() -> None:
+    sidecar, init = {"name": "sidecar", "restartPolicy": "Always"}, {"name": "download"}
+    trimmed = trim_pod({**pod_item("a"), "spec": {"containers": [], "initContainers": [sidecar, init]}})
+    assert trimmed["spec"] == {"containers": [{"name": "sidecar", "resources": {"requests": {}}}]}
+
+
 def pods(*versions: str) -> list[MonitoredPod]:
     return [MonitoredPod(str(index), "", version, 0.0) for index, version in enumerate(versions)]
 
