@@ -40,6 +40,7 @@ class Fleet:
     generation: int = 1
     step: Step = ignore_step
     silent: set[str] = field(default_factory=set)
+    quiet: bool = False  # whether no pod sends signals
     late: bool = False  # whether the signals are those of the step before
     shared: float = 0.0
     make: Callable[[str, float], Signals] = signals_of
@@ -84,7 +85,7 @@ class Fleet:
     def send(self) -> None:
         """Let each ready pod send its share of the load."""
         pods = [item["metadata"]["name"] for item in self.small.pods.pods_in(KEY.namespace)]
-        if self.load is None or not pods:
+        if self.load is None or self.quiet or not pods:
             return
         self.shared = self.shared if self.late else self.load / len(pods)
         for name in pods:

@@ -12,24 +12,14 @@ from pilotfish.sidecar.control.manager.switch import PAUSED
 from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.managed_fields import FieldWriter
-from pilotfish.sidecar.control.scale.owners import FieldOwner
 from tests.control.cycles import Crash
 from tests.control.manager.fleets import SCALING, STEP, Fleet, signals_of
 from tests.control.manager.lives import Life
+from tests.control.manager.owning import HELM, HPA
 from tests.control.manager.worlds import KEY, monitor_item
 
 pytestmark = pytest.mark.asyncio
 
-HPA = FieldOwner(
-    kind="HorizontalPodAutoscaler",
-    name="delays",
-    manager="kube-controller-manager",
-    reason=Reason.AUTOSCALER,
-    text="the HorizontalPodAutoscaler delays scales the target",
-    remedy="delete it",
-    yields=False,
-)
-HELM = replace(HPA, kind="Helm", name="delays", manager="helm", reason=Reason.APPLIED_ELSEWHERE, yields=True)
 MINUTE = 60.0
 
 

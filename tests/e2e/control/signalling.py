@@ -20,15 +20,11 @@ EVERY = 1.0  # seconds between two signals of a pod; a sidecar sends them each 5
 
 
 class SignallingFleet(threading.Thread):
-    """The pods of the Deployment `app`; `load` is the number of requests in flight in all of them.
-
-    While `silent` is set, nothing is sent.
-    """
+    """The pods of the Deployment `app`; `load` is the number of requests in flight in all of them."""
 
     def __init__(self, plane: ControlPlane, namespace: str, app: str, urls: list[str], certificate: Path) -> None:
         super().__init__(daemon=True)
         self.load = 0.0
-        self.silent = threading.Event()
         self.problems: list[str] = []
         self._plane = plane
         self._place = namespace, app
@@ -45,7 +41,7 @@ class SignallingFleet(threading.Thread):
             except (AssertionError, OSError) as error:  # the API server is stopped
                 self.problems.append(str(error)[:200])
                 continue
-            for pod in pods if not self.silent.is_set() else ():
+            for pod in pods:
                 self._send(pod, self.load / len(pods))
 
     def stop(self) -> None:

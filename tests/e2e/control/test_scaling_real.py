@@ -1,10 +1,8 @@
-"""`pilotfish control` scales a real Deployment, beside a person, an autoscaler and an API server that stops."""
+"""`pilotfish control` scales a real Deployment, beside a person and an autoscaler, and across a killed leader."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ APP = "delays"  # the chart's example grants the scale of this Deployment
 SCALING = {
     "maxReplicas": 6,
     "interval": "5s",
-    "manualHold": "25s",
+    "manualHold": "15s",
     "signals": [{"type": "concurrency", "target": 10}],
     "behavior": {"scaleDown": {"stabilizationWindowSeconds": 3}},
 }
@@ -70,6 +68,7 @@ class Scaled:
     def changes(self) -> list[tuple[int, int]]:
         """The replicas before and after each change that the controllers made."""
         lines = [line for line in self.installation.audit() if line["action"] == "intent" and line["kind"] == "scale"]
+        lines.sort(key=lambda line: line["time"])  # of two replicas
         return [(line["observed"], line["desired"]) for line in lines if line["state"] == "delivered"]
 
 
@@ -98,7 +97,7 @@ def scaled(control_plane: ControlPlane, spawn: Children, tmp_path: Path) -> Iter
     found.fleet.stop()
 
 
-def test_a_deployment_follows_its_load_beside_a_person_an_autoscaler_and_an_outage(
+def test_a_deployment_follows_its_load_beside_a_person_and_an_autoscaler_and_across_a_killed_leader(
     scaled: Scaled, spawn: Children
 ) -> None:
     scaled.fleet.load = 50.0
@@ -113,12 +112,6 @@ def test_a_deployment_follows_its_load_beside_a_person_an_autoscaler_and_an_outa
     assert scaled.replicas == 4
     scaled.wait_for(2)
 
-    # no signals
-    scaled.fleet.silent.set()
-    scaled.wait("missing signals", lambda: scaled.condition == "False/SignalsMissing")
-    assert scaled.replicas == 2
-    scaled.fleet.silent.clear()
-
     # the leader is killed, and the other replica continues
     leader = scaled.installation.leader()
     assert leader is not None
@@ -126,13 +119,6 @@ def test_a_deployment_follows_its_load_beside_a_person_an_autoscaler_and_an_outa
     leader.kill()
     scaled.wait_for(4)
     leader.start(spawn)
-
-    # the API server stops for a while
-    os.kill(scaled.plane.pid, signal.SIGSTOP)
-    scaled.fleet.load = 20.0
-    time.sleep(20.0)  # an outage, in real time
-    os.kill(scaled.plane.pid, signal.SIGCONT)
-    scaled.wait_for(2)
 
     # an autoscaler
     before = scaled.changes()
@@ -142,10 +128,10 @@ def test_a_deployment_follows_its_load_beside_a_person_an_autoscaler_and_an_outa
     scaled.wait("the owner", lambda: scaled.condition == "False/Autoscaler")
     assert scaled.shown["owner"] == "HorizontalPodAutoscaler other"
     scaled.fleet.load = 60.0
-    time.sleep(10.0)  # three intervals without an effect
-    assert scaled.replicas == 2
+    time.sleep(6.0)  # an interval without an effect
+    assert scaled.replicas == 4
     assert scaled.changes() == before
-    assert before == [(2, 5), (5, 2), (4, 2), (2, 4), (4, 2)]
+    assert before == [(2, 5), (5, 2), (4, 2), (2, 4)]
     events = json.loads(scaled.plane.kubectl("get", "events.events.k8s.io", "-n", scaled.namespace, "-o", "json"))
     assert {"AboveTarget", "BelowTarget", "Autoscaler"} <= {event["reason"] for event in events["items"]}
     columns = scaled.plane.kubectl("get", "mm", "-n", scaled.namespace)
