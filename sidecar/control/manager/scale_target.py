@@ -26,7 +26,7 @@ from ...kube.read import get, list_all, list_some
 from ...settings.document import TargetRef
 from ..reasons import Reason
 from ..scale.kinds import at_path, kserve_kind, needs_scale, resource_of
-from ..scale.target import FactProblem, Surroundings, TargetFacts, target_facts
+from ..scale.target import FactProblem, TargetSurroundings, TargetFacts, target_facts
 from .selectors import Selector, SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube
 from .world import Item
@@ -73,7 +73,7 @@ class ScaleTargetReader:
         lists = dict(zip(names, await asyncio.gather(*(self._list(namespace, name) for name in names)), strict=True))
         pods, problem = await self._pending(namespace, found, scale)
         problems += tuple(filter(None, (*(one.problem for one in lists.values()), problem)))
-        surroundings = Surroundings(
+        surroundings = TargetSurroundings(
             autoscalers=lists["autoscalers"].items,
             scaled_objects=lists["scaledObjects"].items,
             vertical_autoscalers=lists["verticalAutoscalers"].items,

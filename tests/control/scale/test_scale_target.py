@@ -60,7 +60,7 @@ async def test_a_change_by_kubectl_scale_is_a_manual_change(place: Place) -> Non
     await place.scale(3)
     clock.now += 15
     change = manual_change(writes, await reader.read(place.namespace, DEPLOYMENT), None)
-    assert change == ManualChange(3, "kubectl", NOON + 30)
+    assert change == ManualChange(3, "kubectl", NOON + 30, NOON)
     clock.now += 15
     assert manual_change(writes, await reader.read(place.namespace, DEPLOYMENT), change) == change
 
