@@ -65,6 +65,16 @@ def manual_change(writes: Sequence[OwnWrite], facts: TargetFacts, previous: Manu
     return previous if previous is not None and replace(previous, at=found.at) == found else found
 
 
+def blocking_owner(writes: Sequence[OwnWrite], facts: TargetFacts, *, take_ownership: bool) -> FieldOwner | None:
+    """Return the owner of the replicas because of which nothing is written; None if there is none.
+
+    `take_ownership` overrides an owner that yields, but not a client that then keeps setting the replicas back.
+    """
+    if facts.owner is not None and not (take_ownership and facts.owner.yields):
+        return facts.owner
+    return reverting_owner(writes, facts)
+
+
 def reverting_owner(writes: Sequence[OwnWrite], facts: TargetFacts) -> FieldOwner | None:
     """Return the client that keeps setting the replicas back to the present number; None if there is none.
 

@@ -11,11 +11,12 @@ from pilotfish.sidecar.control.scale.manual import (
     REVERTS_OF_OTHERS,
     ManualChange,
     OwnWrite,
+    blocking_owner,
     manual_change,
     reverting_owner,
 )
-from pilotfish.sidecar.control.scale.owners import is_loop
-from tests.control.scale.targets import facts
+from pilotfish.sidecar.control.scale.owners import find_owner, is_loop
+from tests.control.scale.targets import autoscaler, deployment, facts, reference, written_by
 from tests.control.situations import HOUR, NOON
 from tests.support.examples import examples
 
@@ -138,6 +139,30 @@ def test_a_slow_loop_that_undoes_several_writes_at_once_is_an_owner() -> None:
     writes = [OwnWrite(before, before + 1, NOON - 3600 + 60 * index) for index, before in enumerate((2, 3, 4, 2, 3))]
     owner = reverting_owner(writes, facts(2, "argocd-controller"))
     assert owner is not None
+
+
+@pytest.mark.parametrize(
+    ("client", "numbers", "take", "reason"),
+    [
+        (None, (2,), False, None),
+        ("argocd-server-side", (2,), False, Reason.GITOPS),
+        ("argocd-server-side", (2,), True, None),
+        ("argocd-server-side", (2, 2), True, Reason.REVERTED),
+    ],
+)
+def test_taking_ownership_overrides_an_owner_until_it_reverts(
+    client: str | None, numbers: tuple[int, ...], take: bool, reason: Reason | None
+) -> None:
+    found = facts(2, "argocd-controller", owner=find_owner(written_by(client)) if client else None)
+    owner = blocking_owner(reverts(*numbers), found, take_ownership=take)
+    assert (owner.reason if owner is not None else None) == reason
+
+
+def test_taking_ownership_never_overrides_an_autoscaler() -> None:
+    found = facts(2, owner=find_owner(deployment(), autoscalers=[autoscaler(reference())]))
+    owner = blocking_owner([], found, take_ownership=True)
+    assert owner is not None
+    assert owner.reason is Reason.AUTOSCALER
 
 
 @settings(max_examples=examples(200))
