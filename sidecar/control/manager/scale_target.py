@@ -46,13 +46,14 @@ LISTS = {
 
 @dataclass(frozen=True, slots=True)
 class NamespaceList:
-    """All objects of one kind in a namespace, requested at an epoch second; `problem` is why they are unknown.
+    """All objects of one kind in a namespace, requested at the epoch second `at` and used before `until`.
 
-    A kind that the cluster does not serve has no objects.
+    `problem` is why they are unknown. A kind that the cluster does not serve has no objects.
     """
 
     items: tuple[Item, ...]
     at: float
+    until: float
     problem: FactProblem | None = None
 
 
@@ -110,7 +111,7 @@ class ScaleTargetReader:
         key = (namespace, name)
         async with self._locks.setdefault(key, asyncio.Lock()):
             now, known = self.clock(), self._lists.get(key)
-            if known is None or not 0 <= now - known.at < LIST_SECONDS:
+            if known is None or not known.at <= now < known.until:
                 known = self._lists[key] = await self._read(namespace, name, now)
             return known
 
@@ -119,10 +120,10 @@ class ScaleTargetReader:
         try:
             found, _ = await list_all(self.kube, resource, namespace, trim=_trim)
         except NotFoundError:
-            return NamespaceList((), now)
-        except KubeError as error:
-            return NamespaceList((), now, _problem(name, _named(resource), error))
-        return NamespaceList(tuple(found), now)
+            found = []
+        except KubeError as error:  # from its end on, so that those who wait for it do not try again, one by one
+            return NamespaceList((), now, self.clock() + LIST_SECONDS, _problem(name, _named(resource), error))
+        return NamespaceList(tuple(found), now, now + LIST_SECONDS)
 
     async def _pending(
         self, namespace: str, found: Item, scale: Item | None
@@ -189,12 +190,13 @@ def _trim(item: dict[str, Any]) -> dict[str, Any]:
     """Return the part of an object that the facts need: no managedFields, and no triggers of a ScaledObject."""
     metadata, spec = item.get("metadata") or {}, item.get("spec") or {}
     return {
-        "metadata": {key: metadata[key] for key in ("generation", "labels", "name") if key in metadata},
+        "metadata": {key: metadata[key] for key in _KEPT_METADATA if key in metadata},
         "spec": {key: spec[key] for key in _KEPT if key in spec},
         "status": {key: value for key, value in (item.get("status") or {}).items() if isinstance(value, int)},
     }
 
 
+_KEPT_METADATA = ("generation", "labels", "name", "ownerReferences")
 _KEPT = ("maxUnavailable", "minAvailable", "scaleTargetRef", "selector", "targetRef", "updatePolicy")
 
 

@@ -166,8 +166,13 @@ async def test_a_scaled_object_is_found_where_keda_is_installed() -> None:
     assert (owner.reason, owner.name) == (Reason.SCALED_OBJECT, "delays-so")
 
 
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize(("status", "reason"), [(403, Reason.NOT_AUTHORIZED), (500, Reason.API_SERVER_UNREACHABLE)])
+@pytest.mark.parametrize(
+    ("name", "status", "reason"),
+    [
+        *((name, 403, Reason.NOT_AUTHORIZED) for name in LISTS),
+        pytest.param("budgets", 500, Reason.API_SERVER_UNREACHABLE, marks=pytest.mark.long),
+    ],
+)
 async def test_a_list_that_cannot_be_read_is_a_problem_of_that_fact_alone(
     name: str, status: int, reason: Reason
 ) -> None:
