@@ -32,7 +32,7 @@ COMPLETE = frozenset(("apps", kind) for kind in ("Deployment", "ReplicaSet", "St
 class KServeKind:
     """A kind of KServe: the fields that are set to the desired replicas, and the labels of its pods besides the name.
 
-    `selected` is the label with the name of the object, `deployment` the suffix that makes it the name of its Deployment.
+    The label `selected` has the name of the object. The name of its Deployment is that name and `deployment`.
     `problem` returns why an object cannot be scaled, empty if it can.
     """
 
