@@ -56,6 +56,14 @@ COST = Metric(
     RESOURCES,
     (*_SHARE, "resource"),
 )
+PRICE = Metric(
+    "pilotfish_price",
+    "gauge",
+    "Price by `spec.prices` of a resource: cpu (a core for an hour), energy (kWh), gpu (an hour), memory (a GiB for an "
+    "hour). No sample without a price.",
+    RESOURCES,
+    ("resource",),
+)
 IDLE_CPU_SECONDS = Metric(
     "pilotfish_idle_cpu_seconds_total",
     "counter",

@@ -65,6 +65,7 @@ class ApiServer:
     allows       whether a user may make a call, as RBAC would decide
     admits       what admission makes of an object that is created
     reviews      the answer to the attributes of a SubjectAccessReview
+    proxied      the text that a pod or Service answers at the path of its proxy; 503 where there is none
     version      of Kubernetes
     bookmark     seconds between two bookmarks of a watch
     """
@@ -78,6 +79,7 @@ class ApiServer:
     allows: Callable[[User, Call], bool] = lambda user, call: True
     admits: Callable[[Object], Object] = lambda created: created
     reviews: Callable[[Object], bool] = lambda attributes: True
+    proxied: dict[str, str] = field(default_factory=dict)
     version: str = "v1.36.0"
     bookmark: float = 60.0
     port: int = 0
@@ -148,6 +150,8 @@ class ApiServer:
             if request.path == "/version":
                 return web.json_response({"gitVersion": self.version})
             target = self._allowed(user, call)
+            if target.subresource == "proxy":
+                return self._proxy(call.path)
             if call.watches:
                 return await self._watch(request, call, target, fault)
             status, answer = self._answer(call, target, request.content_type)
@@ -164,6 +168,11 @@ class ApiServer:
         if target.kind.group in self.missing:
             raise Problem(404, "NotFound", "the server could not find the requested resource")
         return target
+
+    def _proxy(self, path: str) -> web.Response:
+        if path not in self.proxied:
+            raise Problem(503, "ServiceUnavailable", "error trying to reach service: connection refused")
+        return web.Response(text=self.proxied[path])
 
     @staticmethod
     async def _fail(request: web.Request, fault: Fault, when: str) -> web.StreamResponse | None:
