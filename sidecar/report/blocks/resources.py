@@ -11,7 +11,7 @@ import msgspec
 
 from ...reason import ReasonTable
 
-Source = Literal["local", "node", "none", "rules"]
+Source = Literal["local", "none", "rules"]
 
 
 class SourceReason(ReasonTable):
