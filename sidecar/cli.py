@@ -93,6 +93,11 @@ COMMANDS = {
         "print the JSON schema of the ModelMonitor document",
         "pilotfish.sidecar.settings.app",
     ),
+    "simulate": Command(
+        "simulate spec.scaling of a document under a recorded load, beside an HPA",
+        "pilotfish.sidecar.simulate.app",
+        reads=True,
+    ),
     "top": Command(
         "show models, their traffic and their cost, live", "pilotfish.sidecar.top.app", variables=("--token-file",)
     ),

@@ -13,6 +13,7 @@ from ..reason import ReasonTable
 class Reason(ReasonTable):
     """All reasons of the control loop, alphabetically."""
 
+    ABOVE_TARGET = "above_target", "a signal is above its target, and more replicas are wanted"
     ACTIONS_PER_HOUR = (
         "actions_per_hour",
         "as many changes were made in the last hour as the document allows",
@@ -47,8 +48,14 @@ class Reason(ReasonTable):
         "delete the autoscaler, or set spec.scaling.surface to metric and let it follow the published number",
     )
     BACKLOG = "backlog", "too many events wait for this receiver already"
+    BELOW_TARGET = "below_target", "all signals are below their targets, and fewer replicas are wanted"
     BLIND = "blind", "nothing of the traffic can be measured", "read docs/blind-spots.md"
     BLIND_ENDED = "blind_ended", "what could not be measured is measured again"
+    BOUNDS = (
+        "bounds",
+        "minReplicas or maxReplicas limits the number of replicas",
+        "raise maxReplicas or lower minReplicas, if the number should change further",
+    )
     BYPASSED = (
         "bypassed",
         "the proxies of all pods have seen nothing but probes for 10 minutes, and a Service leads past them",
@@ -90,6 +97,7 @@ class Reason(ReasonTable):
         "read the episode in the status and in the report; retrain, or rebaseline if the change is wanted",
     )
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
+    FORECAST = "forecast", "the load of past periods repeats, and it rises within one start-up time of a replica"
     GITOPS = (
         "gitops",
         "Argo CD or Flux applies the replicas from a repository",
@@ -108,6 +116,11 @@ class Reason(ReasonTable):
         "remove the kill switch of the controller",
     )
     LATE = "late", "the tick was closed before the counts arrived"
+    LATENCY_ABOVE_TARGET = (
+        "latency_above_target",
+        "the latency is above its target: one policy step more, and no fewer replicas",
+    )
+    LATENCY_NEAR_TARGET = "latency_near_target", "the latency is near its target, so the number does not fall"
     LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
     LIMIT = "limit", "there are more pods, epochs or counts than the controller keeps"
     MANUAL_CHANGE = (
@@ -116,6 +129,11 @@ class Reason(ReasonTable):
     )
     MODE = "mode", "the mode in the document does not allow the action"
     MONITORING = "monitoring", "the counts of enough pods arrive, and drift detection runs on their sum"
+    MORE_REPLICAS_DONT_HELP = (
+        "more_replicas_dont_help",
+        "two steps of more replicas did not lower the latency, so the number stays",
+        "look for what all replicas share: a database, a feature store, a quota, the CPU limit of each pod",
+    )
     NO_DRIFT = "no_drift", "no episode is open"
     NO_IMPROVEMENT = (
         "no_improvement",
@@ -144,11 +162,17 @@ class Reason(ReasonTable):
         "pods of the target have no sidecar, so their traffic is not measured",
         "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
     )
+    NOT_PUBLISHED = (
+        "not_published",
+        "the controller sets the replicas itself, so that no other autoscaler may read the number",
+        "set spec.scaling.surface to metric, or remove the autoscaler that asks for the number",
+    )
     NOT_SCALABLE = (
         "not_scalable",
         "the kind of the target has no replicas to set",
         "name a Deployment, StatefulSet or another kind with a scale subresource, or remove spec.scaling",
     )
+    ON_TARGET = "on_target", "the signals are within the tolerance of their targets"
     PARAMETERS = (
         "parameters",
         "a parameter refers to a field that the event does not have",
@@ -167,6 +191,7 @@ class Reason(ReasonTable):
         "pods of the target have sent nothing for several ticks",
         "read the log of their analyzer, and check that they reach the Service of the controller",
     )
+    POLICY_LIMIT = "policy_limit", "a policy of spec.scaling.behavior limits how fast the replicas change"
     PROFILE = "profile", "another profile is in force"
     PROFILE_IN_FORCE = "profile_in_force", "no profile is being learned"
     PROFILE_INVALID = (
@@ -207,7 +232,7 @@ class Reason(ReasonTable):
     REVERTED = (
         "reverted",
         "another client has set the replicas back repeatedly after they were changed",
-        "remove spec.replicas from what the named client applies; scaling tries again after a day",
+        "remove the replicas from what the named client applies, then set another number by `kubectl scale`",
     )
     ROLLOUT_IN_PROGRESS = (
         "rollout_in_progress",
@@ -221,6 +246,11 @@ class Reason(ReasonTable):
         "delete the ScaledObject, or set spec.scaling.surface to metric and give it a trigger of type metrics-api",
     )
     SCALING = "scaling", "replicas follow the signals"
+    SCALING_DISABLED = (
+        "scaling_disabled",
+        "the target has 0 replicas, which switches its scaling off, as with an HPA",
+        "scale the target to at least 1 replica",
+    )
     SCALING_ELSEWHERE = (
         "scaling_elsewhere",
         "an older ModelMonitor scales this target already",
@@ -233,7 +263,9 @@ class Reason(ReasonTable):
         "fewer than half of the ready pods have sent recent signals, or no signal can be read; replicas stay",
         "read the message and the log of the analyzer in the pods that are missing",
     )
+    STABILIZED = "stabilized", "a stabilisation window of spec.scaling.behavior delays the change"
     STALE = "stale", "the observation is too old to act on"
+    STARTING = "starting", "replicas are starting, and the number is enough for the arriving requests"
     TARGET_NOT_FOUND = (
         "target_not_found",
         "the workload in spec.targetRef does not exist or has no pod selector",

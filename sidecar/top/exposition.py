@@ -121,7 +121,7 @@ def parse(text: str) -> list[Value]:
 
 
 def sidecar_metrics(values: Iterable[Value]) -> SidecarMetrics:
-    """Return what a sidecar exports; health checks are left out."""
+    """Return what a sidecar exports, without health checks; raise ExpositionError if no sidecar answered."""
     plain: dict[str, float] = {}
     info: dict[str, str] = {}
     counts: dict[str, _Counting] = defaultdict(_Counting)
@@ -141,6 +141,8 @@ def sidecar_metrics(values: Iterable[Value]) -> SidecarMetrics:
             plain[name] = value
         elif route not in ("", PROBES):
             counts[route].add(name, labels, value)
+    if names.PROXY_UP.name not in plain:
+        raise ExpositionError("these are not the metrics of a sidecar; give the --admin address of one")
     known = {use for found in counts.values() for use in found.uses}
     return SidecarMetrics(
         model=info.get("model", ""),

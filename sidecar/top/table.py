@@ -6,10 +6,11 @@ the lowest rank. Colour only repeats what the words say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -20,9 +21,9 @@ from .view import View, clamped, shown
 
 NONE = "-"
 GAP = 2  # spaces between two columns
-LEAST_NAME = 12
 FRAME = 3  # lines around the rows: title, head of the table, keys
 MOST_NOTES = 2
+LEAST_SHARE = 0.0005  # what is less would be shown as 0.0%
 TONES = {"good": "green", "warning": "yellow", "bad": "bold red"}
 FOOTER = "q quit  <> sort  r reverse  / filter  b split  ↑↓ scroll"
 
@@ -34,14 +35,14 @@ class Column:
     Attributes:
         sort: the name in `view.SORTS`; empty if rows are not sorted by it.
         rank: columns of a lower rank are left out first.
-        flexible: whether its texts may be cut to make room.
+        least: cells to which its texts may be cut to make room; 0 for figures, which are never cut.
     """
 
     title: str
     text: Callable[[Row], str]
     sort: str = ""
     rank: int = 0
-    flexible: bool = False
+    least: int = 0
     style: Callable[[Row], str] = lambda _: ""
 
 
@@ -87,13 +88,15 @@ def seconds(value: float | None) -> str:
 
 def share(value: float | None) -> str:
     """Return a share in per cent."""
-    return NONE if value is None else "0%" if value == 0 else f"{value:.1%}"
+    if value is None:
+        return NONE
+    return "0%" if value == 0 else "<0.1%" if value < LEAST_SHARE else f"{value:.1%}"
 
 
 COLUMNS: Sequence[Column] = (
-    Column("NAMESPACE", lambda row: row.namespace, rank=2, flexible=True),
-    Column("MODEL", _name, "model", 10, flexible=True),
-    Column("PART", lambda row: row.part, rank=9, flexible=True),
+    Column("NAMESPACE", lambda row: row.namespace, rank=2, least=9),
+    Column("MODEL", _name, "model", 10, least=12),
+    Column("PART", lambda row: row.part, rank=9, least=12),
     Column("REPL", _replicas, "replicas", 5),
     Column("REQ/S", lambda row: figure(row.requests_per_second), "requests", 9),
     Column("P95", lambda row: seconds(row.p95_seconds), "p95", 8),
@@ -104,12 +107,12 @@ COLUMNS: Sequence[Column] = (
     Column("GPU/REQ", lambda row: seconds(row.gpu_seconds_per_request), rank=3),
     Column("COST/1000", lambda row: figure(row.cost_per_1000), "cost", 4),
     Column("DRIFT", _drift, "drift", 7, style=lambda row: "bold red" if _drift(row) == "alarm" else ""),
-    Column("STATE", lambda row: row.state, "state", 9, flexible=True, style=lambda row: TONES[row.tone]),
+    Column("STATE", lambda row: row.state, "state", 9, least=16, style=lambda row: TONES[row.tone]),
 )
 
 
 def fitting(rows: Sequence[Row], width: int) -> list[Column]:
-    """Return the columns that fit into `width` cells, with flexible ones at their least width."""
+    """Return the columns that fit into `width` cells, with names at their least width."""
     used = [column for column in COLUMNS if _is_used(column, rows)]
     while len(used) > 1 and _least_width(used, rows) > width:
         used.remove(min(used, key=lambda column: (_has_value(column, rows), column.rank)))
@@ -125,27 +128,39 @@ def _has_value(column: Column, rows: Sequence[Row]) -> bool:
     return column.rank >= 9 or any(column.text(row) not in (NONE, "") for row in rows)
 
 
-def _least_width(columns: Iterable[Column], rows: Sequence[Row]) -> int:
-    widths = []
+def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> list[tuple[int, int]]:
+    """Return the least and the full width of each column."""
+    found = []
     for column in columns:
-        longest = max([len(column.title), *(Text(column.text(row)).cell_len for row in rows)])
-        widths.append(min(longest, LEAST_NAME) if column.flexible else longest)
-    return sum(widths) + GAP * (len(widths) - 1)
+        longest = max([len(column.title), *(cell_len(column.text(row)) for row in rows)])
+        found.append((min(longest, column.least or longest), longest))
+    return found
+
+
+def _least_width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
+    return sum(least for least, _ in _widths(columns, rows)) + GAP * (len(columns) - 1)
+
+
+def _shared(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[int]:
+    """Yield the width of each column: the least one, and what is left over, from the left."""
+    spare = max(0, width - _least_width(columns, rows))
+    for least, longest in _widths(columns, rows):
+        more = min(spare, longest - least)
+        spare -= more
+        yield min(least + more, width)
 
 
 def table(rows: Sequence[Row], width: int, sort: str = "") -> Table:
-    """Return the rows as a table; the title of the sort column is underlined."""
+    """Return the rows as a table of at most `width` cells; the title of the sort column is reversed."""
     columns = fitting(rows, width)
     drawn = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
-    for column in columns:
-        title = Text(column.title, style="reverse" if sort and column.sort == sort else "")
+    for column, cells in zip(columns, _shared(columns, rows, width), strict=True):
         drawn.add_column(
-            title,
-            justify="left" if column.flexible else "right",
+            Text(column.title, style="reverse" if sort and column.sort == sort else ""),
+            justify="left" if column.least else "right",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=None if column.flexible else len(column.title),
-            ratio=None,
+            width=cells,
         )
     for row in rows:
         drawn.add_row(*(Text(column.text(row), style=column.style(row)) for column in columns))

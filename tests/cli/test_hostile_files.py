@@ -40,6 +40,7 @@ BAD: dict[str, Callable[[Path], None]] = {
     "socket": lambda path: os.mknod(path, 0o140600),
     "absent": lambda path: None,
 }
+SCALED = str(Path(__file__).resolve().parents[2] / "docs/examples/scaling/monitor.yaml")
 COMMANDS = {
     "build": ("profile", "build", "BAD", "--out", "out.json"),
     "show": ("profile", "show", "BAD"),
@@ -48,6 +49,8 @@ COMMANDS = {
     "report": ("report", "--file", "BAD"),
     "token": ("report", "--admin", "127.0.0.1:1", "--token-file", "BAD"),
     "document": ("check", "--file", "BAD"),
+    "load": ("simulate", "--monitor", SCALED, "--trace", "BAD"),
+    "monitor": ("simulate", "--monitor", "BAD", "--trace", "x.csv"),
     "run": ("run", "--listen", "127.0.0.1:1", "--upstream", "127.0.0.1:2", "--token-file", "BAD"),
 }
 

@@ -51,10 +51,22 @@ class GateState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class StartupState(msgspec.Struct, frozen=True, array_like=True):
-    """Start-up times of replicas in seconds, newest last, and the UIDs of the pods that have answered."""
+    """Start-up times of replicas in seconds, newest last, and the UIDs of the pods that do not answer yet."""
 
     times: tuple[float, ...] = ()
-    answered: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+class ArrivalState(msgspec.Struct, frozen=True, array_like=True):
+    """How long a request is in flight near the target, 0 before it was learned, and the recent arrivals per second.
+
+    `in_flight` and `at` are those of the last evaluation.
+    """
+
+    service_time: float = 0.0
+    in_flight: float = 0.0
+    at: float = 0.0
+    rates: tuple[float, ...] = ()
 
 
 class History(msgspec.Struct, frozen=True, array_like=True):
@@ -84,9 +96,7 @@ class ScaleState(msgspec.Struct, frozen=True):
         ups, downs: recent changes of the replicas by direction.
         periods: the longest periods of the policies upward and downward, in seconds.
         seen: the last ratio and its time, by signal.
-        gate, startup, history: of the latency gate, the start-up times and the forecast.
-        service_time: seconds that a request is in flight at the target load, 0 before it was learned.
-        arrivals: in-flight requests and their time at the last evaluation, to derive the rate of arrivals.
+        gate, startup, arrivals, history: of the latency gate, the start-up times, the queue and the forecast.
     """
 
     recommended: tuple[Recommended, ...] = ()
@@ -96,9 +106,8 @@ class ScaleState(msgspec.Struct, frozen=True):
     seen: dict[str, tuple[float, float]] = {}
     gate: GateState = GateState()
     startup: StartupState = StartupState()
+    arrivals: ArrivalState = ArrivalState()
     history: History = History()
-    service_time: float = 0.0
-    in_flight: tuple[float, float] | None = None
 
     def encode(self) -> bytes:
         """Return the state as MessagePack, at most MAX_BYTES."""

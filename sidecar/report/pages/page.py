@@ -47,12 +47,17 @@ def render(answer: ReportResponse, timeline: Timeline, live: bool = False) -> st
         tables.profile(answer),
         _foot(live),
     )
+    return document(overview.window_title(answer), "".join(parts))
+
+
+def document(title: str, body: str) -> str:
+    """Return the page around the HTML `body`; `title` is plain text."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(META_POLICY)}">'
-        f"<title>{text(overview.window_title(answer))}</title>"
+        f"<title>{text(title)}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><main>{''.join(parts)}</main></body></html>\n"
+        f"<style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .calls import NOT_PROVIDED, GuardedCalls, Place
-from .card import MILLI, MOST_POWER, Card, Instance
-from .gpm import PER_CENT, GpmMeter, is_supported
+from .calls import NOT_PROVIDED, CallPlace, GuardedCalls
+from .card import MILLI, MOST_POWER, GpuCard, Instance
+from .gpm import PER_CENT, GpmMeter, query_support
 from .problems import GpuReason
 from .sample import DeviceSample, MigSample
 
@@ -19,10 +19,10 @@ _WHOLE = ("kernel_time", "sm_utilization")
 _PART = ("utilization", "sm_utilization")
 
 
-def read_device(calls: GuardedCalls, card: Card, now: int) -> DeviceSample:
-    """Return the sample of one GPU. `now` is the time in microseconds since the epoch, the clock of the driver."""
+def read_device(calls: GuardedCalls, card: GpuCard) -> DeviceSample:
+    """Return the sample of one GPU."""
     place = card.place
-    utilization, memory_utilization = _utilization(calls, card, now)
+    utilization, memory_utilization = _utilization(calls, card)
     total, used, free = _memory(calls, place)
     power = calls.read("power", place, "nvmlDeviceGetPowerUsage")
     energy = calls.read("energy", place, "nvmlDeviceGetTotalEnergyConsumption")
@@ -50,7 +50,7 @@ def read_device(calls: GuardedCalls, card: Card, now: int) -> DeviceSample:
     )
 
 
-def _instance(calls: GuardedCalls, card: Card, instance: Instance) -> MigSample:
+def _instance(calls: GuardedCalls, card: GpuCard, instance: Instance) -> MigSample:
     total, used, free = _memory(calls, instance.place)
     utilization, busy = None, None
     if instance.gpu_instance is not None:
@@ -60,6 +60,7 @@ def _instance(calls: GuardedCalls, card: Card, instance: Instance) -> MigSample:
         gpu_instance=instance.gpu_instance,
         compute_instance=instance.compute_instance,
         slices=instance.slices,
+        share=instance.share,
         memory_total=total,
         memory_used=used,
         memory_free=free,
@@ -68,18 +69,24 @@ def _instance(calls: GuardedCalls, card: Card, instance: Instance) -> MigSample:
     )
 
 
-def _gpm(calls: GuardedCalls, card: Card, label: Place, instance: int | None) -> tuple[float | None, float | None]:
+def _gpm(
+    calls: GuardedCalls, card: GpuCard, label: CallPlace, instance: int | None
+) -> tuple[float | None, float | None]:
     """Return what GPM measured for a GPU, or for one of its GPU instances; its problems carry the label of `label`."""
-    place = Place(card.place.handle, label.label, card.place.index)
+    place = CallPlace(card.place.handle, label.label, card.place.index)
     readings = _WHOLE if instance is None else _PART
-    if not is_supported(calls, place, readings[1]):
+    if card.gpm_support is None:
+        card.gpm_support = query_support(calls, place, readings[1])
+    if not card.gpm_support:
+        if card.gpm_support is False:
+            calls.report(readings[1], place, GpuReason.UNSUPPORTED, "GPM needs the Hopper generation or a newer one")
         if instance is not None:
             calls.report("utilization", place, GpuReason.MIG, "without GPM, there is no utilization under MIG")
         return None, None
     return card.gpm.setdefault(instance, GpmMeter()).read(calls, place, readings, instance)
 
 
-def _memory(calls: GuardedCalls, place: Place) -> tuple[int | None, int | None, int | None]:
+def _memory(calls: GuardedCalls, place: CallPlace) -> tuple[int | None, int | None, int | None]:
     """Return total, used and free bytes. The second version of the call leaves reserved memory out of `used`."""
     version = calls.nvml.nvmlMemory_v2
     found = calls.first("memory", place, (("nvmlDeviceGetMemoryInfo", version), ("nvmlDeviceGetMemoryInfo",)))
@@ -90,7 +97,7 @@ def _memory(calls: GuardedCalls, place: Place) -> tuple[int | None, int | None, 
     return total, calls.count("memory", place, found.used, most), calls.count("memory", place, found.free, most)
 
 
-def _utilization(calls: GuardedCalls, card: Card, now: int) -> tuple[float | None, float | None]:
+def _utilization(calls: GuardedCalls, card: GpuCard) -> tuple[float | None, float | None]:
     """Return the shares of time with a kernel and with access to memory.
 
     The driver keeps several samples a second. Their mean covers the whole interval, and `nvmlDeviceGetUtilizationRates`
@@ -103,47 +110,34 @@ def _utilization(calls: GuardedCalls, card: Card, now: int) -> tuple[float | Non
     rates = calls.read("utilization", place, "nvmlDeviceGetUtilizationRates")
     if rates is None:
         return None, None
-    mean = _mean_utilization(calls, card, now)
+    mean = _mean_utilization(calls, card)
     last = calls.number("utilization", place, rates.gpu, PER_CENT, scale=1 / PER_CENT)
     memory = calls.number("utilization", place, rates.memory, PER_CENT, scale=1 / PER_CENT)
     return last if mean is None else mean, memory
 
 
-def _mean_utilization(calls: GuardedCalls, card: Card, now: int) -> float | None:
+def _mean_utilization(calls: GuardedCalls, card: GpuCard) -> float | None:
     """Return the mean of the driver's samples since the last call; None without any."""
-    kind = calls.nvml.NVML_GPU_UTILIZATION_SAMPLES
-    since = seen_before(card.utilization_seen, now)
-    found = calls.optional("utilization", card.place, "nvmlDeviceGetSamples", kind, since, quiet=_NO_MEAN)
-    if not found or not 0 <= found[0] < len(MEMBERS):
+    kind, newest = calls.nvml.NVML_GPU_UTILIZATION_SAMPLES, card.utilization_newest
+    found = calls.optional("utilization", card.place, "nvmlDeviceGetSamples", kind, newest.since, quiet=_NO_MEAN)
+    kind_of_value, samples = found or (0, ())
+    if not 0 <= kind_of_value < len(MEMBERS):
         return None
-    member = MEMBERS[found[0]]
-    samples = [(one.timeStamp, getattr(one.sampleValue, member)) for one in found[1]]
-    newer = [(at, value) for at, value in samples if since < at <= now + LEEWAY and 0 <= value <= PER_CENT]
-    if not newer:
-        return None
-    card.utilization_seen = max(at for at, _ in newer)
-    return float(sum(value for _, value in newer)) / len(newer) / PER_CENT
+    member = MEMBERS[kind_of_value]
+    new = (samples[place] for place in newest.take_new([one.timeStamp for one in samples]))
+    valid = [value for one in new if 0 <= (value := getattr(one.sampleValue, member)) <= PER_CENT]
+    return float(sum(valid)) / len(valid) / PER_CENT if valid else None
 
 
-def seen_before(seen: int, now: int) -> int:
-    """Return from which time on the driver's samples are new, in microseconds.
-
-    `seen` is the time of the newest sample so far. After the clock was set back, it would be in the future, and the
-    driver would return nothing until then.
-    """
-    return seen if 0 < seen <= now + LEEWAY else max(0, now - LEEWAY)
-
-
-LEEWAY = 1_000_000  # microseconds
 _NO_MEAN = NOT_PROVIDED | {GpuReason.NO_SAMPLES, GpuReason.INCONSISTENT}
 
 
-def _xids(calls: GuardedCalls, card: Card) -> tuple[int, ...]:
+def _xids(calls: GuardedCalls, card: GpuCard) -> tuple[int, ...]:
     """Return the numbers of the Xid errors since the last call."""
     found: list[int] = []
     if card.events is None:
         return ()
-    place = Place(None, card.place.label, card.place.index)
+    place = CallPlace(None, card.place.label, card.place.index)
     quiet = frozenset((GpuReason.TIMEOUT,))  # the event set is empty
     while len(found) < MOST_XIDS:
         event: Any = calls.optional("xid", place, "nvmlEventSetWait_v2", card.events, 0, quiet=quiet)

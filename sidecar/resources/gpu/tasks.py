@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .calls import GuardedCalls, Place
-from .card import Card
+from .calls import CallPlace, GuardedCalls
+from .card import GpuCard
 from .gpm import PER_CENT
 from .problems import GpuReason
-from .reader import LEEWAY, MOST_BYTES, seen_before
+from .reader import MOST_BYTES
 from .sample import ProcessSample
 
 MOST_PROCESSES = 1024  # of one GPU
+USED_BYTES = 64 * 1024 * 1024  # a GPU that nobody uses has less
 COMPUTE = ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2")
 CLIENTS = "nvmlDeviceGetMPSComputeRunningProcesses_v3"  # the clients of MPS are in no other list
 UTILIZATION = ("nvmlDeviceGetProcessUtilization", "nvmlDeviceGetProcessesUtilizationInfo")
@@ -25,8 +26,12 @@ class _Share:
     memory_utilization: float | None
 
 
-def read_processes(calls: GuardedCalls, card: Card, now: int) -> Iterator[ProcessSample]:
-    """Yield the processes on one GPU. `now` is the time in microseconds since the epoch."""
+def read_processes(calls: GuardedCalls, card: GpuCard, used: int | None, *, isolated: bool) -> Iterator[ProcessSample]:
+    """Yield the processes on one GPU, which have `used` bytes of its memory.
+
+    In a PID namespace of its own (`isolated`), the driver leaves out the processes of others, or lists them with the
+    id 0. An empty list then does not mean that nobody uses the GPU.
+    """
     if card.mig_enabled:
         for instance in card.instances:
             for pid, memory in _memory_by_pid(calls, instance.place).items():
@@ -35,12 +40,14 @@ def read_processes(calls: GuardedCalls, card: Card, now: int) -> Iterator[Proces
             calls.report("process_utilization", card.place, GpuReason.MIG)
         return
     memory_of = _memory_by_pid(calls, card.place)
-    shares = _shares(calls, card, now, wanted=bool(memory_of))
+    if isolated and not memory_of and (used or 0) >= USED_BYTES:
+        calls.report("processes", card.place, GpuReason.FOREIGN_PROCESS, "memory is used, and no process is listed")
+    shares = _shares(calls, card, wanted=bool(memory_of))
     for pid in sorted({*memory_of, *shares})[:MOST_PROCESSES]:
         yield _sample(card, pid, memory_of.get(pid), shares.get(pid, _Share(None, None)), None)
 
 
-def _sample(card: Card, pid: int, memory: int | None, share: _Share, instance: str | None) -> ProcessSample:
+def _sample(card: GpuCard, pid: int, memory: int | None, share: _Share, instance: str | None) -> ProcessSample:
     return ProcessSample(
         pid=pid,
         device=card.place.label,
@@ -51,7 +58,7 @@ def _sample(card: Card, pid: int, memory: int | None, share: _Share, instance: s
     )
 
 
-def _memory_by_pid(calls: GuardedCalls, place: Place) -> dict[int, int | None]:
+def _memory_by_pid(calls: GuardedCalls, place: CallPlace) -> dict[int, int | None]:
     """Return the bytes of each process that has a context on the GPU or the MIG instance `place`."""
     found: dict[int, int | None] = {}
     compute = calls.first("processes", place, [(name,) for name in COMPUTE])
@@ -64,7 +71,7 @@ def _memory_by_pid(calls: GuardedCalls, place: Place) -> dict[int, int | None]:
     return found
 
 
-def _named(calls: GuardedCalls, place: Place, reading: str, entries: Iterable[Any]) -> Iterator[Any]:
+def _named(calls: GuardedCalls, place: CallPlace, reading: str, entries: Iterable[Any]) -> Iterator[Any]:
     """Yield the entries with a process id. In a container, the driver lists the processes of others with the id 0."""
     for number, one in enumerate(entries):
         if number >= MOST_PROCESSES:
@@ -76,18 +83,17 @@ def _named(calls: GuardedCalls, place: Place, reading: str, entries: Iterable[An
             calls.report(reading, place, GpuReason.FOREIGN_PROCESS)
 
 
-def _shares(calls: GuardedCalls, card: Card, now: int, *, wanted: bool) -> dict[int, _Share]:
+def _shares(calls: GuardedCalls, card: GpuCard, *, wanted: bool) -> dict[int, _Share]:
     """Return the utilization of each process that was active since the last sample. Several samples are averaged.
 
     The driver returns an error, or success without a sample, if it has none; this is a problem if it is `wanted`.
     """
-    since = seen_before(card.processes_seen, now)
-    found = calls.first("process_utilization", card.place, [(name, since) for name in UTILIZATION])
+    newest = card.processes_newest
+    found = calls.first("process_utilization", card.place, [(name, newest.since) for name in UTILIZATION])
+    samples = list(_named(calls, card.place, "process_utilization", found or ()))
     by_pid: dict[int, list[Any]] = {}
-    for one in _named(calls, card.place, "process_utilization", found or ()):
-        if since < one.timeStamp <= now + LEEWAY:
-            card.processes_seen = max(card.processes_seen, one.timeStamp)
-            by_pid.setdefault(one.pid, []).append(one)
+    for place in newest.take_new([one.timeStamp for one in samples]):
+        by_pid.setdefault(samples[place].pid, []).append(samples[place])
     if wanted and found is not None and not by_pid:
         calls.report("process_utilization", card.place, GpuReason.NO_SAMPLES)
     return {
@@ -99,7 +105,7 @@ def _shares(calls: GuardedCalls, card: Card, now: int, *, wanted: bool) -> dict[
     }
 
 
-def _mean(calls: GuardedCalls, place: Place, values: Iterable[int]) -> float | None:
+def _mean(calls: GuardedCalls, place: CallPlace, values: Iterable[int]) -> float | None:
     """Return the mean of percentages as a share; some drivers return numbers above 100 for a process that ended."""
     valid = [
         share

@@ -9,15 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from tests.support.waiting import patient
 
 SOURCE = Path(__file__).with_name("nvml.c")
 LIBRARY = "libnvidia-ml.so.1"
 COMPILER = shutil.which("cc")
-
-needs_compiler = pytest.mark.skipif(COMPILER is None, reason="not installed: cc, the C compiler (Debian: gcc)")
 
 
 def build(folder: Path, *flags: str) -> Path:
@@ -94,7 +90,7 @@ class ScriptedDriver:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a process that loads this driver."""
-        return {**os.environ, "LD_LIBRARY_PATH": str(self.library), "PILOTFISH_NVML_SCRIPT": str(self.script)}
+        return {**os.environ, "LD_LIBRARY_PATH": str(self.library), "NVML_SCRIPT": str(self.script)}
 
     def devices(self, count: int) -> None:
         """Have `count` healthy GPUs."""

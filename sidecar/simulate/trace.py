@@ -1,0 +1,204 @@
+"""Load over time: the request rate, and optionally concurrency and latency, from a CSV file.
+
+The reader refuses a file as a whole, with the number of the first bad line. A stretch without data is a gap: the
+simulation hides the metrics there and does not judge the service level.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import quote_value
+from .errors import TraceError
+
+TIME, RATE, CONCURRENCY, LATENCY = "time", "requests_per_second", "concurrency", "latency"
+COLUMNS = (TIME, RATE, CONCURRENCY, LATENCY)
+REMEDY = f"the header is `{TIME},{RATE}`, optionally with `{CONCURRENCY}` and `{LATENCY}` (seconds)"
+GAP_STEPS = 3.0  # a distance of more than so many usual steps is a gap
+MAX_BYTES = 256 * 2**20
+MAX_SECONDS = 100 * 86_400.0
+MAX_RATE = 1e9
+LATEST = 32_503_680_000.0  # the year 3000; milliseconds are larger
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class LoadTrace:
+    """Samples of the load: increasing Unix times, requests per second, and optional columns with NaN where empty.
+
+    `gaps` are the pairs of (start, end) between which there are no data.
+    """
+
+    times: Floats
+    rates: Floats
+    concurrency: Floats | None = None
+    latency: Floats | None = None
+    gaps: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def start(self) -> float:
+        """Unix time of the first sample."""
+        return float(self.times[0])
+
+    @property
+    def seconds(self) -> float:
+        """Time from the first sample to the last one."""
+        return float(self.times[-1] - self.times[0])
+
+    def rates_at(self, times: Floats) -> Floats:
+        """Return the request rate at `times`, by linear interpolation between the samples."""
+        return np.interp(times, self.times, self.rates)
+
+    def known_at(self, times: Floats) -> NDArray[np.bool_]:
+        """Return for each of `times` whether it is outside of the gaps."""
+        known = np.ones(len(times), dtype=bool)
+        for start, end in self.gaps:
+            known &= (times <= start) | (times >= end)
+        return known
+
+
+def read_csv(raw: bytes, where: str) -> LoadTrace:
+    """Return the trace in the CSV `raw`; `where` names the file in errors. Raise TraceError.
+
+    Times are Unix seconds or ISO 8601 (UTC without an offset) and increase. An empty cell is a missing value. Lines
+    that are empty or start with `#` are skipped.
+    """
+    if len(raw) > MAX_BYTES:
+        raise TraceError(f"{where}: {len(raw):,} bytes; at most {MAX_BYTES:,} are read; give fewer samples")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise TraceError(f"{where}: line {line}: not UTF-8; save the file as UTF-8") from error
+    samples: list[Sample] = []
+    names: list[str] | None = None
+    for line, cells in _lines(text, where):
+        if names is None:
+            names = _header(cells, f"{where}: line {line}")
+        else:
+            samples.append(_sample(names, cells, f"{where}: line {line}"))
+    if names is None:
+        raise TraceError(f"{where}: empty; {REMEDY}")
+    return from_samples(samples, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row of a trace, and where it stands; NaN is a missing value."""
+
+    time: float
+    rate: float
+    concurrency: float
+    latency: float
+    where: str
+
+
+def from_samples(samples: Sequence[Sample], where: str) -> LoadTrace:
+    """Return the trace of `samples`; raise TraceError for times that do not increase, or fewer than two samples."""
+    for one, other in pairwise(samples):
+        if not other.time > one.time:
+            raise TraceError(
+                f"{other.where}: the time {other.time:.3f} does not follow {one.time:.3f}; sort the rows by time, "
+                "each time once"
+            )
+    known = [sample for sample in samples if not math.isnan(sample.rate)]
+    if len(known) < 2:
+        raise TraceError(f"{where}: {len(known)} samples with a request rate; at least 2 are needed")
+    if known[-1].time - known[0].time > MAX_SECONDS:
+        raise TraceError(f"{where}: the trace is longer than 100 days; give a shorter one, with times in seconds")
+    columns = np.array([(s.time, s.rate, s.concurrency, s.latency) for s in known], dtype=float)
+    return LoadTrace(columns[:, 0], columns[:, 1], _kept(columns[:, 2]), _kept(columns[:, 3]), _gaps(samples, known))
+
+
+def _lines(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise TraceError(f"{where}: line {reader.line_num}: not CSV ({error}); {REMEDY}") from error
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells) and not cells[0].lstrip().startswith("#"):
+            yield reader.line_num, [cell.strip() for cell in cells]
+
+
+def _header(cells: list[str], where: str) -> list[str]:
+    unknown = [cell for cell in cells if cell not in COLUMNS]
+    if unknown:
+        raise TraceError(f"{where}: unknown column {quote_value(unknown[0])}; {REMEDY}")
+    if len(set(cells)) != len(cells) or TIME not in cells or RATE not in cells:
+        raise TraceError(f"{where}: the columns are {quote_value(','.join(cells))}; {REMEDY}")
+    return cells
+
+
+def _sample(names: list[str], cells: list[str], where: str) -> Sample:
+    if len(cells) != len(names):
+        raise TraceError(f"{where}: {len(cells)} cells instead of {len(names)}; give one cell for each column")
+    row = dict(zip(names, cells, strict=True))
+    rate, concurrency, latency = (_value(row, name, where) for name in (RATE, CONCURRENCY, LATENCY))
+    return Sample(read_time(row[TIME], where), rate, concurrency, latency, where)
+
+
+def read_time(text: str, where: str) -> float:
+    """Return the Unix seconds of a time: a number or ISO 8601; raise TraceError."""
+    seconds = math.nan
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = datetime.fromisoformat(text)
+            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            pass
+    if not 0 <= seconds <= LATEST:
+        raise TraceError(
+            f"{where}: {TIME} {quote_value(text)} is not a time; give Unix seconds, or ISO 8601 such as "
+            "2026-03-01T12:00:00Z"
+        )
+    return seconds
+
+
+def _value(row: Mapping[str, str], name: str, where: str) -> float:
+    text = row.get(name, "")
+    if not text or text.lower() == "nan":
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MAX_RATE:
+        raise TraceError(
+            f"{where}: {name} {quote_value(text)}; give a number from 0 to {MAX_RATE:,.0f}, or leave it empty"
+        )
+    return value
+
+
+def _kept(values: Floats) -> Floats | None:
+    return None if np.isnan(values).all() else values
+
+
+def _gaps(samples: Sequence[Sample], known: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
+    """Return the stretches between neighbours of `known` that are too long, or in which a sample has no value."""
+    usual = median(other.time - one.time for one, other in pairwise(samples))
+    missing = {sample.time for sample in samples if math.isnan(sample.rate)}
+    times = sorted(missing)
+    found, place = [], 0
+    for one, other in pairwise(known):
+        while place < len(times) and times[place] < one.time:
+            place += 1
+        inside = place < len(times) and times[place] < other.time
+        if inside or other.time - one.time > GAP_STEPS * usual:
+            found.append((one.time, other.time))
+    return tuple(found)

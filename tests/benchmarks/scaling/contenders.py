@@ -1,0 +1,92 @@
+"""The two algorithms, and what one of them does with one trace. Both have one parameter: the target of concurrency."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from pilotfish.sidecar.control.scale.plan import ScalePlan
+from pilotfish.sidecar.settings.scaling import ConcurrencySignal, Forecast, LatencySignal, Scaling
+from pilotfish.sidecar.simulate.outcome import Outcome
+from pilotfish.sidecar.simulate.plant import Service as SimulatedService
+from pilotfish.sidecar.simulate.play import Played, first_replicas, play
+from pilotfish.sidecar.simulate.policies import RecommenderPolicy, horizontal_plan
+from tests.benchmarks.scaling.traces import DAY, FrozenTrace
+
+HPA, PILOTFISH = "HPA", "Pilotfish"
+CONTENDERS = (HPA, PILOTFISH)
+TARGETS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)  # requests in flight for each request that a replica serves at once
+WEEK = 7 * DAY
+QUANTILE = 0.95
+
+
+@dataclass(frozen=True)
+class Run:
+    """One algorithm on one trace; `ideal` is the pod-hours of replicas that are always wholly busy."""
+
+    trace: str
+    kind: str
+    half: str
+    contender: str
+    target: float
+    missed: int
+    judged: int
+    pod_hours: float
+    ideal: float
+    changes: int
+    reversals: int
+    given_up: float
+
+
+def plan_of(trace: FrozenTrace, contender: str, target: float) -> ScalePlan:
+    """Return the plan of an algorithm: its defaults, the bounds of the service, and the target."""
+    service = trace.service
+    scaling = Scaling(
+        min_replicas=service.minimum,
+        max_replicas=service.maximum,
+        signals=(
+            ConcurrencySignal(target=target * service.slots),
+            LatencySignal(target=service.target, quantile=QUANTILE),
+        ),
+        forecast=Forecast(period=DAY if trace.load.seconds < WEEK else WEEK),
+    )
+    plan = ScalePlan.of(scaling)
+    return horizontal_plan(plan) if contender == HPA else plan
+
+
+def played(trace: FrozenTrace, contender: str, target: float) -> tuple[Played, SimulatedService]:
+    """Return what an algorithm does with a trace. The arrivals are the same for both."""
+    service = SimulatedService(
+        service_time=trace.service.service_time,
+        slots=trace.service.slots,
+        startup=trace.service.startup,
+        target=trace.service.target,
+        quantile=QUANTILE,
+    )
+    first = first_replicas(trace.load, service, trace.service.minimum, trace.service.maximum)
+    policy = RecommenderPolicy(plan_of(trace, contender, target))
+    return play(trace.load, service, policy, first, seed=16), service
+
+
+def run(trace: FrozenTrace, contender: str, target: float) -> dict[str, object]:
+    """Return the figures of an algorithm on a trace, as a JSON object."""
+    done, service = played(trace, contender, target)
+    found = Outcome.of(done, service)
+    seconds = np.trapezoid(trace.load.rates, trace.load.times) / service.capacity
+    return asdict(
+        Run(
+            trace=trace.name,
+            kind=trace.kind,
+            half=trace.half,
+            contender=contender,
+            target=target,
+            missed=found.missed_minutes,
+            judged=found.judged_minutes,
+            pod_hours=found.pod_hours,
+            ideal=float(seconds) / 3600.0,
+            changes=found.changes,
+            reversals=found.reversals,
+            given_up=found.given_up,
+        )
+    )
