@@ -6,8 +6,10 @@ flight (Little's law). Both ends are exact at any moment, because a page include
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import layout as at
-from .page import PageSnapshot
+from .page import PageSnapshot, RouteCounters
 
 
 def in_flight_growth(before: PageSnapshot, after: PageSnapshot) -> dict[str, int]:
@@ -16,24 +18,12 @@ def in_flight_growth(before: PageSnapshot, after: PageSnapshot) -> dict[str, int
     A slot that was given to another route adds its total to `other`. That total is not growth of the window. Exchanges
     that a killed proxy had in flight end with its last heartbeat.
     """
-    earlier = {route.route: route for route in before.routes}
-    same_proxy = before.epoch == after.epoch
-    growth: dict[str, int] = {}
-    moved = sum(route.in_flight_ns for name, route in earlier.items() if name not in {r.route for r in after.routes})
-    for route in after.routes:
-        now = route.in_flight_time(after.read_ns)
-        old = earlier.get(route.route)
-        then = old.in_flight_time(before.read_ns) if old else 0
-        if old and now < then and route.route != at.OTHER_ROUTE:
-            began_again = now < old.in_flight_ns
-            moved += old.in_flight_ns if began_again and same_proxy else 0
-            then = 0 if began_again else now
-        growth[route.route] = now - then
-    if not same_proxy and growth.get(at.OTHER_ROUTE, 0) < 0:  # a new page starts from zero
-        growth[at.OTHER_ROUTE] += earlier[at.OTHER_ROUTE].in_flight_time(before.read_ns)
-    elif at.OTHER_ROUTE in growth:
-        growth[at.OTHER_ROUTE] -= moved
-    return {route: max(0, amount) for route, amount in growth.items()}
+    return _growth(before, after, RouteCounters.in_flight_time, lambda route: route.in_flight_ns)
+
+
+def exchange_growth(before: PageSnapshot, after: PageSnapshot) -> dict[str, int]:
+    """Return the number of exchanges by route that ended between two copies of a page."""
+    return _growth(before, after, lambda route, _: _ended(route), _ended)
 
 
 def mean_in_flight(before: PageSnapshot, after: PageSnapshot) -> float | None:
@@ -46,3 +36,34 @@ def mean_in_flight(before: PageSnapshot, after: PageSnapshot) -> float | None:
         return None
     growth = in_flight_growth(before, after)
     return sum(amount for route, amount in growth.items() if route != at.PROBES_ROUTE) / elapsed
+
+
+def _growth(
+    before: PageSnapshot,
+    after: PageSnapshot,
+    total: Callable[[RouteCounters, int], int],
+    stored: Callable[[RouteCounters], int],
+) -> dict[str, int]:
+    """Return the growth of a counter by route: `total` at the time of a copy, and `stored` on the page."""
+    earlier = {route.route: route for route in before.routes}
+    present = {route.route for route in after.routes}
+    same_proxy = before.epoch == after.epoch
+    moved = sum(stored(route) for name, route in earlier.items() if name not in present)
+    growth: dict[str, int] = {}
+    for route in after.routes:
+        old, now = earlier.get(route.route), total(route, after.read_ns)
+        then = total(old, before.read_ns) if old else 0
+        if old and now < then and route.route != at.OTHER_ROUTE:
+            began_again = now < stored(old)
+            moved += stored(old) if began_again and same_proxy else 0
+            then = 0 if began_again else now
+        growth[route.route] = now - then
+    if not same_proxy and growth.get(at.OTHER_ROUTE, 0) < 0:  # a new page starts from zero
+        growth[at.OTHER_ROUTE] += total(earlier[at.OTHER_ROUTE], before.read_ns)
+    elif at.OTHER_ROUTE in growth:
+        growth[at.OTHER_ROUTE] -= moved
+    return {route: max(0, amount) for route, amount in growth.items()}
+
+
+def _ended(route: RouteCounters) -> int:
+    return sum(route.codes.values())

@@ -35,8 +35,8 @@ class ReportResponse(Report, frozen=True, kw_only=True):
     """The Report with traffic, blind spots and control loop at the time of the request.
 
     The texts of `blind` are also the first ones of `warnings`. `accounting` is None without a proxy, and `control` is
-    None without a control loop. `sync` is None unless a controller gets the counts. `resources` is None in a saved report
-    of an older version, and in a replay.
+    None without a control loop. `sync` is None unless a controller gets the counts. `resources` is None where
+    they are not sampled, such as in a replay.
     """
 
     accounting: Accounting | None = None

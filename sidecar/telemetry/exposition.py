@@ -45,8 +45,10 @@ class ScrapeCollector(Collector):
     def collect(self) -> Iterator[Family]:
         """Yield every family that has samples."""
         reading = self.read()
-        found = (*(collect(reading) for collect in COLLECTORS), *(collect() for collect in reading.extra))
-        yield from (family for families in found for family in families if family.samples)
+        for collect in COLLECTORS:
+            yield from (family for family in collect(reading) if family.samples)
+        for extra in reading.extra:
+            yield from (family for family in extra() if family.samples)
 
 
 class Exposition:

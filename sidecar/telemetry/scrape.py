@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from prometheus_client.metrics_core import Metric as Family
 
 from ..channel.page import PageSnapshot
+from ..report.blocks.resources import ResourceReport
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
 from ..report.sync_status import SyncStatus
@@ -27,7 +28,8 @@ class ScrapeInput:
         blind: the present blind spots.
         features: the features that are exported: all, drifted or none (`spec.metrics.features`).
         details: those of them that also have intervals and a distribution (`spec.metrics.details`).
-        extra: collectors of packages above this one, such as `resources`.
+        extra: collectors of layers above this one, such as those of GPUs; each is called once.
+        resources: what model server and Pilotfish use; None where that is not sampled.
         ready: the same as `ready` of `GET /readyz`.
     """
 
@@ -42,3 +44,4 @@ class ScrapeInput:
     features: str = "all"
     details: str = "drifted"
     extra: tuple[Callable[[], Iterable[Family]], ...] = ()
+    resources: ResourceReport | None = None

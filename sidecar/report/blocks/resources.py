@@ -20,8 +20,7 @@ class SourceReason(ReasonTable):
     CHOSEN = ("chosen", "the option `--resources` names this source")
     CLUSTER = (
         "cluster",
-        "the processes of other containers of a pod are not visible; recording rules join the series of cAdvisor and "
-        "dcgm-exporter with the in-flight times",
+        "the processes of other containers are hidden; recording rules use the series of cAdvisor and dcgm-exporter",
         "install the recording rules, or set `shareProcessNamespace: true`",
     )
     LISTENER = ("listener", "the process that listens at the address of the upstream was found")

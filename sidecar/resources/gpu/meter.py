@@ -69,7 +69,7 @@ class GpuMeter:
         self._xids: dict[tuple[str, int], int] = {}
         self._with_utilization: set[str] = set()
         self._with_energy: set[str] = set()
-        self._counters: dict[str, float] = {}  # joules of the previous sample, by GPU
+        self._counters: dict[str, tuple[float, float]] = {}  # joules and time of the previous sample, by GPU
 
     @property
     def use(self) -> GpuUse:
@@ -89,7 +89,7 @@ class GpuMeter:
         if not 0.0 < seconds <= LONGEST_INTERVAL:
             seconds = 0.0
         for device in sample.devices:
-            self._add_device(device, seconds)
+            self._add_device(device, seconds, sample.at)
             for instance in device.instances:
                 _busy(self._instances, instance.uuid, instance.utilization, seconds)
                 self._know(instance.uuid, instance.utilization)
@@ -98,11 +98,11 @@ class GpuMeter:
         _shorten(self._processes)
         _shorten(self._xids)
 
-    def _add_device(self, device: DeviceSample, seconds: float) -> None:
+    def _add_device(self, device: DeviceSample, seconds: float, at: float) -> None:
         _busy(self._devices, device.uuid, device.utilization, seconds)
         self._know(device.uuid, device.utilization)
         before = self._devices[device.uuid]
-        counted = self._counted(device, seconds)
+        counted = self._counted(device, seconds, at)
         if counted is None and device.power is not None:
             counted = estimated = device.power * seconds
         else:
@@ -117,16 +117,19 @@ class GpuMeter:
         for number in device.xids:
             self._xids[device.uuid, number] = self._xids.get((device.uuid, number), 0) + 1
 
-    def _counted(self, device: DeviceSample, seconds: float) -> float | None:
-        """Return the joules since the previous sample by the counter of the card; None without it."""
+    def _counted(self, device: DeviceSample, seconds: float, at: float) -> float | None:
+        """Return the joules since the previous sample by the counter of the card; None without it.
+
+        The counter goes on without samples, so it also covers a restart of the sampling process.
+        """
         if device.energy is None:
             self._counters.pop(device.uuid, None)
             return None
-        previous, self._counters[device.uuid] = self._counters.get(device.uuid), device.energy
-        if previous is None or not seconds:
+        previous, self._counters[device.uuid] = self._counters.get(device.uuid), (device.energy, at)
+        if previous is None:
             return 0.0
-        risen = device.energy - previous
-        return risen if 0.0 <= risen <= MOST_WATTS * seconds else None  # reset by a restart of the driver
+        risen, passed = device.energy - previous[0], seconds or at - previous[1]
+        return risen if 0.0 <= risen <= MOST_WATTS * passed else None  # reset by a restart of the driver
 
     def _add_process(self, process: ProcessSample, seconds: float) -> None:
         if process.instance is None:

@@ -99,14 +99,13 @@ def _utilization(calls: GuardedCalls, card: Card, now: int) -> tuple[float | Non
     place = card.place
     if card.mig_enabled:
         calls.report("utilization", place, GpuReason.MIG)
-        calls.report("memory_utilization", place, GpuReason.MIG)
         return None, None
     rates = calls.read("utilization", place, "nvmlDeviceGetUtilizationRates")
     if rates is None:
         return None, None
     mean = _mean_utilization(calls, card, now)
     last = calls.number("utilization", place, rates.gpu, PER_CENT, scale=1 / PER_CENT)
-    memory = calls.number("memory_utilization", place, rates.memory, PER_CENT, scale=1 / PER_CENT)
+    memory = calls.number("utilization", place, rates.memory, PER_CENT, scale=1 / PER_CENT)
     return last if mean is None else mean, memory
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import mmap
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -24,6 +26,7 @@ from .watch import FIRST_SAMPLE_SECONDS, SAMPLE_SECONDS, RestartPlan, SamplerWat
 _LOG = logging.getLogger("pilotfish.gpu")
 
 LONGEST_LINE = 4 * 1024 * 1024  # bytes of one sample
+END_POLL_SECONDS = 0.02
 KILLED_SECONDS = 5.0  # for a process to end after SIGKILL; one that waits inside the kernel does not
 
 
@@ -97,11 +100,7 @@ class GpuSampler:
                 "avoided": self._watch.avoided(began),
             }
             try:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", _CHILD, json.dumps(setup),
-                    stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-                    limit=LONGEST_LINE, pass_fds=(descriptor,), env=self._options.environment,
-                )  # fmt: skip
+                process = _start(setup, self._options.environment)
             except OSError as error:
                 detail = f"cannot start it: {error.strerror}"
                 failed = GpuProblem(reason=GpuReason.SAMPLER_DIED, reading="devices", detail=detail)
@@ -109,7 +108,7 @@ class GpuSampler:
             try:
                 ended = await self._read(process)
                 ran = time.monotonic() - began
-                call = marked_call(memory[:])  # before the process is gone: the memory is shared with no other
+                call = marked_call(memory[:])
                 await _end(process)
             except BaseException:  # also when this task is cancelled
                 await asyncio.shield(_end(process, KILLED_SECONDS))
@@ -118,17 +117,26 @@ class GpuSampler:
             return self._watch.on_hang(call, ended.silence, ran, time.monotonic())
         return self._watch.on_end(ended.problem, ran, process.returncode)
 
-    async def _read(self, process: asyncio.subprocess.Process) -> _End:
+    async def _read(self, process: subprocess.Popen[bytes]) -> _End:
         """Take samples until the process ends, sends something else, or is silent for too long."""
-        assert process.stdout is not None
+        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
+        try:
+            return await self._take_all(reader)
+        finally:
+            transport.close()
+
+    async def _take_all(self, reader: asyncio.StreamReader) -> _End:
         allowed = self._options.first_sample
         sample: GpuSample | None = None
         while True:
             try:
-                line = await asyncio.wait_for(process.stdout.readline(), allowed)
+                async with asyncio.timeout(allowed):  # wait_for of Python 3.11 may ignore that this task is cancelled
+                    line = await reader.readline()
                 if not line:
                     return _End(problem=_cause(sample))
-                sample = _DECODER.decode(line)
+                sample = decode(line)
             except TimeoutError:
                 return _End(silence=allowed)
             except ValueError as error:  # a line that is too long, or no sample
@@ -160,15 +168,27 @@ def _cause(last: GpuSample | None) -> GpuProblem | None:
     return next(iter(sorted(last.problems, key=lambda one: one.reading != "devices")), None)
 
 
-async def _end(process: asyncio.subprocess.Process, seconds: float | None = None) -> None:
+def _start(setup: Mapping[str, object], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    """Start the sampling process. The subprocesses of asyncio would start a thread for each, which needs memory."""
+    return subprocess.Popen(
+        (sys.executable, "-m", f"{__package__}.child", json.dumps(setup)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(int(str(setup["memory"])),),
+        env=environment,
+    )
+
+
+async def _end(process: subprocess.Popen[bytes], seconds: float = math.inf) -> None:
     """Kill the process and wait for its end, at most `seconds`.
 
     A process that waits inside the kernel ends later. No other one is started before: it would wait there, too.
     """
-    with suppress(ProcessLookupError):
-        process.kill()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), seconds)
+    process.kill()
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:  # noqa: ASYNC110  # an event would need a thread
+        await asyncio.sleep(END_POLL_SECONDS)
 
 
 @contextmanager
@@ -183,9 +203,13 @@ def _shared_memory() -> Iterator[tuple[int, mmap.mmap]]:
         os.close(descriptor)
 
 
+def decode(line: bytes) -> GpuSample:
+    """Return the sample that `sample.encode` wrote; raise ValueError for another line."""
+    return _DECODER.decode(line)
+
+
 def _without_devices(problem: GpuProblem) -> GpuSample:
     return GpuSample(at=time.time(), seconds=None, driver=None, problems=(problem,))
 
 
-_CHILD = f"{__package__}.child"
 _DECODER = msgspec.json.Decoder(GpuSample)

@@ -14,11 +14,8 @@ from .reader import LEEWAY, MOST_BYTES, seen_before
 from .sample import ProcessSample
 
 MOST_PROCESSES = 1024  # of one GPU
-# A client of MPS is in the second list only. Each call has an older form for older drivers.
-LISTS = (
-    ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2"),
-    ("nvmlDeviceGetMPSComputeRunningProcesses_v3", "nvmlDeviceGetMPSComputeRunningProcesses_v2"),
-)
+COMPUTE = ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2")
+CLIENTS = "nvmlDeviceGetMPSComputeRunningProcesses_v3"  # the clients of MPS are in no other list
 UTILIZATION = ("nvmlDeviceGetProcessUtilization", "nvmlDeviceGetProcessesUtilizationInfo")
 
 
@@ -57,8 +54,8 @@ def _sample(card: Card, pid: int, memory: int | None, share: _Share, instance: s
 def _memory_by_pid(calls: GuardedCalls, place: Place) -> dict[int, int | None]:
     """Return the bytes of each process that has a context on the GPU or the MIG instance `place`."""
     found: dict[int, int | None] = {}
-    compute = calls.first("processes", place, [(name,) for name in LISTS[0]])
-    shared = calls.optional("processes", place, LISTS[1][0], default=())
+    compute = calls.first("processes", place, [(name,) for name in COMPUTE])
+    shared = calls.optional("processes", place, CLIENTS, default=())
     for one in _named(calls, place, "processes", (*(compute or ()), *(shared or ()))):
         if one.usedGpuMemory is None:
             calls.report("process_memory", place, GpuReason.UNSUPPORTED, "the driver does not say it")

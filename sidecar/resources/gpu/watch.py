@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
+from ...errors import number
 from .calls import call_key
-from .problems import GpuReason
+from .problems import EXPECTED, GpuReason
 from .sample import GpuProblem, GpuSample
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before a restart
@@ -19,8 +20,6 @@ AVOID_DEVICE_AFTER = 3  # calls of one GPU that are avoided
 AVOID_SECONDS = 600.0
 # The first sample includes nvmlInit, which wakes each GPU up if the driver is not persistent.
 FIRST_SAMPLE_SECONDS, SAMPLE_SECONDS = 60.0, 10.0
-# Without a GPU, these are no faults.
-EXPECTED = frozenset((GpuReason.LIBRARY_MISSING, GpuReason.DRIVER_NOT_LOADED, GpuReason.NO_DEVICE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class SamplerWatch:
             return None
         self._logged = _WORKS
         names = sorted({device.name or "unnamed" for device in sample.devices})
-        found = f"{len(sample.devices)} GPUs ({', '.join(names)}), driver {sample.driver or 'unknown'}"
+        found = f"{number(len(sample.devices), 'GPU')} ({', '.join(names)}), driver {sample.driver or 'unknown'}"
         return logging.INFO, f"GPU samples: {found}"
 
     def on_end(self, problem: GpuProblem | None, ran: float, status: int | None) -> RestartPlan:

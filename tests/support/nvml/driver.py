@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,18 @@ def build(folder: Path, *flags: str) -> Path:
     """Compile the library into `folder`; return the folder."""
     assert COMPILER is not None
     folder.mkdir(parents=True, exist_ok=True)
-    command = [COMPILER, "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *flags]
+    command = [
+        COMPILER,
+        "-std=gnu11",
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-shared",
+        "-fPIC",
+        f"-Wl,-soname,{LIBRARY}",
+        *flags,
+    ]
     subprocess.run([*command, "-o", folder / LIBRARY, SOURCE], check=True, timeout=patient(60))
     return folder
 
@@ -48,7 +60,7 @@ def gpu(index: int) -> dict[str, object]:
         "gpm": 1,
         "gpm_running": 55.5,
         "gpm_busy": 25.5,
-        "rates": "40 60",
+        "rates": "50 50",
         "xids": "",
         "processes": "41:1024 42:2048",
         "tasks": "41:30:5 42:10:2",
@@ -89,9 +101,9 @@ class ScriptedDriver:
         healthy = {name: value for index in range(count) for name, value in gpu(index).items()}
         self.change({"driver": "580.65.06", "devices": count, **healthy})
 
-    def change(self, lines: dict[str, object]) -> None:
+    def change(self, lines: Mapping[str, object]) -> None:
         """Set lines; None removes one."""
-        self.lines |= lines
+        self.lines |= dict(lines)
         self.lines = {name: value for name, value in self.lines.items() if value is not None}
         written = self.script.with_suffix(".new")
         written.write_text("".join(f"{name}={value}\n" for name, value in self.lines.items()))
