@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from ...reason import ReasonTable
+from .sharing import CardSharing
 
 Source = Literal["local", "none", "rules"]
 
@@ -135,5 +136,6 @@ class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[RouteUse, ...] = ()
     idle: Attributed | None = None
     predictions: tuple[PredictionCost, ...] = ()
+    sharing: tuple[CardSharing, ...] = ()
     currency: str = ""
     notes: tuple[str, ...] = ()
