@@ -21,7 +21,7 @@ SUCCESS = 0  # nvidia-ml-py raises an error with this code where a list is empty
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CallPlace:
     """What a call is about: the handle, a label for people (a UUID, or "#3"), and the index of the GPU."""
 
     handle: Any
@@ -29,7 +29,7 @@ class Place:
     index: int
 
 
-MACHINE = Place(None, "", -1)
+MACHINE = CallPlace(None, "", -1)
 
 
 class SessionEndedError(Exception):
@@ -72,12 +72,12 @@ class GuardedCalls:
         self._problems = {}
         return found
 
-    def report(self, reading: str, place: Place, reason: GpuReason, detail: str = "") -> None:
+    def report(self, reading: str, place: CallPlace, reason: GpuReason, detail: str = "") -> None:
         """Add a problem that a caller found in what a call returned."""
         problem = GpuProblem(reason=reason, reading=reading, device=place.label, detail=detail)
         self._problems.setdefault((reading, place.label, reason), problem)
 
-    def read(self, reading: str, place: Place, name: str, *arguments: Any) -> Any:
+    def read(self, reading: str, place: CallPlace, name: str, *arguments: Any) -> Any:
         """Return the result of the function `name` of nvidia-ml-py for `place`, () if it has none.
 
         Returns None and adds a problem if it fails. Raises SessionEndedError if the driver is gone.
@@ -87,7 +87,7 @@ class GuardedCalls:
             self._add(problem)
         return result
 
-    def first(self, reading: str, place: Place, choices: Sequence[tuple[Any, ...]]) -> Any:
+    def first(self, reading: str, place: CallPlace, choices: Sequence[tuple[Any, ...]]) -> Any:
         """Return the result of the first of the `choices`, (name, argument, ...), that this driver supports."""
         problem: GpuProblem | None = None
         for name, *arguments in choices:
@@ -102,7 +102,7 @@ class GuardedCalls:
     def optional(
         self,
         reading: str,
-        place: Place,
+        place: CallPlace,
         name: str,
         *arguments: Any,
         default: Any = None,
@@ -117,7 +117,7 @@ class GuardedCalls:
         self._add(problem)
         return None
 
-    def number(self, reading: str, place: Place, value: Any, most: float, *, scale: float = 1) -> float | None:
+    def number(self, reading: str, place: CallPlace, value: Any, most: float, *, scale: float = 1) -> float | None:
         """Return `value` times `scale`; None and a problem if it is no number from 0 to `most` (before scaling)."""
         if value is None:
             return None
@@ -129,14 +129,16 @@ class GuardedCalls:
             return float(value * scale)
         return None
 
-    def count(self, reading: str, place: Place, value: Any, most: int = 2**62) -> int | None:
+    def count(self, reading: str, place: CallPlace, value: Any, most: int = 2**62) -> int | None:
         """Return the whole number `value`; None and a problem if it is not between 0 and `most`."""
         return None if self.number(reading, place, value, most) is None else int(value)
 
     def _add(self, problem: GpuProblem) -> None:
         self._problems.setdefault((problem.reading, problem.device, problem.reason), problem)
 
-    def _call(self, reading: str, place: Place, name: str, arguments: Sequence[Any]) -> tuple[Any, GpuProblem | None]:
+    def _call(
+        self, reading: str, place: CallPlace, name: str, arguments: Sequence[Any]
+    ) -> tuple[Any, GpuProblem | None]:
         key = (reading, name, place.label, len(arguments))  # the number of arguments tells versions apart
         if (known := self._unsupported.get(key)) is not None:
             return None, known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .calls import MACHINE, GuardedCalls, Place
+from .calls import MACHINE, CallPlace, GuardedCalls
 from .gpm import GpmMeter
 from .problems import GpuReason
 
@@ -21,14 +21,14 @@ MIG_DISABLED, MIG_ENABLED = 0, 1
 class Instance:
     """A MIG instance: where to read it, and what does not change."""
 
-    place: Place
+    place: CallPlace
     gpu_instance: int | None
     compute_instance: int | None
     slices: int | None
 
 
 @dataclass(slots=True)
-class Card:
+class GpuCard:
     """A GPU: where to read it, what seldom changes, and what must be kept from one sample to the next.
 
     Attributes:
@@ -36,21 +36,23 @@ class Card:
         gpm: the previous samples of GPM, by GPU instance; None is the whole GPU.
         utilization_seen, processes_seen: time of the newest sample of the driver, microseconds.
         ecc: corrected and uncorrected errors.
+        gpm_support: whether it has GPM; None until it was asked.
     """
 
-    place: Place
+    place: CallPlace
     name: str | None
     mig_enabled: bool | None
     power_limit: float | None = None
     ecc: tuple[int | None, int | None] = (None, None)
     instances: tuple[Instance, ...] = ()
+    gpm_support: bool | None = None
     events: Any = None
     gpm: dict[int | None, GpmMeter] = field(default_factory=dict)
     utilization_seen: int = 0
     processes_seen: int = 0
 
 
-def enumerate_cards(calls: GuardedCalls, previous: dict[str, Card]) -> dict[str, Card]:
+def enumerate_cards(calls: GuardedCalls, previous: dict[str, GpuCard]) -> dict[str, GpuCard]:
     """Return all GPUs by UUID, and keep the state of those in `previous`."""
     count = calls.read("devices", MACHINE, "nvmlDeviceGetCount") or 0
     if count > MOST_DEVICES:
@@ -65,17 +67,17 @@ def enumerate_cards(calls: GuardedCalls, previous: dict[str, Card]) -> dict[str,
     return cards
 
 
-def _card(calls: GuardedCalls, index: int, previous: dict[str, Card]) -> Card | None:
-    unnamed = Place(None, f"#{index}", index)
+def _card(calls: GuardedCalls, index: int, previous: dict[str, GpuCard]) -> GpuCard | None:
+    unnamed = CallPlace(None, f"#{index}", index)
     handle = calls.read("devices", unnamed, "nvmlDeviceGetHandleByIndex", index)
     if handle is None:
         return None
-    uuid = calls.read("devices", Place(handle, f"#{index}", index), "nvmlDeviceGetUUID")
+    uuid = calls.read("devices", CallPlace(handle, f"#{index}", index), "nvmlDeviceGetUUID")
     if not uuid:
         return None
-    place = Place(handle, uuid, index)
+    place = CallPlace(handle, uuid, index)
     mode = calls.optional("mig", place, "nvmlDeviceGetMigMode", default=(MIG_DISABLED,))
-    card = Card(
+    card = GpuCard(
         place=place,
         name=calls.read("name", place, "nvmlDeviceGetName"),
         mig_enabled=mode[0] == MIG_ENABLED if mode else None,
@@ -99,7 +101,7 @@ def _card(calls: GuardedCalls, index: int, previous: dict[str, Card]) -> Card | 
     return card
 
 
-def _ecc(calls: GuardedCalls, place: Place) -> tuple[int | None, int | None]:
+def _ecc(calls: GuardedCalls, place: CallPlace) -> tuple[int | None, int | None]:
     nvml = calls.nvml
 
     def count(reading: str, kind: int) -> int | None:
@@ -112,30 +114,30 @@ def _ecc(calls: GuardedCalls, place: Place) -> tuple[int | None, int | None]:
     )
 
 
-def _register_xids(calls: GuardedCalls, place: Place) -> Any:
+def _register_xids(calls: GuardedCalls, place: CallPlace) -> Any:
     """Return an event set for the Xid errors of a GPU; None if it has none."""
-    events = calls.read("xid", Place(None, place.label, place.index), "nvmlEventSetCreate")
+    events = calls.read("xid", CallPlace(None, place.label, place.index), "nvmlEventSetCreate")
     if events is None:
         return None
     wanted = calls.nvml.nvmlEventTypeXidCriticalError
     return events if calls.read("xid", place, "nvmlDeviceRegisterEvents", wanted, events) is not None else None
 
 
-def _instances(calls: GuardedCalls, place: Place) -> tuple[Instance, ...]:
+def _instances(calls: GuardedCalls, place: CallPlace) -> tuple[Instance, ...]:
     most = calls.count("mig", place, calls.read("mig", place, "nvmlDeviceGetMaxMigDeviceCount"))
     found = (_instance(calls, place, index) for index in range(min(most or 0, MOST_INSTANCES)))
     return tuple(one for one in found if one is not None)
 
 
-def _instance(calls: GuardedCalls, place: Place, index: int) -> Instance | None:
+def _instance(calls: GuardedCalls, place: CallPlace, index: int) -> Instance | None:
     """Return the MIG instance `index`; None if the GPU has none with this index, since the indices have gaps."""
     handle = calls.optional("mig", place, "nvmlDeviceGetMigDeviceHandleByIndex", index, quiet=_ABSENT)
     if handle is None:
         return None
-    uuid = calls.read("mig", Place(handle, f"{place.label}#{index}", place.index), "nvmlDeviceGetUUID")
+    uuid = calls.read("mig", CallPlace(handle, f"{place.label}#{index}", place.index), "nvmlDeviceGetUUID")
     if not uuid:
         return None
-    part = Place(handle, uuid, place.index)
+    part = CallPlace(handle, uuid, place.index)
     attributes = calls.read("slices", part, "nvmlDeviceGetAttributes_v2")
     return Instance(
         place=part,
@@ -147,5 +149,5 @@ def _instance(calls: GuardedCalls, place: Place, index: int) -> Instance | None:
     )
 
 
-def _identity(calls: GuardedCalls, part: Place, name: str) -> int | None:
+def _identity(calls: GuardedCalls, part: CallPlace, name: str) -> int | None:
     return calls.count("mig", part, calls.read("mig", part, name), MOST_IDENTITY)

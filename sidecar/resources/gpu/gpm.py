@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .calls import GuardedCalls, Place
-from .problems import GpuReason, reason_of
+from .calls import CallPlace, GuardedCalls
+from .problems import reason_of
 
 PER_CENT = 100.0
 
@@ -19,16 +19,17 @@ class GpmMeter:
     def __init__(self) -> None:
         self._previous: Any = None
         self._spare: Any = None
+        self._wanted: Any = None
 
     def read(
-        self, calls: GuardedCalls, place: Place, readings: tuple[str, str], instance: int | None
+        self, calls: GuardedCalls, place: CallPlace, readings: tuple[str, str], instance: int | None
     ) -> tuple[float | None, float | None]:
         """Return two shares since the previous call: of time with a kernel, and of busy SMs.
 
         `place` is the GPU; `instance` is a GPU instance of it. Problems are reported for the two `readings`.
         """
         if self._spare is None:
-            self._spare = calls.read(readings[1], Place(None, place.label, place.index), "nvmlGpmSampleAlloc")
+            self._spare = calls.read(readings[1], CallPlace(None, place.label, place.index), "nvmlGpmSampleAlloc")
         if self._spare is None:
             return None, None
         if instance is None:
@@ -38,36 +39,39 @@ class GpmMeter:
         if taken is None:
             return None, None
         previous, self._previous, self._spare = self._previous, self._spare, self._previous
-        return (None, None) if previous is None else _compare(calls, place, readings, previous, self._previous)
+        if previous is None:
+            return None, None
+        if self._wanted is None:
+            self._wanted = _request(calls.nvml)
+        self._wanted.sample1, self._wanted.sample2 = previous, self._previous
+        return _compare(calls, place, readings, self._wanted)
 
 
-def is_supported(calls: GuardedCalls, place: Place, reading: str) -> bool:
-    """Return whether the GPU has GPM; report the reason for `reading` if not."""
+def query_support(calls: GuardedCalls, place: CallPlace, reading: str) -> bool | None:
+    """Return whether the GPU has GPM; None and a problem for `reading` if it cannot be read."""
     support = calls.read(reading, place, "nvmlGpmQueryDeviceSupport")
-    if support is None:
-        return False
-    if not support.isSupportedDevice:
-        calls.report(reading, place, GpuReason.UNSUPPORTED, "GPM needs a GPU of the Hopper generation or newer")
-    return bool(support.isSupportedDevice)
+    return None if support is None else bool(support.isSupportedDevice)
+
+
+def _request(nvml: Any) -> Any:
+    wanted = nvml.c_nvmlGpmMetricsGet_t()  # 19 kB
+    wanted.version = nvml.NVML_GPM_METRICS_GET_VERSION
+    wanted.numMetrics = 2
+    wanted.metrics[0].metricId = nvml.NVML_GPM_METRIC_GRAPHICS_UTIL
+    wanted.metrics[1].metricId = nvml.NVML_GPM_METRIC_SM_UTIL
+    return wanted
 
 
 def _compare(
-    calls: GuardedCalls, place: Place, readings: tuple[str, str], previous: Any, current: Any
+    calls: GuardedCalls, place: CallPlace, readings: tuple[str, str], wanted: Any
 ) -> tuple[float | None, float | None]:
-    nvml = calls.nvml
-    wanted = nvml.c_nvmlGpmMetricsGet_t()
-    wanted.version = nvml.NVML_GPM_METRICS_GET_VERSION
-    wanted.numMetrics = len(readings)
-    wanted.sample1, wanted.sample2 = previous, current
-    for place_in_list, metric in enumerate((nvml.NVML_GPM_METRIC_GRAPHICS_UTIL, nvml.NVML_GPM_METRIC_SM_UTIL)):
-        wanted.metrics[place_in_list].metricId = metric
-    if calls.read(readings[1], Place(None, place.label, place.index), "nvmlGpmMetricsGet", wanted) is None:
+    if calls.read(readings[1], CallPlace(None, place.label, place.index), "nvmlGpmMetricsGet", wanted) is None:
         return None, None
     running, busy = (_share(calls, place, reading, wanted.metrics[number]) for number, reading in enumerate(readings))
     return running, busy
 
 
-def _share(calls: GuardedCalls, place: Place, reading: str, metric: Any) -> float | None:
+def _share(calls: GuardedCalls, place: CallPlace, reading: str, metric: Any) -> float | None:
     if metric.nvmlReturn:
         code = int(metric.nvmlReturn)
         calls.report(reading, place, reason_of(code), f"nvmlGpmMetricsGet returned {code} for it")

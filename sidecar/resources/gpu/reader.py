@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .calls import NOT_PROVIDED, GuardedCalls, Place
-from .card import MILLI, MOST_POWER, Card, Instance
-from .gpm import PER_CENT, GpmMeter, is_supported
+from .calls import NOT_PROVIDED, CallPlace, GuardedCalls
+from .card import MILLI, MOST_POWER, GpuCard, Instance
+from .gpm import PER_CENT, GpmMeter, query_support
 from .problems import GpuReason
 from .sample import DeviceSample, MigSample
 
@@ -19,7 +19,7 @@ _WHOLE = ("kernel_time", "sm_utilization")
 _PART = ("utilization", "sm_utilization")
 
 
-def read_device(calls: GuardedCalls, card: Card, now: int) -> DeviceSample:
+def read_device(calls: GuardedCalls, card: GpuCard, now: int) -> DeviceSample:
     """Return the sample of one GPU. `now` is the time in microseconds since the epoch, the clock of the driver."""
     place = card.place
     utilization, memory_utilization = _utilization(calls, card, now)
@@ -50,7 +50,7 @@ def read_device(calls: GuardedCalls, card: Card, now: int) -> DeviceSample:
     )
 
 
-def _instance(calls: GuardedCalls, card: Card, instance: Instance) -> MigSample:
+def _instance(calls: GuardedCalls, card: GpuCard, instance: Instance) -> MigSample:
     total, used, free = _memory(calls, instance.place)
     utilization, busy = None, None
     if instance.gpu_instance is not None:
@@ -68,18 +68,24 @@ def _instance(calls: GuardedCalls, card: Card, instance: Instance) -> MigSample:
     )
 
 
-def _gpm(calls: GuardedCalls, card: Card, label: Place, instance: int | None) -> tuple[float | None, float | None]:
+def _gpm(
+    calls: GuardedCalls, card: GpuCard, label: CallPlace, instance: int | None
+) -> tuple[float | None, float | None]:
     """Return what GPM measured for a GPU, or for one of its GPU instances; its problems carry the label of `label`."""
-    place = Place(card.place.handle, label.label, card.place.index)
+    place = CallPlace(card.place.handle, label.label, card.place.index)
     readings = _WHOLE if instance is None else _PART
-    if not is_supported(calls, place, readings[1]):
+    if card.gpm_support is None:
+        card.gpm_support = query_support(calls, place, readings[1])
+    if not card.gpm_support:
+        if card.gpm_support is False:
+            calls.report(readings[1], place, GpuReason.UNSUPPORTED, "GPM needs the Hopper generation or a newer one")
         if instance is not None:
             calls.report("utilization", place, GpuReason.MIG, "without GPM, there is no utilization under MIG")
         return None, None
     return card.gpm.setdefault(instance, GpmMeter()).read(calls, place, readings, instance)
 
 
-def _memory(calls: GuardedCalls, place: Place) -> tuple[int | None, int | None, int | None]:
+def _memory(calls: GuardedCalls, place: CallPlace) -> tuple[int | None, int | None, int | None]:
     """Return total, used and free bytes. The second version of the call leaves reserved memory out of `used`."""
     version = calls.nvml.nvmlMemory_v2
     found = calls.first("memory", place, (("nvmlDeviceGetMemoryInfo", version), ("nvmlDeviceGetMemoryInfo",)))
@@ -90,7 +96,7 @@ def _memory(calls: GuardedCalls, place: Place) -> tuple[int | None, int | None, 
     return total, calls.count("memory", place, found.used, most), calls.count("memory", place, found.free, most)
 
 
-def _utilization(calls: GuardedCalls, card: Card, now: int) -> tuple[float | None, float | None]:
+def _utilization(calls: GuardedCalls, card: GpuCard, now: int) -> tuple[float | None, float | None]:
     """Return the shares of time with a kernel and with access to memory.
 
     The driver keeps several samples a second. Their mean covers the whole interval, and `nvmlDeviceGetUtilizationRates`
@@ -109,7 +115,7 @@ def _utilization(calls: GuardedCalls, card: Card, now: int) -> tuple[float | Non
     return last if mean is None else mean, memory
 
 
-def _mean_utilization(calls: GuardedCalls, card: Card, now: int) -> float | None:
+def _mean_utilization(calls: GuardedCalls, card: GpuCard, now: int) -> float | None:
     """Return the mean of the driver's samples since the last call; None without any."""
     kind = calls.nvml.NVML_GPU_UTILIZATION_SAMPLES
     since = seen_before(card.utilization_seen, now)
@@ -138,12 +144,12 @@ LEEWAY = 1_000_000  # microseconds
 _NO_MEAN = NOT_PROVIDED | {GpuReason.NO_SAMPLES, GpuReason.INCONSISTENT}
 
 
-def _xids(calls: GuardedCalls, card: Card) -> tuple[int, ...]:
+def _xids(calls: GuardedCalls, card: GpuCard) -> tuple[int, ...]:
     """Return the numbers of the Xid errors since the last call."""
     found: list[int] = []
     if card.events is None:
         return ()
-    place = Place(None, card.place.label, card.place.index)
+    place = CallPlace(None, card.place.label, card.place.index)
     quiet = frozenset((GpuReason.TIMEOUT,))  # the event set is empty
     while len(found) < MOST_XIDS:
         event: Any = calls.optional("xid", place, "nvmlEventSetWait_v2", card.events, 0, quiet=quiet)

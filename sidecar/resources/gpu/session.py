@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .calls import MACHINE, GuardedCalls
-from .card import Card, enumerate_cards
+from .card import GpuCard, enumerate_cards
 from .problems import GpuReason
 from .reader import read_device
 from .sample import GpuProblem, GpuSample
@@ -33,7 +33,7 @@ class GpuSession:
         self._calls = calls
         self._kernel_list = kernel_list
         self._listed = kernel_list()
-        self._cards: dict[str, Card] = {}
+        self._cards: dict[str, GpuCard] = {}
         self._driver: str | None = None
         self._refresh_at = 0.0
         self._reopen_at: float | None = None

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .calls import GuardedCalls, Place
-from .card import Card
+from .calls import CallPlace, GuardedCalls
+from .card import GpuCard
 from .gpm import PER_CENT
 from .problems import GpuReason
 from .reader import LEEWAY, MOST_BYTES, seen_before
@@ -25,7 +25,7 @@ class _Share:
     memory_utilization: float | None
 
 
-def read_processes(calls: GuardedCalls, card: Card, now: int) -> Iterator[ProcessSample]:
+def read_processes(calls: GuardedCalls, card: GpuCard, now: int) -> Iterator[ProcessSample]:
     """Yield the processes on one GPU. `now` is the time in microseconds since the epoch."""
     if card.mig_enabled:
         for instance in card.instances:
@@ -40,7 +40,7 @@ def read_processes(calls: GuardedCalls, card: Card, now: int) -> Iterator[Proces
         yield _sample(card, pid, memory_of.get(pid), shares.get(pid, _Share(None, None)), None)
 
 
-def _sample(card: Card, pid: int, memory: int | None, share: _Share, instance: str | None) -> ProcessSample:
+def _sample(card: GpuCard, pid: int, memory: int | None, share: _Share, instance: str | None) -> ProcessSample:
     return ProcessSample(
         pid=pid,
         device=card.place.label,
@@ -51,7 +51,7 @@ def _sample(card: Card, pid: int, memory: int | None, share: _Share, instance: s
     )
 
 
-def _memory_by_pid(calls: GuardedCalls, place: Place) -> dict[int, int | None]:
+def _memory_by_pid(calls: GuardedCalls, place: CallPlace) -> dict[int, int | None]:
     """Return the bytes of each process that has a context on the GPU or the MIG instance `place`."""
     found: dict[int, int | None] = {}
     compute = calls.first("processes", place, [(name,) for name in COMPUTE])
@@ -64,7 +64,7 @@ def _memory_by_pid(calls: GuardedCalls, place: Place) -> dict[int, int | None]:
     return found
 
 
-def _named(calls: GuardedCalls, place: Place, reading: str, entries: Iterable[Any]) -> Iterator[Any]:
+def _named(calls: GuardedCalls, place: CallPlace, reading: str, entries: Iterable[Any]) -> Iterator[Any]:
     """Yield the entries with a process id. In a container, the driver lists the processes of others with the id 0."""
     for number, one in enumerate(entries):
         if number >= MOST_PROCESSES:
@@ -76,7 +76,7 @@ def _named(calls: GuardedCalls, place: Place, reading: str, entries: Iterable[An
             calls.report(reading, place, GpuReason.FOREIGN_PROCESS)
 
 
-def _shares(calls: GuardedCalls, card: Card, now: int, *, wanted: bool) -> dict[int, _Share]:
+def _shares(calls: GuardedCalls, card: GpuCard, now: int, *, wanted: bool) -> dict[int, _Share]:
     """Return the utilization of each process that was active since the last sample. Several samples are averaged.
 
     The driver returns an error, or success without a sample, if it has none; this is a problem if it is `wanted`.
@@ -99,7 +99,7 @@ def _shares(calls: GuardedCalls, card: Card, now: int, *, wanted: bool) -> dict[
     }
 
 
-def _mean(calls: GuardedCalls, place: Place, values: Iterable[int]) -> float | None:
+def _mean(calls: GuardedCalls, place: CallPlace, values: Iterable[int]) -> float | None:
     """Return the mean of percentages as a share; some drivers return numbers above 100 for a process that ended."""
     valid = [
         share

@@ -9,15 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from tests.support.waiting import patient
 
 SOURCE = Path(__file__).with_name("nvml.c")
 LIBRARY = "libnvidia-ml.so.1"
 COMPILER = shutil.which("cc")
-
-needs_compiler = pytest.mark.skipif(COMPILER is None, reason="not installed: cc, the C compiler (Debian: gcc)")
 
 
 def build(folder: Path, *flags: str) -> Path:
