@@ -250,9 +250,10 @@ def _scale_answer(found: ScalingFinding | None) -> ScaleAnswer:
 def _replicas(found: ScalingFinding | None) -> ReplicasReading | None:
     if found is None:
         return None
+    withheld = found.published and found.held is not None  # whoever reads the number acts on it
     return ReplicasReading(
         current=found.current,
-        desired=found.desired,
+        desired=None if withheld else found.desired,
         held=found.held.reason if found.held is not None else "",
         ratios=found.ratios,
         scaled_at=found.scaled_at,

@@ -76,7 +76,7 @@ class TargetFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class TargetSurroundings:
     """The objects of the namespace that decide whether the replicas of a target may change.
 
     `budgets` and `pods` are those of the target only. A list that could not be read is empty, and in `problems`.
@@ -90,7 +90,7 @@ class Surroundings:
     problems: tuple[FactProblem, ...] = field(default=())
 
 
-def target_facts(target: Item, scale: Item | None, found: Surroundings, at: float) -> TargetFacts:
+def target_facts(target: Item, scale: Item | None, found: TargetSurroundings, at: float) -> TargetFacts:
     """Return the facts about the object `target`; `scale` is its scale subresource, for a kind that needs it."""
     replicas, rollout = spec_replicas(scale or target), rollout_of(target)
     return TargetFacts(
