@@ -22,7 +22,7 @@ from ..ledger import DELIVERED, SUPERSEDED, IntentLedger, LedgerEntry
 from ..reasons import Reason
 from ..scale.facts import ScaleFacts
 from ..scale.guard import Hold, ScaleView, Wish
-from ..scale.manual import ManualChange, OwnWrite, manual_change, reverting_owner
+from ..scale.manual import ManualChange, OwnWrite, blocking_owner, manual_change
 from ..scale.plan import ScalePlan
 from ..scale.policy import KIND
 from ..scale.recommender import Recommendation, recommend
@@ -216,10 +216,8 @@ class ScalingWatch:
         return Hold(Reason.SCALING_ELSEWHERE, f"{what}; {Reason.SCALING_ELSEWHERE.remedy}")
 
     def _owner(self, target: TargetFacts, settings: Scaling) -> Hold | None:
-        owner = target.owner or reverting_owner(self._writes, target)
-        if owner is None or (settings.take_ownership and owner.yields):
-            return None
-        return Hold(owner.reason, owner.message)
+        owner = blocking_owner(self._writes, target, take_ownership=settings.take_ownership)
+        return Hold(owner.reason, owner.message) if owner is not None else None
 
     def _manual_hold(self, settings: Scaling, now: float) -> Hold | None:
         change = self._manual

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .kinds import at_path, replicas_path
+from .kinds import at_path, kserve_kind, replicas_path
 from .managed_fields import FieldWriter, managers_of, writers_of
 
 Item = Mapping[str, Any]
@@ -79,10 +79,10 @@ def find_owner(
 def _owners(target: Item, autoscalers: Sequence[Item], scaled_objects: Sequence[Item]) -> Iterator[FieldOwner]:
     """Yield all owners, the strongest one first."""
     for found in scaled_objects:
-        if _refers(found, "scaleTargetRef", target, "Deployment"):
+        if _scales(found, target, "Deployment"):
             yield _scaled_object(_name(found), target)
     for found in autoscalers:
-        if _refers(found, "scaleTargetRef", target):
+        if _scales(found, target):
             keda = _labels(found).get(KEDA_NAME)
             yield _scaled_object(keda, target) if keda else _autoscaler(_name(found), target)
     for reference in _references(target):
@@ -267,6 +267,24 @@ def _flux(target: Item, manager: str) -> FieldOwner:
         ),
         yields=True,
     )
+
+
+def _scales(found: Item, target: Item, kind: str = "") -> bool:
+    """Return whether an autoscaler names `target`, or the Deployment that KServe makes of it.
+
+    The autoscaler that KServe itself makes of `target` follows its bounds, and is none.
+    """
+    if _refers(found, "scaleTargetRef", target, kind):
+        return True
+    row = kserve_kind(str(target.get("apiVersion") or ""), str(target.get("kind") or ""))
+    if row is None or any(_name_of(target) == _name_of(owner) for owner in _references(found)):
+        return False
+    made = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": _name(target) + row.deployment}}
+    return _refers(found, "scaleTargetRef", made, kind)
+
+
+def _name_of(item: Item) -> tuple[str, str]:
+    return str(item.get("kind") or ""), str(item.get("name") or _name(item))
 
 
 def _refers(found: Item, key: str, target: Item, kind: str = "") -> bool:

@@ -188,6 +188,23 @@ def test_the_fields_of_kserve_are_those_that_are_applied() -> None:
     assert ".spec.predictor.minReplicas" in owner.text
 
 
+@pytest.mark.parametrize(
+    ("kind", "deployment_name"), [("InferenceService", "fares-predictor"), ("LLMInferenceService", "fares-kserve")]
+)
+def test_an_autoscaler_on_the_deployment_of_kserve_is_an_owner_unless_kserve_made_it(
+    kind: str, deployment_name: str
+) -> None:
+    target = {"apiVersion": "serving.kserve.io/v1beta1", "kind": kind, "metadata": {"name": "fares"}}
+    found = autoscaler(reference(name=deployment_name))
+    owner = find_owner(target, autoscalers=[found])
+    assert owner is not None
+    assert owner.reason is Reason.AUTOSCALER
+    found["metadata"]["ownerReferences"] = [{**reference(kind, "fares"), "controller": True}]
+    assert find_owner(target, autoscalers=[found]) is None
+    keda = scaled_object({"name": deployment_name})
+    assert find_owner(target, scaled_objects=[keda]) is not None
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
