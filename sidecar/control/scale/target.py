@@ -13,7 +13,7 @@ from typing import Any
 from ..reasons import Reason
 from .disruption import disruption_floor
 from .kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas
-from .managed_fields import FieldWriter, writers_of
+from .managed_fields import FieldWriter, epoch_seconds, writers_of
 from .owners import FieldOwner, find_owner, find_resources_owner, later_reset
 
 Item = Mapping[str, Any]
@@ -50,6 +50,7 @@ class TargetFacts:
         disruption_floor: the fewest replicas that all PodDisruptionBudgets allow now; None without one.
         problems: the facts that are unknown.
         at: when the oldest of the facts was requested, in epoch seconds.
+        created_at: when the object was created, by the clock of the API server; 0 if that is unknown.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class TargetFacts:
     spec_replicas: int
     status_replicas: int
     at: float
+    created_at: float = 0.0
     writers: tuple[FieldWriter, ...] = ()
     owner: FieldOwner | None = None
     resources_owner: FieldOwner | None = None
@@ -101,6 +103,7 @@ def target_facts(target: Item, scale: Item | None, found: TargetSurroundings, at
         spec_replicas=replicas,
         status_replicas=status_replicas(scale or target),
         at=at,
+        created_at=epoch_seconds(at_path(target, ("metadata", "creationTimestamp"))) or 0.0,
         writers=writers_of(target, replicas_path(target)),
         owner=find_owner(target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects),
         resources_owner=find_resources_owner(target, vertical_autoscalers=found.vertical_autoscalers),

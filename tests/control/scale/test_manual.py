@@ -45,6 +45,14 @@ def test_nothing_else_is_a_manual_change(
     assert manual_change(writes, facts(replicas, *managers, at=at), None) is None
 
 
+def test_a_target_that_was_created_anew_is_no_manual_change_and_reverts_nothing() -> None:
+    again = facts(2, "helm", created_at=NOON - 30)
+    assert manual_change([WRITE], again, None) is None
+    assert reverting_owner(reverts(2, 2, 2), facts(2, "helm", created_at=NOON - 30)) is None
+    older = facts(2, "helm", created_at=NOON - HOUR)
+    assert manual_change([WRITE], older, None) is not None
+
+
 def test_a_writer_that_is_not_recorded_is_another_one() -> None:
     assert manual_change([WRITE], facts(3), None) == ManualChange(3, "", NOON, WRITE.at)
 
