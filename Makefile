@@ -71,6 +71,7 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 	.ci/programs
 	.ci/environment extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
 	.ci/kubernetes > build/kubernetes || echo "WARNING: no Kubernetes control plane; its tests will be skipped" >&2
+	.ci/autoscaler > build/autoscaler || echo "WARNING: no HorizontalController of Kubernetes; the comparison with it will be skipped" >&2
 	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	.ci/prometheus > build/prometheus || echo "WARNING: no current Prometheus and Alertmanager; tests use the system's, those of native histograms are skipped" >&2
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing

@@ -17,8 +17,7 @@ class Sample:
     """One value of a signal for one pod.
 
     Attributes:
-        value: requests in flight, requests per second, or seconds (latency). For CPU and memory cores or bytes, or
-            percent if no pod has a request.
+        value: requests in flight, requests per second, seconds (latency), cores (CPU) or bytes (memory).
         at: the end of the time that the value is about, in epoch seconds.
         window: the length of this time in seconds.
     """
@@ -41,7 +40,8 @@ class PodFacts:
         unschedulable: whether the scheduler finds no node for it.
         answering: whether it has completed a request, or is ready and sends signals.
         values: by the id of the signal (`settings.scaling.signal_id`). A missing or stale value is absent.
-        requests: for CPU and memory by the id of the signal, the request of the pod in the unit of the value.
+        requests: for CPU and memory by the id of the signal, the request of the pod in the unit of the value. If one
+            pod has none, the signal is missing.
     """
 
     uid: str

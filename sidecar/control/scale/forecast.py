@@ -19,6 +19,7 @@ BINS = 672  # of a period: 15 minutes of a week, about 2 of a day
 MOST_PERIODS = 4
 LEAST_SKILL = 0.3
 RECENT = 48  # bins
+MEASURED_EVERY = 8  # bins
 LARGEST_LEVEL = 2.0  # the present load divided by that of past periods
 _ABSENT = 65535
 _SCALE = 1024.0  # steps of log2(1 + load): 0.07 %
@@ -37,7 +38,9 @@ def observe(history: History, period: float, load: float, horizon: float, now: f
     if index < history.index:
         return history  # the clock was set back
     opened = _closed(history, index)
-    return History(period, opened.periods, index, load, 1, _skill(opened, horizon))
+    due = index // MEASURED_EVERY != history.index // MEASURED_EVERY
+    skill = _skill(opened, horizon) if due else history.skill
+    return History(period, opened.periods, index, load, 1, skill)
 
 
 def rise(history: History, horizon: float, now: float) -> float | None:
@@ -88,8 +91,11 @@ def _closed(history: History, index: int) -> History:
 def _skill(history: History, horizon: float) -> float | None:
     """Return the share of the error of "nothing changes" that the forecast avoided over the last period.
 
-    None before nine tenths of the period have both. 0 at most, if the forecast was worse in the last RECENT bins.
+    None before two periods are complete, or if a tenth of the last one is unknown. 0 at most, if the forecast was worse
+    in the last RECENT bins.
     """
+    if len(history.periods) < 3:  # two complete ones and the present one
+        return None
     ahead = max(1, round(horizon / (history.period / BINS)))
     without, with_forecast = [], []
     for index in range(history.index - BINS, history.index):

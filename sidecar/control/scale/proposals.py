@@ -76,8 +76,6 @@ def _average(plan: ScalePlan, signal: PlanSignal, facts: ScaleFacts, now: float)
 def _utilization(plan: ScalePlan, signal: PlanSignal, facts: ScaleFacts, now: float) -> Proposal | MissingSignal:
     target = int(signal.target)
     requests = {pod.name: _milli(pod.requests[signal.id]) for pod in facts.pods if signal.id in pod.requests}
-    if not requests:
-        requests = {pod.name: 100_000 for pod in facts.pods}  # the values are percentages
     without = [pod.name for pod in facts.pods if pod.name not in requests]
     if without:
         return MissingSignal(f"{len(without)} of {len(facts.pods)} pods request no {signal.id}, such as {without[0]}")
