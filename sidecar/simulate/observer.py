@@ -12,21 +12,29 @@ CPU_REQUEST = {"cpu": 100.0}  # so that the CPU of a pod is in percent
 class Observer:
     """Makes the facts of a plant.
 
-    All pods that serve send the same values, because they share the load evenly. Most pods do not change from one
+    Pods send signals after each step; a value of the facts is their mean since the last facts. All pods that serve send
+    the same values, because they share the load evenly. Most pods do not change from one
     observation to the next: their PodFacts are kept, with one mapping of values that each observation replaces the
     content of. So facts are valid until the next call only.
     """
 
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
+        self._sent: list[StepResult] = []
         self._values: dict[str, Sample] = {}
         self._serving: dict[int, PodFacts] = {}
 
-    def facts(self, result: StepResult, now: float, *, known: bool) -> ScaleFacts:
-        """Return the facts after a step; if its load is not `known`, no pod sends signals."""
+    def send(self, result: StepResult) -> None:
+        """Let the pods send the signals of a step."""
+        if result.ready:
+            self._sent.append(result)
+
+    def facts(self, now: float) -> ScaleFacts:
+        """Return the facts at `now`, the end of the last step; without signals since the last facts, without values."""
         self._values.clear()
-        if known and result.ready:
-            self._fill(result, now)
+        if self._sent:
+            self._fill(now)
+            self._sent.clear()
         replicas = self.plant.replicas
         pods = tuple(self._serving.get(replica.number) or self._pod(replica, now) for replica in replicas)
         return ScaleFacts(spec_replicas=len(pods), status_replicas=len(pods), pods=pods, at=now)
@@ -51,10 +59,15 @@ class Observer:
             self._serving[replica.number] = pod
         return pod
 
-    def _fill(self, result: StepResult, now: float) -> None:
-        each = result.inside / result.ready
-        self._values["concurrency"] = Sample(each, now, STEP)
-        self._values["cpu"] = Sample(100.0 * result.busy, now, STEP)
-        self._values["requestRate"] = Sample(result.completed / result.ready / STEP, now, STEP)
-        if result.completed > 0.0:
-            self._values["latency"] = Sample(self.plant.queue.latency(each), now, STEP)
+    def _fill(self, now: float) -> None:
+        sent = self._sent
+        count, window = len(sent), len(sent) * STEP
+        each = [one.inside / one.ready for one in sent]
+        self._values["concurrency"] = Sample(sum(each) / count, now, window)
+        self._values["cpu"] = Sample(100.0 * sum(one.busy for one in sent) / count, now, window)
+        self._values["requestRate"] = Sample(sum(one.completed / one.ready for one in sent) / window, now, window)
+        latencies = [
+            self.plant.queue.latency(one) for one, step in zip(each, sent, strict=True) if step.completed > 0.0
+        ]
+        if latencies:
+            self._values["latency"] = Sample(sum(latencies) / len(latencies), now, window)

@@ -91,8 +91,10 @@ def play(
         row = (one.arrived, one.completed, one.given_up, one.inside, one.slow, _latency(plant, one), pods, one.ready)
         for column, value in zip(columns, row, strict=True):
             column.append(value)
+        if has_data:
+            observer.send(one)
         if (place + 1) % every == 0:
-            change = _decide(observer, policy, one, now + STEP, has_data)
+            change = _decide(observer, policy, now + STEP)
             if change is not None:
                 changes.append(change)
         if progress is not None and place % REPORT_EVERY == 0:
@@ -107,10 +109,10 @@ def _latency(plant: Plant, result: StepResult) -> float:
     return min(plant.queue.latency(result.inside / result.ready), plant.service.timeout)
 
 
-def _decide(observer: Observer, policy: ReplicaPolicy, result: StepResult, now: float, known: bool) -> Change | None:
+def _decide(observer: Observer, policy: ReplicaPolicy, now: float) -> Change | None:
     plant = observer.plant
     before = len(plant.replicas)
-    decision = policy.decide(observer.facts(result, now, known=known))
+    decision = policy.decide(observer.facts(now))
     if decision.desired == before:
         return None
     plant.scale(decision.desired, now)

@@ -16,7 +16,7 @@ from tests.benchmarks.scaling.traces import DAY, FrozenTrace
 
 HPA, PILOTFISH = "HPA", "Pilotfish"
 CONTENDERS = (HPA, PILOTFISH)
-TARGETS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)  # requests in flight for each request that a replica serves at once
+TARGETS = (0.6, 0.7, 0.8, 0.9, 1.0)  # requests in flight for each request that a replica serves at once
 WEEK = 7 * DAY
 QUANTILE = 0.95
 
