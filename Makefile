@@ -78,10 +78,11 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 	status=0; $(PYTEST) -m real $(CLUSTER) || status=$$?; \
 	$(PYTEST) --numprocesses $(shell nproc) --dist loadgroup -m real $(addprefix --ignore=,$(CLUSTER)) && exit $$status
 
-test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (20 minutes)
+test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (30 minutes)
 	.ci/programs
 	.ci/kubernetes node > build/node || echo "WARNING: no Kubernetes node; its tests will be skipped" >&2
 	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
+	.ci/keda > build/keda || echo "WARNING: no KEDA; its test will be skipped" >&2
 	$(BIN)/python -m pytest tests/cluster --timeout 600
 
 bench: venv ## the benchmark table

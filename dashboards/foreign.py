@@ -28,12 +28,21 @@ EXPORTERS = (
             "container_cpu_cfs_throttled_periods_total",
             "container_cpu_usage_seconds_total",
             "container_memory_working_set_bytes",
+            "container_oom_events_total",
         ),
     ),
     Exporter(
         "dcgm-exporter",
         "https://docs.nvidia.com/datacenter/dcgm/latest/gpu-telemetry/dcgm-exporter.html",
-        ("DCGM_FI_DEV_FB_FREE", "DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_XID_ERRORS"),
+        (
+            "DCGM_FI_DEV_FB_FREE",
+            "DCGM_FI_DEV_FB_USED",
+            "DCGM_FI_DEV_GPU_UTIL",
+            "DCGM_FI_DEV_POWER_USAGE",
+            "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION",
+            "DCGM_FI_DEV_XID_ERRORS",
+            "DCGM_FI_PROF_GR_ENGINE_ACTIVE",
+        ),
     ),
     Exporter(
         "kube-state-metrics",

@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models import units
 from pilotfish.sidecar.telemetry.names import METRICS
 
 from .alerts import GROUPS
+from .alerts.rule import Recording
 from .coverage import WAIVED
 from .foreign import EXPORTERS
 from .promql import Selector, selectors, variables
@@ -29,6 +30,7 @@ UNITS = {value for name, value in vars(units).items() if isinstance(value, str) 
 }
 TARGET_LABELS = frozenset({"namespace", "pod", "container", "monitor", "version"})  # of scrapes, and of the controller
 OWN = {metric.name: metric for metric in METRICS}
+RECORDED = {rule.name for group in GROUPS for rule in group.rules if isinstance(rule, Recording)}
 FOREIGN = {name for exporter in EXPORTERS for name in exporter.metrics}
 _PART = re.compile(r"_(?:bucket|count|sum)$")
 _COUNTING = ("changes", "increase", "last_over_time", "rate", "resets")
@@ -175,6 +177,8 @@ def _sources(dashboard: Json) -> Iterator[str]:
 def _metrics(dashboard: Json) -> Iterator[str]:
     for item in queried(dashboard):
         name = metric_of(item.metric)
+        if name in RECORDED:
+            continue
         if name not in OWN and name not in FOREIGN:
             yield f"the metric {item.metric} does not exist"
             continue

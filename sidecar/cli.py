@@ -98,6 +98,9 @@ COMMANDS = {
         "pilotfish.sidecar.simulate.app",
         reads=True,
     ),
+    "top": Command(
+        "show models, their traffic and their cost, live", "pilotfish.sidecar.top.app", variables=("--token-file",)
+    ),
 }
 
 

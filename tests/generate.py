@@ -19,6 +19,7 @@ from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.inject.reasons import InjectionReason
 from pilotfish.sidecar.inject.servers import SERVERS
 from pilotfish.sidecar.report.schema import BLIND_REASONS, FLEET_BLIND_REASONS
+from pilotfish.sidecar.resources.gpu.problems import GpuReason
 from pilotfish.sidecar.settings.app import schema_text
 from pilotfish.sidecar.settings.author import policy_text
 from pilotfish.sidecar.settings.crd import crd_text
@@ -97,6 +98,12 @@ def reasons() -> str:
     )
 
 
+def gpu() -> str:
+    """Return docs/gpu.md with a fresh table of reasons."""
+    rows = "\n".join(f"| `{item}` | {item.meaning} | {item.remedy} |" for item in GpuReason)
+    return between("gpu.md", "reasons", f"| reason | meaning | what to do |\n| --- | --- | --- |\n{rows}")
+
+
 def injection() -> str:
     """Return docs/injection.md with fresh tables of known model servers and of reasons."""
     rows = ["| server | ports | argument or variable | source |", "| --- | --- | --- | --- |"]
@@ -171,6 +178,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/dashboards.md": dashboards,
     "docs/detection.md": detection,
     "docs/exchange.md": exchange,
+    "docs/gpu.md": gpu,
     "docs/injection.md": injection,
     "docs/metrics.md": metrics,
     "docs/modelmonitor.md": model_monitor,

@@ -3,7 +3,8 @@
 | module | content |
 | --- | --- |
 | rule | the description of a rule, and the text of a rule file |
-| recorded | the recording rules |
+| recorded | the recording rules of traffic and detection |
+| usage | those of CPU, GPU, energy and cost |
 | model | alerts about a model: errors, latency, drift, data |
 | pilotfish | alerts about Pilotfish: measuring, cluster, actions |
 
@@ -16,5 +17,6 @@ from __future__ import annotations
 from .model import DRIFT, SERVICE
 from .pilotfish import ACTIONS, CLUSTER, MEASURING
 from .recorded import RECORDED
+from .usage import USAGE
 
-GROUPS = (*RECORDED, SERVICE, DRIFT, MEASURING, CLUSTER, ACTIONS)
+GROUPS = (*RECORDED, USAGE, SERVICE, DRIFT, MEASURING, CLUSTER, ACTIONS)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from ..model import ZERO_IS_GOOD, Page, Panel, Section, Target
 from ..queries import equal, grown, series, total
+from .scaling import REPLICAS
 from .variables import MODEL, MONITOR, NAMESPACE
 
 _MONITOR = 'namespace=~"$namespace", monitor=~"$monitor"'
-_HPA = 'namespace=~"$namespace"'
 _MODEL = 'namespace=~"$namespace", model=~"$model"'
 NO_CONTROL = "no control loop runs: the document has no retraining or notification"
-NO_HPA = "no HorizontalPodAutoscaler, or no kube-state-metrics"
 
 _INTENTS = "pilotfish_intents_total"
 
@@ -180,30 +179,10 @@ CAUSES = Section(
         ),
     ),
 )
-REPLICAS = Section(
-    "Replicas",
-    (
-        Panel(
-            "lines",
-            "Replicas: wanted and had",
-            "Replicas that each HorizontalPodAutoscaler wants and has, and its maximum.",
-            tuple(
-                Target(
-                    f"max by (namespace, horizontalpodautoscaler)"
-                    f" ({series(f'kube_horizontalpodautoscaler_{name}_replicas', scope=_HPA)})",
-                    f"{{{{horizontalpodautoscaler}}}} {shown}",
-                )
-                for name, shown in (("status_desired", "wanted"), ("status_current", "had"), ("spec_max", "maximum"))
-            ),
-            empty=NO_HPA,
-            width=24,
-        ),
-    ),
-)
 PAGE = Page(
     "actions",
     "Pilotfish / Actions",
-    "Intents and their outcomes, refusals by reason, the episodes that caused them, and replicas.",
+    "Intents and their outcomes, refusals by reason, replicas, and the episodes that caused them.",
     (NAMESPACE, MONITOR, MODEL),
-    (INTENTS, CAUSES, REPLICAS),
+    (INTENTS, REPLICAS, CAUSES),
 )

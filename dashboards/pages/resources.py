@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..model import FULL, ZERO_IS_GOOD, Page, Panel, Section, Steps, Target
 from ..queries import equal, grown, largest, of_model, rate, ratio, series, total
+from .usage import ATTRIBUTED, IDLE, PROCESSES
 from .variables import MODEL, NAMESPACE, POD, VERSION
 
 NO_KUBELET = "no metrics of cAdvisor for these pods"
@@ -200,7 +201,7 @@ SIDECAR = Section(
 PAGE = Page(
     "resources",
     "Pilotfish / Resources",
-    "CPU, memory and GPU of the pods of a model: requests, limits, use, throttling.",
+    "What requests use and cost, and CPU, memory and GPU of the pods of a model: requests, limits, throttling.",
     (NAMESPACE, MODEL, VERSION, POD),
-    (CPU, MEMORY, GPU, SIDECAR),
+    (ATTRIBUTED, IDLE, CPU, MEMORY, GPU, PROCESSES, SIDECAR),
 )

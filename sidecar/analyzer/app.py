@@ -21,7 +21,6 @@ from ..channel.peers import secure_folder
 from ..channel.receiver import Receiver, check_handshake
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
-from ..report.sync_status import SyncStatus
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..serving.server import BoundedServer
@@ -49,6 +48,7 @@ from .options import Options
 from .persistence import Persistence
 from .profile_builder import ProfileBuilder
 from .profile_store import FileWatcher, ProfileStore
+from .resources import AnalyzerResources
 from .row_stores import RECENT, ROWS_FOLDER, RowStores
 from .snapshot import Publisher
 from .startup import check_options, follow_document, load_first_profile, resume_learning, resume_pipeline
@@ -163,6 +163,7 @@ class App:
             lambda: worker.published.profile,
         )
         self._sync = self._build_sync()
+        self._resources = AnalyzerResources(options, lambda: self.document)
         self._views = Views(
             ViewDependencies(
                 read=self._read,
@@ -230,8 +231,8 @@ class App:
             self._announcer.report(self.report)
             finished = asyncio.ensure_future(asyncio.wrap_future(self._worker.finished))
             stopped, polling = asyncio.create_task(stop.wait()), asyncio.create_task(self._poll())
-            parts = (self._builder, self._sync) if self._sync is not None else (self._builder,)
-            background = [asyncio.create_task(part.run()) for part in parts]
+            parts = (self._builder, self._resources, self._sync)
+            background = [asyncio.create_task(part.run()) for part in parts if part is not None]
             awaited: list[asyncio.Future[Any]] = [finished, stopped, polling, *background]
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             leaving = stop.is_set()  # by a signal: the pod ends; otherwise, the process starts again
@@ -349,6 +350,8 @@ class App:
             ready=found.ready,
             features=metrics.features,
             details=metrics.details,
+            extra=self._resources.collectors(),
+            resources=self._resources.report(reading.report),
         )
 
     def _reading(self) -> Reading:
@@ -361,16 +364,13 @@ class App:
             page_problem=page_problem,
             unreachable=read_upstreams(self._options.shared, page),
             connected=self.connected,
-            sync=self._sync_status(),
+            sync=self._sync.status if self._sync is not None else None,
             setting=Setting(
                 document=self._configured.document,
                 profile_wanted=profile_wanted(self._configured, self._profile_store.lost) if not self._sync else "",
                 detects=self._detects,
             ),
         )
-
-    def _sync_status(self) -> SyncStatus | None:
-        return self._sync.status if self._sync is not None else None
 
     def _readiness(self) -> Readiness:
         return readiness(self._reading(), self._blind_spots.spots)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..resources.source import SourceOptions, own_process
 from .sync.followed import folder_name
 from .sync.options import DOCUMENT_FILE, MONITORS_FOLDER, SyncOptions
 
@@ -22,6 +23,7 @@ class Options:
     memory_limit  the limit on the process's data in bytes (RLIMIT_DATA); 0 sets no limit
     cluster       whether the process runs in a pod, where settings for a cluster have an effect
     control       the controller that this pod follows; None without one
+    resources     how to find the processes of the model server
     """
 
     shared: Path
@@ -33,6 +35,7 @@ class Options:
     memory_limit: int = 0
     cluster: bool = False
     control: SyncOptions | None = None
+    resources: SourceOptions = field(default_factory=own_process)
 
     @property
     def document_path(self) -> Path | None:

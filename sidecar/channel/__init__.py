@@ -9,6 +9,7 @@
 Glossary
     counter page     a memory-mapped file of 64-bit words with one writer, the proxy
     route slot       the words of the page that count one route
+    in-flight time   the exchanges in flight of a route, integrated over time; its mean over a window is the concurrency
     epoch            a number that changes when a proxy starts. Counters on the page continue, gauges restart at 0
     record           one sampled exchange: headers, bodies, trailers, timings. Its format has a version, see record.py
     sequence number  the number of a record. It counts accepted records and therefore continues across restarts

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 MAGIC = 0x5049_4C4F_5446_4953  # "PILOTFIS"
-LAYOUT = 3
+LAYOUT = 4
 
 # header words; AT_READER is 1 while the channel has a reader, AT_DRAINING the time of SIGTERM in epoch ns (or 0),
 # AT_CAPTURED the bytes that captured bodies hold, AT_SEAL a checksum of the counters, AT_SEALED the AT_LOCK that it
@@ -93,14 +93,16 @@ GRPC_CODES = 17
 NAME_WORDS = 16
 HISTOGRAMS = ("time_to_first_byte", "duration", "first_event", "event_gap")
 
-# words of one slot
+# words of one slot; SLOT_IN_FLIGHT_NS is the integral of SLOT_IN_FLIGHT up to SLOT_CHANGED, a monotonic time in ns
 SLOT_NAME = 0
-SLOT_CODES = SLOT_NAME + NAME_WORDS
+SLOT_CHANGED = SLOT_NAME + NAME_WORDS
+SLOT_CODES = SLOT_CHANGED + 1
 SLOT_GRPC = SLOT_CODES + len(CODES)
 SLOT_BYTES_IN = SLOT_GRPC + GRPC_CODES
 SLOT_BYTES_OUT = SLOT_BYTES_IN + 1
 SLOT_IN_FLIGHT = SLOT_BYTES_OUT + 1
-SLOT_HISTOGRAMS = SLOT_IN_FLIGHT + 1
+SLOT_IN_FLIGHT_NS = SLOT_IN_FLIGHT + 1
+SLOT_HISTOGRAMS = SLOT_IN_FLIGHT_NS + 1
 HISTOGRAM_WORDS = BUCKETS + 1  # the counts, then the sum in nanoseconds
 SLOT_WORDS = SLOT_HISTOGRAMS + len(HISTOGRAMS) * HISTOGRAM_WORDS
 SLOT_FIRST_BYTE, SLOT_DURATION, SLOT_FIRST_EVENT, SLOT_EVENT_GAP = (

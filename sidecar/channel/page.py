@@ -17,7 +17,6 @@ import logging
 import mmap
 import os
 import time
-import zlib
 from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +26,16 @@ from ..system.files import READ_FLAGS, require_regular
 from ..system.lockedfile import open_locked, reopen_new
 from ..system.ownership import is_own
 from . import layout as at
+from .page_damage import checksum, damage, file_damage
 from .peers import secure_folder
 
 _BOUNDS, _SUM = at.BOUNDS, at.BUCKETS
+_LOCK, _IN_FLIGHT, _IN_FLIGHT_NS, _CHANGED = at.AT_LOCK, at.SLOT_IN_FLIGHT, at.SLOT_IN_FLIGHT_NS, at.SLOT_CHANGED
 _LOG = logging.getLogger("pilotfish.proxy")
 
 ATTEMPTS = 200
-LARGEST = 2**62  # a larger counter is damage
-LARGEST_AT_OPEN = 2**61  # leaves room to count on
 RETRY_SECONDS = 0.0002
+SILENT_NS = 5 * 10**9  # a proxy settles its slots twice a second; in one that did not, nothing is in flight any more
 _LOCKED = (errno.EAGAIN, errno.ESTALE)
 _NO_ROOM = (errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC)
 
@@ -68,7 +68,10 @@ class LatencyHistogram:
 
 @dataclass(frozen=True, slots=True)
 class RouteCounters:
-    """One route slot: exchanges by status class and by gRPC status, bytes, exchanges in flight, histograms by name."""
+    """One route slot: exchanges by status class and by gRPC status, bytes, exchanges in flight, histograms by name.
+
+    `in_flight_ns` is the integral of the exchanges in flight over time, up to the monotonic time `changed_ns`.
+    """
 
     route: str
     codes: dict[str, int]
@@ -77,6 +80,15 @@ class RouteCounters:
     bytes_out: int
     in_flight: int
     histograms: dict[str, LatencyHistogram]
+    in_flight_ns: int = 0
+    changed_ns: int = 0
+
+    def in_flight_time(self, now_ns: int) -> int:
+        """Return the in-flight time up to the monotonic time `now_ns`, in ns.
+
+        It includes the exchanges in flight, so the difference between two times is exact for the window between them.
+        """
+        return self.in_flight_ns + self.in_flight * min(max(0, now_ns - self.changed_ns), SILENT_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,7 @@ class PageSnapshot:
 
     `has_reader` is whether the channel has a reader, `draining_ns` the time of SIGTERM in epoch ns or 0, and
     `captured_bytes` the memory of captured bodies. `torn` is whether a group of stores was open in the copy.
+    `read_ns` is the monotonic time of the copy.
     """
 
     epoch: int
@@ -99,6 +112,7 @@ class PageSnapshot:
     outcomes: dict[tuple[str, str], int]
     routes: tuple[RouteCounters, ...]
     torn: bool = False
+    read_ns: int = 0
 
     @property
     def accepted(self) -> int:
@@ -139,16 +153,28 @@ class CounterPage:
         for gauge in (at.AT_READER, at.AT_DRAINING, at.AT_CAPTURED, *map(at.connection, at.CONNECTION_GAUGES)):
             words[gauge] = 0
         for slot in range(at.SLOTS):
-            words[at.AT_SLOTS + slot * at.SLOT_WORDS + at.SLOT_IN_FLIGHT] = 0
+            base = at.AT_SLOTS + slot * at.SLOT_WORDS
+            words[base + at.SLOT_IN_FLIGHT] = words[base + at.SLOT_CHANGED] = 0  # the clock may have started again
         page = cls(words, backing, descriptor)
         words[at.AT_LOCK] += 1
         page.seal()
         return page
 
-    def beat(self, now_ns: int) -> None:
-        """Write the heartbeat, and seal the page. Call it twice a second, between groups of stores."""
-        self.words[at.AT_HEARTBEAT] = now_ns
+    def beat(self, now_ns: int, monotonic_ns: int) -> None:
+        """Write the heartbeat, settle the in-flight times, and seal the page.
+
+        Call it twice a second, between groups of stores. A proxy that is killed loses the in-flight time since then.
+        """
+        words = self.words
+        words[at.AT_HEARTBEAT] = now_ns
         self.seal()
+        busy = [base for base in range(at.AT_SLOTS, at.WORDS, at.SLOT_WORDS) if words[base + _IN_FLIGHT]]
+        if busy:
+            words[_LOCK] += 1
+            for base in busy:
+                self.change_in_flight(base, 0, monotonic_ns)
+            words[_LOCK] += 1
+            self.seal()
 
     def seal(self) -> None:
         """Store the checksum of the counters. If they changed outside of a group, mark the page as damaged for good."""
@@ -156,14 +182,14 @@ class CounterPage:
         sealed = words[at.AT_SEALED]
         if sealed == at.DAMAGED or words[at.AT_LOCK] & 1:
             return
-        checksum = _checksum(words)
+        found = checksum(words)
         if sealed == words[at.AT_LOCK]:
-            if words[at.AT_SEAL] != checksum:
+            if words[at.AT_SEAL] != found:
                 words[at.AT_SEALED] = at.DAMAGED
                 _LOG.error("another process changed the counter page; it is not used until the proxy starts again")
             return
         words[at.AT_LOCK] += 1
-        words[at.AT_SEAL] = checksum
+        words[at.AT_SEAL] = found
         words[at.AT_SEALED] = words[at.AT_LOCK] + 1
         words[at.AT_LOCK] += 1
 
@@ -184,12 +210,27 @@ class CounterPage:
         """
         words, other = self.words, at.AT_SLOTS + at.OTHER * at.SLOT_WORDS
         words[at.AT_LOCK] += 1
-        for word in range(at.SLOT_CODES, at.SLOT_WORDS):
+        for word in range(at.SLOT_CODES, at.SLOT_WORDS):  # the slot's time of the last change stays
             if words[base + word]:
                 words[other + word] += words[base + word]
                 words[base + word] = 0
         self._set_name((base - at.AT_SLOTS) // at.SLOT_WORDS, name)
         words[at.AT_LOCK] += 1
+
+    def change_in_flight(self, base: int, step: int, now: int) -> None:
+        """Add `step` to the exchanges in flight of a slot at the monotonic time `now`, and settle its in-flight time.
+
+        Call it inside a group of stores. `now` may be before the last change: the head of a request can arrive slowly.
+        """
+        words = self.words
+        count = words[base + _IN_FLIGHT]
+        elapsed = now - words[base + _CHANGED]
+        if elapsed >= 0:
+            words[base + _IN_FLIGHT_NS] += count * elapsed
+            words[base + _CHANGED] = now
+        else:
+            words[base + _IN_FLIGHT_NS] -= step * elapsed
+        words[base + _IN_FLIGHT] = count + step
 
     def observe(self, histogram: int, elapsed_ns: int) -> None:
         """Add one duration to the histogram that begins at the word `histogram`. Negative durations count as 0."""
@@ -232,6 +273,7 @@ def read_page(path: Path) -> PageSnapshot:
     try:
         _require_own(path, descriptor)
         copy, consistent = _copy(descriptor)
+        read_ns = time.monotonic_ns()
     except OSError as error:
         raise PageError(f"counter page {quote_value(path)}: {error.strerror}; start the proxy again") from error
     finally:
@@ -242,9 +284,9 @@ def read_page(path: Path) -> PageSnapshot:
             f"counter page {quote_value(path)} has another layout; "
             "check that a proxy of the same version uses this --shared folder"
         )
-    if damage := _damage(words, consistent=consistent):
-        raise PageError(f"counter page {quote_value(path)} is damaged: {damage}; start the proxy again")
-    return _snapshot(words, torn=not consistent)
+    if problem := damage(words, consistent=consistent):
+        raise PageError(f"counter page {quote_value(path)} is damaged: {problem}; start the proxy again")
+    return _snapshot(words, torn=not consistent, read_ns=read_ns)
 
 
 def _copy(descriptor: int) -> tuple[bytes, bool]:
@@ -271,12 +313,12 @@ def _map(path: Path) -> tuple[int, mmap.mmap]:
     try:
         descriptor = open_locked(path)
         _require_own(path, descriptor)
-        if damage := _file_damage(descriptor):
+        if problem := file_damage(descriptor):
             descriptor, where = reopen_new(path, descriptor)
             _LOG.warning(
                 "the counter page %s cannot be continued: %s; counters start from zero; %s",
                 quote_value(path),
-                damage,
+                problem,
                 where,
             )
         os.ftruncate(descriptor, at.SIZE)
@@ -309,51 +351,12 @@ def _require_own(path: Path, descriptor: int) -> None:
         )
 
 
-def _file_damage(descriptor: int) -> str:
-    """Return why the file cannot be continued; empty for a page, and for an empty file."""
-    size = os.fstat(descriptor).st_size
-    if size == 0:
-        return ""
-    content = os.pread(descriptor, at.SIZE, 0)
-    words = memoryview(content).cast("Q") if size == len(content) == at.SIZE else None
-    if words is None:
-        return f"it has {size} bytes instead of {at.SIZE}"
-    if (words[at.AT_MAGIC], words[at.AT_LAYOUT]) != (at.MAGIC, at.LAYOUT):
-        return "it has another layout" if any(content) else ""
-    return _damage(words, most=LARGEST_AT_OPEN)
-
-
-def _damage(words: memoryview, *, consistent: bool = True, most: int = LARGEST) -> str:
-    """Return what is wrong with the counters; empty for those of a page. Only a consistent copy fits its checksum."""
-    if words[at.AT_SEALED] == at.DAMAGED:
-        return "another process changed it"
-    if consistent and words[at.AT_SEALED] == words[at.AT_LOCK] and words[at.AT_SEAL] != _checksum(words):
-        return "its checksum is wrong"
-    return "a counter is too large" if _has_larger(words, most) else ""
-
-
-def _checksum(words: memoryview) -> int:
-    checksum = 0
-    for start, end in at.SEALED_RUNS:
-        checksum = zlib.crc32(words[start:end], checksum)
-    return checksum
-
-
-def _has_larger(words: memoryview, most: int) -> bool:
-    """Return whether a word is greater than `most`. A store beyond 64 bits would raise."""
-    used = [range(at.AT_LOCK, at.AT_SEAL), range(at.AT_CONNECTIONS, at.AT_SLOTS)]
-    for slot in range(at.SLOTS):
-        base = at.AT_SLOTS + slot * at.SLOT_WORDS
-        used.append(range(base + at.SLOT_NAME + at.NAME_WORDS, base + at.SLOT_WORDS))
-    return any(max(words[part.start : part.stop]) > most for part in used if part)
-
-
 def _slot_name(words: memoryview, slot: int) -> str:
     start = at.AT_SLOTS + slot * at.SLOT_WORDS + at.SLOT_NAME
     return bytes(words[start : start + at.NAME_WORDS]).rstrip(b"\0").decode("utf-8", "replace")
 
 
-def _snapshot(words: memoryview, *, torn: bool) -> PageSnapshot:
+def _snapshot(words: memoryview, *, torn: bool, read_ns: int) -> PageSnapshot:
     routes = (_route(words, slot) for slot in range(at.SLOTS) if _slot_name(words, slot))
     return PageSnapshot(
         epoch=words[at.AT_EPOCH],
@@ -368,6 +371,7 @@ def _snapshot(words: memoryview, *, torn: bool) -> PageSnapshot:
         outcomes=dict(zip(at.OUTCOMES, words[at.AT_OUTCOMES : at.AT_SLOTS], strict=True)),
         routes=tuple(routes),
         torn=torn,
+        read_ns=read_ns,
     )
 
 
@@ -385,4 +389,6 @@ def _route(words: memoryview, slot: int) -> RouteCounters:
         bytes_out=words[base + at.SLOT_BYTES_OUT],
         in_flight=words[base + at.SLOT_IN_FLIGHT],
         histograms=histograms,
+        in_flight_ns=words[base + at.SLOT_IN_FLIGHT_NS],
+        changed_ns=words[base + at.SLOT_CHANGED],
     )

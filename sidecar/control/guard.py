@@ -197,9 +197,14 @@ def _newest(intent: Intent, ledger: IntentLedger) -> LedgerEntry | None:
 
 
 def _outdated(intent: Intent, situation: Situation) -> bool:
-    """Return whether the observation was made before the last effect on its key, and so cannot reflect it."""
+    """Return whether the observation was made before the last effect on its key, and so cannot reflect it.
+
+    It also is if an attempt was dropped since, because the object did not have the observed value any more.
+    """
     newest = _newest(intent, situation.ledger)
-    return newest is not None and newest.state == DELIVERED and intent.observed_at <= newest.changed_at <= situation.now
+    if newest is None or not intent.observed_at <= newest.changed_at <= situation.now:
+        return False
+    return newest.state == DELIVERED or (newest.state == SUPERSEDED and bool(newest.error))
 
 
 def _tried_again(entry: LedgerEntry, rules: Rules | None, now: float) -> bool:

@@ -162,6 +162,11 @@ class Reason(ReasonTable):
         "pods of the target have no sidecar, so their traffic is not measured",
         "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
     )
+    NOT_PUBLISHED = (
+        "not_published",
+        "the controller sets the replicas itself, so that no other autoscaler may read the number",
+        "set spec.scaling.surface to metric, or remove the autoscaler that asks for the number",
+    )
     NOT_SCALABLE = (
         "not_scalable",
         "the kind of the target has no replicas to set",
@@ -227,7 +232,7 @@ class Reason(ReasonTable):
     REVERTED = (
         "reverted",
         "another client has set the replicas back repeatedly after they were changed",
-        "remove spec.replicas from what the named client applies; scaling tries again after a day",
+        "remove the replicas from what the named client applies, then set another number by `kubectl scale`",
     )
     ROLLOUT_IN_PROGRESS = (
         "rollout_in_progress",

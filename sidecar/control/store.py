@@ -37,11 +37,11 @@ class StateStore(Protocol):
 
 
 class MemoryStore:
-    """A store within this process, for tests and trials."""
+    """A store within this process, for tests and trials; `writes` counts the calls of `save` that wrote."""
 
     def __init__(self) -> None:
         self._states: dict[str, Stored] = {}
-        self._writes = 0
+        self.writes = 0
 
     async def load(self, key: str) -> Stored | None:
         """Return the state `key`; None if there is none."""
@@ -52,9 +52,9 @@ class MemoryStore:
         present = self._states.get(key)
         if revision != (present.revision if present else ""):
             raise StoreConflictError(f"state {key}: it was written since revision {revision!r}; load it again")
-        self._writes += 1
-        self._states[key] = Stored(data, str(self._writes))
-        return str(self._writes)
+        self.writes += 1
+        self._states[key] = Stored(data, str(self.writes))
+        return str(self.writes)
 
     async def delete(self, key: str) -> None:
         """Delete the state `key`, if there is one."""

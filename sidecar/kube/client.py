@@ -127,14 +127,16 @@ class Kube:
         raise AssertionError("the last attempt returns or raises")
 
     @asynccontextmanager
-    async def stream(self, path: str, *, query: Query = (), idle: float) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open a response of unknown length, and yield its lines. Raises KubeError.
+    async def stream(
+        self, path: str, *, query: Query = (), idle: float, verb: str = "watch"
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a response of unknown length, and yield its lines. Raises KubeError, whose text begins with `verb`.
 
         The lines end when the server ends the response. UnavailableError is raised when no byte arrives for `idle`
         seconds, or when the connection breaks.
         """
-        with self._counting("watch"):
-            async with self._stream(f"watch {quote_value(path, 200)[1:-1]}", path, query, idle) as lines:
+        with self._counting(verb):
+            async with self._stream(f"{verb} {quote_value(path, 200)[1:-1]}", path, query, idle) as lines:
                 yield lines
 
     @asynccontextmanager

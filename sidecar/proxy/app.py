@@ -163,7 +163,7 @@ class Proxy:
         }
 
     def _heartbeat(self) -> None:
-        self._page.beat(time.time_ns())
+        self._page.beat(time.time_ns(), time.monotonic_ns())
         self._observer.update()
         self._read_settings()
         self._write_unreachable()

@@ -36,7 +36,7 @@ _CLOCK_STEP = 1_000_000_000
 _CLOCK_READINGS = 5
 
 # globals are faster than attributes of a module, and every exchange uses these
-_LOCK, _IN_FLIGHT = at.AT_LOCK, at.SLOT_IN_FLIGHT
+_LOCK = at.AT_LOCK
 # counter by status; a status above 599 counts as 5xx (RFC 9110, 15)
 _CODE = tuple(at.SLOT_CODES + min(status // 100, 5) for status in range(1000))
 _BYTES_IN, _BYTES_OUT = at.SLOT_BYTES_IN, at.SLOT_BYTES_OUT
@@ -138,7 +138,12 @@ class Observer:
         route, excluded = self._route(exchange)
         base = _PROBES if excluded else self._bases.get(route, _OTHER)
         exchange.route, exchange.slot = route, base
-        self.page.words[base + _IN_FLIGHT] += 1
+        page = self.page
+        words = page.words
+        lock = words[_LOCK]
+        words[_LOCK] = lock + 1
+        page.change_in_flight(base, 1, exchange.started)
+        words[_LOCK] = lock + 2
         if excluded:
             exchange.outcome = _ROUTE
         elif exchange.method not in RECORDED_METHODS:
@@ -158,8 +163,11 @@ class Observer:
         slot = self._slots.assign(exchange.route, exchange.first_byte)
         if slot == _OTHER:
             return
-        self.page.words[_OTHER + _IN_FLIGHT] -= 1
-        self.page.words[slot + _IN_FLIGHT] += 1
+        words = self.page.words
+        words[_LOCK] += 1
+        self.page.change_in_flight(_OTHER, -1, exchange.first_byte)
+        self.page.change_in_flight(slot, 1, exchange.first_byte)
+        words[_LOCK] += 1
         exchange.slot = slot
 
     def end(self, exchange: ObservedExchange, listener: int, parser: Parser) -> None:
@@ -171,8 +179,9 @@ class Observer:
         outcome = exchange.outcome or self._offer_record(exchange, listener, parser)
         page = self.page
         words = page.words
-        words[_LOCK] += 1
-        words[slot + _IN_FLIGHT] -= 1
+        lock = words[_LOCK]
+        words[_LOCK] = lock + 1
+        page.change_in_flight(slot, -1, exchange.ended)
         words[slot + _CODE[status]] += 1
         words[outcome] += 1
         if exchange.request_bytes:
@@ -182,7 +191,7 @@ class Observer:
         if exchange.first_byte:
             page.observe(slot + _FIRST_BYTE, exchange.first_byte - exchange.started)
             page.observe(slot + _DURATION, exchange.ended - exchange.started)
-        words[_LOCK] += 1
+        words[_LOCK] = lock + 2
 
     def streamed(self, exchange: ObservedExchange, elapsed: int, first: bool, events: int) -> None:
         """Count events that arrived at once, so that the gaps between them are 0.

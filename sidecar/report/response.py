@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from .blocks.resources import ResourceReport
 from .control_status import ControlStatus
 from .schema import BlindSpot, ExchangeCount, Report
 from .sync_status import SyncStatus
@@ -34,7 +35,8 @@ class ReportResponse(Report, frozen=True, kw_only=True):
     """The Report with traffic, blind spots and control loop at the time of the request.
 
     The texts of `blind` are also the first ones of `warnings`. `accounting` is None without a proxy, and `control` is
-    None without a control loop. `sync` is None unless a controller gets the counts.
+    None without a control loop. `sync` is None unless a controller gets the counts. `resources` is None where
+    they are not sampled, such as in a replay.
     """
 
     accounting: Accounting | None = None
@@ -42,3 +44,4 @@ class ReportResponse(Report, frozen=True, kw_only=True):
     control: ControlStatus | None = None
     blind: tuple[BlindSpot, ...] = ()
     sync: SyncStatus | None = None
+    resources: ResourceReport | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import threading
 from typing import Any
 
@@ -18,7 +19,9 @@ from ..analyzer.options import Options
 from ..analyzer.sync.options import SyncOptions
 from ..control import app as control_app
 from ..control.loop import ControlLoop
+from ..resources.source import SourceOptions
 from ..sync.messages import Pod
+from ..system.addresses import parse_address
 from ..system.heartbeat import beat
 from ..system.workers import started_pool
 from .engine import engine
@@ -53,6 +56,19 @@ def parse_options(args: argparse.Namespace) -> Options:
         memory_limit=args.memory_limit,
         cluster=args.role == "analyze",
         control=parse_sync_options(args) if args.control is not None else None,
+        resources=parse_source_options(args),
+    )
+
+
+def parse_source_options(args: argparse.Namespace) -> SourceOptions:
+    """Return how to find the processes of the model server. The supervisor of this process is the root of Pilotfish."""
+    addresses = (parse_address(text, any_host="this machine", unix=True) for text in args.model_address)
+    return SourceOptions(
+        choice=args.resources,
+        pid=args.upstream_pid,
+        addresses=tuple(addresses),
+        cluster=args.role == "analyze",
+        root=os.getppid() if args.heartbeat is not None else os.getpid(),
     )
 
 

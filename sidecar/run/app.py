@@ -46,6 +46,8 @@ def analyzer_command(role: str, args: argparse.Namespace, shared: Path) -> list[
     """Return the command line of the analyzer process."""
     flags = render_flags(add_analyzer_arguments, args)
     own = ["--shared", str(shared), f"--heartbeat={HEARTBEAT_DESCRIPTOR}"]
+    if not args.model_address:
+        own += [f"--model-address={upstream}" for upstream in getattr(args, "upstream", ())]
     return [*MODULE, "pilotfish.sidecar.run.child", role, *own, *flags]
 
 

@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 from ..errors import UsageError, quote_value
 from ..log import add_log_arguments
-from ..system.addresses import ADMIN_ADDRESS, parse_listen_address
+from ..system.addresses import ADMIN_ADDRESS, parse_address, parse_listen_address
 from ..system.tokens import read_token
 
 MEMORY_LIMIT = "512Mi"
 LARGEST_LIMIT = 1 << 60  # bytes; more than any machine has, and less than RLIM_INFINITY
+SOURCES = ("auto", "local", "none", "rules")  # of resources/source.py, which the supervisor must not import
+LARGEST_PID = 1 << 22
 _OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,19})(Ki|Mi|Gi)?\Z")
@@ -44,6 +46,17 @@ def add_analyzer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory-limit", type=memory_size, default=MEMORY_LIMIT, metavar="SIZE",
         help="memory limit of the analyzer, such as 512Mi; 0 sets no limit (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resources", choices=SOURCES, default=SOURCES[0],
+        help="source of the figures on CPU, memory and GPU; auto: local if the model server's process is visible",
+    )  # fmt: skip
+    parser.add_argument(
+        "--upstream-pid", type=process_id, metavar="PID", help="process id of the model server, for --resources local"
+    )
+    parser.add_argument(
+        "--model-address", action="append", default=[], type=model_address, metavar="HOST:PORT",
+        help="address of the model server, to find its process; may be repeated (default: those of --upstream)",
     )  # fmt: skip
     add_log_arguments(parser)
 
@@ -108,6 +121,22 @@ def memory_size(text: str) -> int:
     if not 0 <= size <= LARGEST_LIMIT:
         raise argparse.ArgumentTypeError(f"{quote_value(text)} is not a size; write 0, 536870912 or 512Mi")
     return size
+
+
+def process_id(text: str) -> int:
+    """Return the process id `text`; raise ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= LARGEST_PID):
+        raise argparse.ArgumentTypeError(f"{quote_value(text)} is not a process id; write one such as 4711")
+    return int(text)
+
+
+def model_address(text: str) -> str:
+    """Return the address of a model server as it is; raise ArgumentTypeError."""
+    try:
+        parse_address(text, what="--model-address", any_host="this machine", unix=True)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def host_argument(text: str) -> str:

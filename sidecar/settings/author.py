@@ -20,6 +20,7 @@ Validation = dict[str, str]
 _HERE = "namespace(request.namespace)"
 _TARGET_GROUP = "object.spec.targetRef.apiVersion.contains('/') ? object.spec.targetRef.apiVersion.split('/')[0] : ''"
 _TARGET_PLURAL = "object.spec.targetRef.kind.lowerAscii() + 's'"
+_KSERVE = "object.spec.targetRef.apiVersion.startsWith('serving.kserve.io/')"  # kinds without a scale subresource
 _SECRETS = " + ".join(
     f"(has(object.spec.retrain) && has(object.spec.retrain.webhook) && has(object.spec.retrain.webhook.{key})"
     f" ? [object.spec.retrain.webhook.{key}.name] : [])"
@@ -94,12 +95,18 @@ def _created() -> Iterator[Validation]:
 
 def _changed() -> Iterator[Validation]:
     """Yield the checks of what scaling and resources change."""
-    scale = (
-        f"authorizer.group({_TARGET_GROUP}).resource({_TARGET_PLURAL}).subresource('scale').{_HERE}"
-        ".name(object.spec.targetRef.name).check('update').allowed()"
+    name = "object.spec.targetRef.name"
+    target = f"authorizer.group({_TARGET_GROUP}).resource({_TARGET_PLURAL})"
+    without = (
+        "!has(object.spec.scaling) || (has(object.spec.scaling.surface) && object.spec.scaling.surface == 'metric') || "
     )
-    wanted = f"'update scale of ' + {_TARGET_PLURAL} + ' ' + object.spec.targetRef.name"
-    yield _validation(f"!has(object.spec.scaling) || {scale}", "spec.scaling", wanted)
+    scale = f"{target}.subresource('scale').{_HERE}.name({name}).check('update').allowed()"
+    wanted = f"'update scale of ' + {_TARGET_PLURAL} + ' ' + {name}"
+    yield _validation(f"{without}{_KSERVE} || {scale}", "spec.scaling", wanted)
+    patch = f"{target}.{_HERE}.name({name}).check('patch').allowed()"
+    yield _validation(
+        f"{without}!({_KSERVE}) || {patch}", "spec.scaling", f"'patch ' + {_TARGET_PLURAL} + ' ' + {name}"
+    )
     resize = f"authorizer.group('').resource('pods').subresource('resize').{_HERE}.check('patch').allowed()"
     yield _validation(f"!has(object.spec.resources) || {resize}", "spec.resources", "'patch pods/resize'")
 

@@ -26,6 +26,7 @@ Positive = Annotated[float, _unit("positive")]
 Ratio = Annotated[float, _unit("ratio"), Meta(ge=0)]
 Duration = Annotated[float, _unit("duration")]
 Size = Annotated[int, _unit("size")]
+Price = Annotated[float, Meta(ge=0, le=1e9)]
 Tolerance = Annotated[float, Meta(ge=0, le=1)]
 DnsName = Annotated[
     str,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from .blocks import DAY, DnsName, DocumentBlock, Duration, Mode, Name, OneLine, Size, Tolerance, Word
+from .blocks import DAY, DnsName, DocumentBlock, Duration, Mode, Name, OneLine, Price, Size, Tolerance, Word
 from .retraining import Retrain
 from .scaling import Resources, Scaling
 from .traffic import Traffic
@@ -193,6 +193,18 @@ class Metrics(DocumentBlock, frozen=True, kw_only=True):
     ] = "drifted"
 
 
+class Prices(DocumentBlock, frozen=True, kw_only=True):
+    """What resources cost. Attributed use times its price is the cost of a route; see docs/cost.md."""
+
+    gpu_hour: Annotated[Price, Meta(description="Price of one GPU for one hour.")] = 0.0
+    cpu_hour: Annotated[Price, Meta(description="Price of one core for one hour of CPU time.")] = 0.0
+    memory_gib_hour: Annotated[Price, Meta(description="Price of one GiB of memory for one hour.")] = field(
+        default=0.0, name="memoryGiBHour"
+    )
+    kwh: Annotated[Price, Meta(description="Price of one kilowatt hour of the GPUs.")] = field(default=0.0, name="kWh")
+    currency: Annotated[OneLine, Meta(description="Currency, for the report.", max_length=12)] = ""
+
+
 class Spec(DocumentBlock, frozen=True, kw_only=True):
     """All settings of the monitor."""
 
@@ -218,6 +230,7 @@ class Spec(DocumentBlock, frozen=True, kw_only=True):
     scaling: Annotated[Scaling | None, Meta(description="Scaling of the replicas.")] = None
     resources: Annotated[Resources | None, Meta(description="Resizing of CPU and memory.")] = None
     retrain: Annotated[Retrain | None, Meta(description="Retraining.")] = None
+    prices: Annotated[Prices | None, Meta(description="Prices, for the cost of predictions.")] = None
     notify: Annotated[tuple[Notify, ...], Meta(description="Receivers of notifications.", max_length=20)] = ()
 
 

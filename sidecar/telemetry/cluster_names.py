@@ -11,6 +11,13 @@ SYNC, FLEET, INJECTOR = "A pod and its controller", "The controller", "The injec
 CERTIFICATES = "Controller and injector"
 _MONITOR = ("namespace", "monitor")
 
+SYNC_INFO = Metric(
+    "pilotfish_sync_info",
+    "gauge",
+    "1 for the ModelMonitor that the pod follows; empty without one.",
+    SYNC,
+    ("monitor",),
+)
 SYNC_SUCCESS = Metric(
     "pilotfish_sync_last_success_timestamp_seconds",
     "gauge",

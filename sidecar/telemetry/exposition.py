@@ -47,6 +47,8 @@ class ScrapeCollector(Collector):
         reading = self.read()
         for collect in COLLECTORS:
             yield from (family for family in collect(reading) if family.samples)
+        for extra in reading.extra:
+            yield from (family for family in extra() if family.samples)
 
 
 class Exposition:

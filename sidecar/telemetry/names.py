@@ -1,7 +1,7 @@
 """The table of all metrics: name, type, unit, labels and help.
 
 `feature_names.py` continues it with the metrics of features, `cluster_names.py` with those that exist only in a
-cluster. No other module writes the name of one.
+cluster, `gpu_names.py` and `resource_names.py` with those of GPUs and resources. No other module writes a name.
 
 `make generate` writes `docs/metrics.md` from this table. Names follow Prometheus: base units, and `_total` on counters.
 Every label set is bounded: routes by the slots of the counter page, models by the analyzer, features by the profile.
@@ -9,7 +9,7 @@ Every label set is bounded: routes by the slots of the counter page, models by t
 
 from __future__ import annotations
 
-from . import cluster_names, feature_names, scaling_names
+from . import cluster_names, feature_names, gpu_names, resource_names, scaling_names
 from .metric import Metric
 
 TRAFFIC, ACCOUNT, LABELS = "Traffic", "Accounting", "Labels and performance"
@@ -353,5 +353,7 @@ METRICS = (
     *(value for value in tuple(globals().values()) if isinstance(value, Metric)),
     *feature_names.METRICS,
     *cluster_names.METRICS,
+    *gpu_names.METRICS,
+    *resource_names.METRICS,
     *scaling_names.METRICS,
 )

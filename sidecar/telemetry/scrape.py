@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from prometheus_client.metrics_core import Metric as Family
+
 from ..channel.page import PageSnapshot
+from ..report.blocks.resources import ResourceReport
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
 from ..report.sync_status import SyncStatus
@@ -24,6 +28,8 @@ class ScrapeInput:
         blind: the present blind spots.
         features: the features that are exported: all, drifted or none (`spec.metrics.features`).
         details: those of them that also have intervals and a distribution (`spec.metrics.details`).
+        extra: collectors of layers above this one, such as those of GPUs; each is called once.
+        resources: what model server and Pilotfish use; None where that is not sampled.
         ready: the same as `ready` of `GET /readyz`.
     """
 
@@ -37,3 +43,5 @@ class ScrapeInput:
     sync: SyncStatus | None = None
     features: str = "all"
     details: str = "drifted"
+    extra: tuple[Callable[[], Iterable[Family]], ...] = ()
+    resources: ResourceReport | None = None

@@ -17,6 +17,9 @@ def collect(reading: ScrapeInput) -> Iterator[Family]:
     status = reading.sync
     if status is None:
         return
+    info = cluster_names.SYNC_INFO.gauge()
+    info.add_metric((status.monitor,), 1)
+    yield info
     age = max(0.0, reading.now - status.oldest) if status.oldest is not None else 0.0
     for metric, value in (
         (cluster_names.SYNC_SUCCESS, status.last_success or 0.0),

@@ -9,13 +9,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import analyzer_section, attacks_section, proxy_section
+from tests.benchmarks import analyzer_section, attacks_section, gpu_section, proxy_section
 from tests.support.programs import missing
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 SECTIONS = {
     "analyzer": analyzer_section.section,
     "attacks": attacks_section.section,
+    "gpu": gpu_section.section,
     "proxy": proxy_section.section,
 }
 

@@ -24,7 +24,13 @@ from pilotfish.sidecar.control.manager.core import MonitorCore
 from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.pods import MonitoredPod
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions
-from pilotfish.sidecar.control.manager.server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods
+from pilotfish.sidecar.control.manager.server.backend import (
+    AlertsAnswer,
+    ControllerState,
+    MayCreate,
+    MonitorPods,
+    ScaleAnswer,
+)
 from pilotfish.sidecar.serving.tls import TlsFiles
 from pilotfish.sidecar.sync.messages import (
     CONTENT_TYPE,
@@ -93,6 +99,9 @@ class CoreBackend:
 
     async def offer_profile(self, pod: Pod, profile_hash: str, body: bytes) -> None:
         pass
+
+    def scale(self, namespace: str, monitor: str) -> ScaleAnswer | None:
+        return None
 
     async def alerts(self, body: bytes, may_create: MayCreate) -> AlertsAnswer:
         return AlertsAnswer()

@@ -173,7 +173,7 @@ def counters(snapshot: PageSnapshot) -> PageSnapshot:
     routes = tuple(replace(route, in_flight=0) for route in snapshot.routes)
     connections = {name: snapshot.connections[name] for name in at.CONNECTIONS if name not in at.CONNECTION_GAUGES}
     counted = replace(snapshot, routes=routes, connections=connections)
-    return replace(counted, heartbeat_ns=0, has_reader=False, draining_ns=0, captured_bytes=0, torn=False)
+    return replace(counted, heartbeat_ns=0, has_reader=False, draining_ns=0, captured_bytes=0, torn=False, read_ns=0)
 
 
 def try_bits(path: Path, sealed: bytes, bits: Iterable[int]) -> None:
@@ -243,15 +243,15 @@ def test_a_change_by_another_process_is_reported_until_the_proxy_starts_again(
 ) -> None:
     page = CounterPage.open(path, now_ns=5)
     page.add(word, 2)
-    page.beat(6)
+    page.beat(6, 6)
     with path.open("r+b") as file:
         file.seek(8 * word)
         file.write((1000).to_bytes(8, "little"))
     with pytest.raises(PageError, match="checksum is wrong"):
         read_page(path)
-    page.beat(7)
+    page.beat(7, 7)
     page.add(word)
-    page.beat(8)
+    page.beat(8, 8)
     with pytest.raises(PageError, match="another process changed it; start the proxy again"):
         read_page(path)
     page.close()
@@ -266,7 +266,7 @@ def test_counting_between_two_seals_is_no_damage(path: Path) -> None:
         page.add(at.outcome_word("accepted"))
         page.words[at.AT_READER] = number & 1  # a gauge: outside of the groups
         if number % 7 == 0:
-            page.beat(number)
+            page.beat(number, number)
         assert read_page(path).accepted == number
     page.close()
 
@@ -274,7 +274,7 @@ def test_counting_between_two_seals_is_no_damage(path: Path) -> None:
 def test_a_killed_writer_leaves_a_usable_page(path: Path) -> None:
     page = CounterPage.open(path, now_ns=5)
     page.add(at.outcome_word("accepted"), 3)
-    page.beat(6)
+    page.beat(6, 6)
     page.words[at.AT_LOCK] += 1
     page.words[at.outcome_word("accepted")] += 1
     left = path.read_bytes()
@@ -293,7 +293,7 @@ def test_on_a_full_disk_the_proxy_counts_in_private_memory(
     with largest_file(room):
         page = CounterPage.open(path, now_ns=5)
     page.add(at.outcome_word("accepted"))
-    page.beat(6)
+    page.beat(6, 6)
     page.close()
     assert "traffic is relayed and not measured" in caplog.text
     CounterPage.open(path, now_ns=7).close()

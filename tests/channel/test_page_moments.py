@@ -28,7 +28,7 @@ def live(path: Path) -> None:
     """Do all that a proxy does with its page."""
     page = CounterPage.open(path, now_ns=9)
     count(page)
-    page.beat(10)
+    page.beat(10, 10)
     page.replace_route(ROUTE, "POST /y")
     count(page)
     page.close()

@@ -306,7 +306,10 @@ def test_an_observed_effect_is_not_repeated_if_its_outcome_was_lost_in_a_crash(t
 def test_an_intent_whose_premise_has_changed_is_dropped_and_the_next_observation_decides(cluster: Cluster) -> None:
     cluster.outcome = lambda _intent: Dropped("conflict", "another client set 3 replicas meanwhile")
     cluster.cycle()
+    cluster.lag = 2.0  # the same observation as before
+    cluster.cycle()
     assert [(entry.state, entry.reason) for entry in cluster.entries()] == [(SUPERSEDED, "conflict")]
+    cluster.lag = 0.0
     cluster.replicas, cluster.outcome = 3, lambda intent: Done(intent.why)
     cluster.cycle()
     assert cluster.applied == [4, 4]

@@ -102,6 +102,8 @@ def test_accepts_the_versions_of_distributions(helm: Path, version: str) -> None
         (["--set=actNamespaces[0].name=a,control.watchNamespace=b"], "actNamespaces has a, but .*; remove a"),
         (["--set=sidecar.analyzer.memory=1Gi"], "limits.memory is 640Mi, .* set the limit to 1152Mi or more"),
         (["--set=sidecar.analyzer.resources.limits.memory=600Mi"], "set the limit to 640Mi or more"),
+        (["--set=control.prometheus.tokenSecret=a"], "but url is not https: .*; give an https URL"),
+        (["--set=control.prometheus.url=http://p,control.prometheus.tokenSecret=a"], "but url is not https"),
         (["--set=actNamespaces[0].name=Flights"], "'Flights' does not match"),
         (["--set=control.replica=3"], "additional properties 'replica' not allowed"),
         (["--set=image.pullPolicy=always"], "image.pullPolicy"),
@@ -192,7 +194,7 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
         user = f"--as=system:serviceaccount:{SYSTEM}:pilotfish-{account}"
         done = subprocess.run(
             [release.plane.programs / "kubectl", "--kubeconfig", release.plane.kubeconfig,
-             "auth", "can-i", verb, resource, "-n", namespace, user],
+             "auth", "can-i", verb, *resource.split(), "-n", namespace, user],
             capture_output=True, text=True, check=False, timeout=patient(60),
         )  # fmt: skip
         return done.stdout.strip() == "yes"
@@ -204,6 +206,9 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
         ("control", "get", "configmaps/delays-profile", "flights"),
         ("control", "get", "secrets/retrain-hmac", "flights"),
         ("control", "create", "jobs.batch", "loans"),
+        ("control", "list", "horizontalpodautoscalers.autoscaling", "default"),
+        ("control", "list", "poddisruptionbudgets.policy", "default"),
+        ("control", "update", "deployments.apps/delays --subresource=scale", "flights"),
         ("control", "update", "secrets/pilotfish-ca", SYSTEM),
         ("injector", "create", "configmaps/pilotfish-ca", "flights"),
         ("injector", "patch", "mutatingwebhookconfigurations/pilotfish-injector", SYSTEM),
@@ -218,6 +223,10 @@ def test_accounts_may_do_what_they_need_and_nothing_else(release: Release) -> No
         ("control", "get", "secrets/other", "flights"),
         ("control", "list", "secrets", "flights"),
         ("control", "get", "secrets/other", SYSTEM),
+        ("control", "update", "deployments.apps/delays", "flights"),
+        ("control", "update", "deployments.apps/delays --subresource=scale", "loans"),
+        ("control", "update", "deployments.apps/other --subresource=scale", "flights"),
+        ("control", "update", "horizontalpodautoscalers.autoscaling", "flights"),
         ("control", "update", "modelmonitors.pilotfish.dev", "flights"),
         ("injector", "create", "configmaps/other", "flights"),
         ("injector", "create", "jobs.batch", "flights"),

@@ -99,11 +99,14 @@ def test_rights_to_act_are_in_their_namespaces_only() -> None:
     acting = {"jobs", "workflows", "pipelineruns"}
     for case, item in EVERYTHING:
         for rule in item.get("rules", []) if item["kind"] in {"ClusterRole", "Role"} else []:
-            if acting & set(rule["resources"]):
+            changing = {"patch", "update"} & set(rule["verbs"])
+            scaled = {name for name in rule["resources"] if name.endswith(("/scale", "services")) and changing}
+            if acting & set(rule["resources"]) or scaled:
                 assert item["metadata"].get("namespace") in {"flights", "loans"}, (case, item["metadata"])
+            assert not scaled or rule.get("resourceNames"), (case, rule)
     (role,) = (item for item in objects("act-namespaces") if item["kind"] == "Role" and "flights" in str(item))
     assert {name for rule in role["rules"] for name in rule["resources"]} == {
-        "configmaps", "cronjobs", "jobs", "secrets",
+        "configmaps", "cronjobs", "deployments/scale", "inferenceservices", "jobs", "secrets",
     }  # fmt: skip
 
 

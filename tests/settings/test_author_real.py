@@ -33,6 +33,7 @@ def signed(secret: str) -> str:
     return f"{{url: 'https://{secret}.example', secretRef: {{name: {secret}}}}}"
 
 
+KSERVE, SCALING = "serving.kserve.io/v1beta1", "{maxReplicas: 3, signals: [{type: concurrency, target: 8}]}"
 URL = "url: 'https://a.example'"
 # a spec; and, for each right that its author needs, the rule that grants it and the end of the refusal without it
 RIGHTS: dict[str, tuple[str, list[tuple[dict[str, Any], str]]]] = {
@@ -98,6 +99,24 @@ RIGHTS: dict[str, tuple[str, list[tuple[dict[str, Any], str]]]] = {
             )
         ],
     ),
+    "scaling of KServe": (
+        f"{{targetRef: {{apiVersion: {KSERVE}, kind: InferenceService, name: fares}}, scaling: {SCALING}}}",
+        [
+            (
+                {
+                    "apiGroups": ["serving.kserve.io"],
+                    "resources": ["inferenceservices"],
+                    "resourceNames": ["fares"],
+                    "verbs": ["patch"],
+                },
+                "spec.scaling: .* patch inferenceservices fares",
+            )
+        ],
+    ),
+    "scaling by another autoscaler": (
+        "{scaling: {maxReplicas: 3, surface: metric, signals: [{type: concurrency, target: 8}]}}",
+        [],
+    ),
     "resources": (
         "{resources: {container: a, cpu: {min: 1, max: 2}}}",
         [
@@ -121,7 +140,7 @@ def governed(plane: ControlPlane) -> ControlPlane:
     namespace = plane.namespace()
     plane.account(namespace, "nobody", [MODEL_MONITORS])
     nobody = Connection(plane, namespace, plane.token(namespace, "nobody"))
-    for name, (spec, _) in RIGHTS.items():
+    for name, (spec, _) in ((name, found) for name, found in RIGHTS.items() if found[1]):
         refused = partial(_is_refused, nobody, spec, "ValidatingAdmissionPolicy")
         wait_until(refused, timeout=60, what=f"the policy on {name}")
     return plane

@@ -138,8 +138,13 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 
 
 @contextmanager
-def running_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A control plane of its own, for tests that install and remove what is unique in a cluster."""
+def running_control_plane(
+    tmp_path_factory: pytest.TempPathFactory, *, manager: Sequence[str] = ()
+) -> Iterator[ControlPlane]:
+    """A control plane of its own, for tests that install and remove what is unique in a cluster.
+
+    `manager` are further options of kube-controller-manager.
+    """
     programs = Path(SAID.read_text().strip() or "/missing") if SAID.exists() else Path("/missing")
     absent = [name for name in PROGRAMS if not (programs / name).exists()] + missing("openssl")
     if absent:
@@ -147,7 +152,7 @@ def running_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("control-plane")
     children = Children(folder)
     try:
-        yield start_control_plane(folder, programs, children)
+        yield start_control_plane(folder, programs, children, manager=manager)
     finally:
         children.end()
 
@@ -160,6 +165,7 @@ def start_control_plane(
     address: str = "127.0.0.1",
     services: str = "10.96.0.0/16",
     inside: Sequence[str] = (),
+    manager: Sequence[str] = (),
 ) -> ControlPlane:
     """Start the three programs at `address`, each with the words `inside` before it; wait for the API server."""
     _write_certificates(folder, (address, str(ip_network(services)[1])))
@@ -175,6 +181,11 @@ def start_control_plane(
         *("--kubelet-client-certificate", folder / "api.crt", "--kubelet-client-key", folder / "api.key"),
         *("--service-account-key-file", folder / "sa.key", "--service-account-signing-key-file", folder / "sa.key"),
         *("--service-account-issuer", ISSUER, "--authorization-mode=Node,RBAC", "--service-cluster-ip-range", services),
+        # as the API server calls aggregated ones, such as external.metrics.k8s.io
+        *("--proxy-client-cert-file", folder / "api.crt", "--proxy-client-key-file", folder / "api.key"),
+        *("--requestheader-client-ca-file", folder / "ca.crt", "--requestheader-allowed-names=kube-apiserver"),
+        *("--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group"),
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
         *("--enable-admission-plugins=NodeRestriction", "--allow-privileged=true"),
         *("--shutdown-delay-duration=0s", "--profiling=false"),
     ]
@@ -196,6 +207,7 @@ def start_control_plane(
         programs / "kube-controller-manager",
         *("--kubeconfig", plane.kubeconfig, "--service-account-private-key-file", folder / "sa.key"),
         *("--root-ca-file", plane.ca, "--use-service-account-credentials", "--leader-elect=false", "--secure-port=0"),
+        *manager,
     )
     return plane
 

@@ -14,7 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from pilotfish.sidecar.report.schema import BLIND_REASONS
 from pilotfish.sidecar.telemetry.cluster_names import CERTIFICATES, FLEET, INJECTOR
 from pilotfish.sidecar.telemetry.exposition import Exposition
+from pilotfish.sidecar.telemetry.gpu_names import GPU
 from pilotfish.sidecar.telemetry.names import METRICS
+from pilotfish.sidecar.telemetry.scaling_names import SCALING
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.telemetry.made import HOSTILE, NOW, reading, whole_report
 
@@ -69,7 +71,8 @@ def test_both_formats_have_the_same_samples(text: str, openmetrics: str) -> None
 
 def test_exactly_the_metrics_of_the_table_are_exposed(text: str) -> None:
     exposed = {family.name + ("_total" if family.type == "counter" else "") for family in families(text).values()}
-    assert exposed == {metric.name for metric in METRICS if metric.group not in {CERTIFICATES, FLEET, INJECTOR}}
+    elsewhere = {CERTIFICATES, FLEET, GPU, INJECTOR, SCALING}
+    assert exposed == {metric.name for metric in METRICS if metric.group not in elsewhere}
 
 
 def test_names_follow_prometheus() -> None:

@@ -11,8 +11,15 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.telemetry.cluster_names import CERTIFICATES, FLEET
 from pilotfish.sidecar.telemetry.exposition import Exposition
-from pilotfish.sidecar.telemetry.fleet import ControllerReading, FleetCollector, MonitorReading, ServerReading
+from pilotfish.sidecar.telemetry.fleet import (
+    ControllerReading,
+    FleetCollector,
+    MonitorReading,
+    ReplicasReading,
+    ServerReading,
+)
 from pilotfish.sidecar.telemetry.names import METRICS
+from pilotfish.sidecar.telemetry.scaling_names import SCALING
 from tests.telemetry.made import HOSTILE, NOW, whole_report
 
 CONTROL = ControlStatus(totals=(("retrain", "delivered", "drift", 2),), waiting=(("retrain", "hook", 1),))
@@ -49,6 +56,7 @@ def monitor(namespace: str, name: str = "prices") -> MonitorReading:
         dropped_ticks=4,
         refused_reports={"late": 1},
         checkpoint_bytes=1000,
+        replicas=ReplicasReading(current=3, desired=5, held="cooldown", ratios={"concurrency": 1.5}, scaled_at=NOW),
     )
 
 
@@ -119,7 +127,7 @@ def test_every_metric_of_the_controller_is_exposed_and_valid_in_both_formats() -
     found = {
         family.name + ("_total" if family.type == "counter" else "") for family in parse_text(text(monitor("shop")))
     }
-    assert {metric.name for metric in METRICS if metric.group in {CERTIFICATES, FLEET}} <= found
+    assert {metric.name for metric in METRICS if metric.group in {CERTIFICATES, FLEET, SCALING}} <= found
     assert found <= {metric.name for metric in METRICS}
     openmetrics = text(monitor("shop"), monitor("b"), accept="application/openmetrics-text; version=1.0.0")
     assert len(list(parse_openmetrics(openmetrics))) == len(found)

@@ -19,6 +19,7 @@ def build_response(report: Report, reading: ScrapeInput) -> ReportResponse:
     fields: dict[str, Any] = {name: getattr(report, name) for name in report.__struct_fields__}
     fields["warnings"] = (*(spot.text for spot in reading.blind), *report.warnings)
     live: dict[str, Any] = {"control": reading.control, "blind": reading.blind, "sync": reading.sync}
+    live["resources"] = reading.resources
     if reading.page is None:
         return ReportResponse(**fields, **live)
     routes = tuple(map(_route, reading.page.routes))

@@ -14,6 +14,7 @@ from random import Random
 import msgspec
 
 from ...channel import layout
+from ...channel.in_flight import mean_in_flight
 from ...channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from ...errors import PilotfishError
 from ...sync.messages import Signals, encode
@@ -106,8 +107,9 @@ def signals_of(
         return found
     routes = _measured(page)
     in_flight = sum(route.in_flight for route in routes)
+    concurrency = mean_in_flight(before, page) if before is not None else None
     if before is None or before.epoch != page.epoch or seconds <= 0:
-        return Signals(pod=options.pod, monitor=options.monitor, at=now, in_flight=in_flight)
+        return Signals(pod=options.pod, monitor=options.monitor, at=now, in_flight=in_flight, concurrency=concurrency)
     earlier = {route.route: route for route in before.routes}
     requests = errors = 0
     for route in routes:
@@ -120,6 +122,7 @@ def signals_of(
         monitor=options.monitor,
         at=now,
         in_flight=in_flight,
+        concurrency=concurrency,
         requests_per_second=requests / seconds,
         errors_per_second=errors / seconds,
         latency_p50=durations.quantile(0.5) or 0.0,

@@ -50,6 +50,8 @@ from .options import ControllerOptions, add_control_arguments, parse_options
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
 from .scale_target import ScaleTargetReader
 from .server.app import ControlServer, ServerOptions, reviewer
+from .signals.pod_metrics import PodMetricsSource
+from .signals.prometheus import PrometheusSource
 from .status_writer import FIELDS
 from .switch import KillSwitch
 from .target import find_target
@@ -143,6 +145,7 @@ class Controller:
             record=self.recorder.record,
             audit=self.audit,
             kill_switch=KillSwitch(options.kill_switch),
+            signal_sources=(PodMetricsSource(kube, mirrors.index), PrometheusSource(options.prometheus)),
         )
 
     async def _lead(self) -> None:

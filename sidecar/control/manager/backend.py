@@ -12,12 +12,13 @@ import msgspec
 from ...settings.document import Metrics
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading, ReplicasReading
+from ..reasons import Reason
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
 from .pods import releases
 from .runtime import MonitorRuntime
 from .scaling_status import ScalingFinding
-from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError
+from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError, ScaleAnswer
 
 STARTING_RETRY = 2.0  # seconds
 OWN_RELEASE = version("pilotfish")
@@ -165,6 +166,11 @@ class ControllerBackend:
         problems = tuple(f"there is no ModelMonitor {name}; correct the labels of the alert" for name in unknown[:5])
         return AlertsAnswer(accepted=len(known), ignored=len(found) - len(known), problems=problems)
 
+    def scale(self, namespace: str, monitor: str) -> ScaleAnswer | None:
+        """Return the recommended replicas of a monitor; None for an unknown one."""
+        runtime = self._synced().runtimes.get((namespace, monitor))
+        return None if runtime is None else _scale_answer(runtime.replicas)
+
     def _synced(self) -> Monitors:
         monitors = self.monitors()
         if monitors is None or not monitors.reconciled:
@@ -219,6 +225,25 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
         features=metrics.features,
         details=metrics.details,
         replicas=_replicas(runtime.replicas),
+    )
+
+
+def _scale_answer(found: ScalingFinding | None) -> ScaleAnswer:
+    """Return the number for other autoscalers: current, allowed by mode and switches, and from enough pods."""
+    if found is None:
+        reason = Reason.NOT_CONFIGURED
+        return ScaleAnswer(reason=reason, problem=f"{reason.meaning}; add it to the document")
+    if not found.published:
+        reason = Reason.NOT_PUBLISHED
+        return ScaleAnswer(reason=reason, problem=f"{reason.meaning}; {reason.remedy}")
+    problem = found.held.explained if found.held is not None else ""
+    return ScaleAnswer(
+        desired=found.desired,
+        current=found.current,
+        reason=found.reason,
+        message=found.message,
+        at=found.at,
+        problem=problem,
     )
 
 

@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ...kube.configuration import add_kubeconfig_arguments, own_namespace
 from ...log import add_log_arguments
 from ...serving.tls import TlsFiles
+from .signals.endpoint import PrometheusEndpoint, add_prometheus_arguments, parse_endpoint
 
 LEASE = SERVICE = "pilotfish-control"
 LISTEN = ":8443"  # pods of all nodes connect to it
@@ -34,6 +35,7 @@ class ControllerOptions:
     service: str
     webhook_hosts: tuple[str, ...]
     kill_switch: Path | None
+    prometheus: PrometheusEndpoint | None = None
 
 
 def add_control_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +78,7 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         "--kill-switch", type=Path, metavar="FILE",
         help="while this file exists and does not say false, nothing is acted on; everything is still measured",
     )  # fmt: skip
+    add_prometheus_arguments(parser)
     add_log_arguments(parser)
 
 
@@ -97,4 +100,5 @@ def parse_options(args: argparse.Namespace) -> ControllerOptions:
         service=args.service,
         webhook_hosts=tuple(args.allow_webhook_host),
         kill_switch=args.kill_switch,
+        prometheus=parse_endpoint(args),
     )

@@ -21,15 +21,25 @@ _ENDED = frozenset(("Failed", "Succeeded"))
 
 
 _METADATA = ("creationTimestamp", "deletionTimestamp", "labels", "name", "namespace", "resourceVersion", "uid")
+OWN_CONTAINERS = frozenset(("pilotfish-analyzer", "pilotfish-proxy", "pilotfish-redirect"))  # that the injector adds
 
 
 def trim_pod(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a pod that this module reads: 2 kB of memory instead of 60."""
-    metadata, status = item["metadata"], item.get("status") or {}
+    """Return the part of a pod that this module reads: 3 kB of memory instead of 60."""
+    metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
+    sidecars = (one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always")
     return {
         "metadata": {name: metadata[name] for name in _METADATA if name in metadata},
+        "spec": {"containers": [_requests(one) for one in (*(spec.get("containers") or ()), *sidecars)]},
         "status": {name: status[name] for name in ("conditions", "phase", "startTime") if name in status},
     }
+
+
+def _requests(container: Mapping[str, Any]) -> dict[str, Any]:
+    """Return name and requests of a container that runs as long as its pod."""
+    requests = (container.get("resources") or {}).get("requests") or {}
+    found = {name: requests[name] for name in ("cpu", "memory") if name in requests}
+    return {"name": container["name"], "resources": {"requests": found}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ def monitored_pods(items: Iterable[Mapping[str, Any]], selector: Selector, versi
         if not selector.matches(labels) or status.get("phase") in _ENDED:
             continue
         ending = bool(metadata.get("deletionTimestamp"))
-        since = None if ending else _ready_since(status)
+        since = None if ending else ready_since(status)
         pod = MonitoredPod(metadata["uid"], metadata["name"], labels.get(MODEL_VERSION) or version, since, ending)
         found[pod.uid] = pod
     return found
@@ -79,7 +89,8 @@ def expected_pods(pods: Iterable[MonitoredPod], version: str) -> ExpectedPods:
     return ExpectedPods({pod.uid: pod.since for pod in pods if pod.version == version and pod.since is not None})
 
 
-def _ready_since(status: Mapping[str, Any]) -> float | None:
+def ready_since(status: Mapping[str, Any]) -> float | None:
+    """Return since when a pod with this status is ready, in epoch seconds; None if it is not."""
     for condition in status.get("conditions") or ():
         if condition.get("type") == "Ready" and condition.get("status") == "True":
             return epoch_seconds(condition.get("lastTransitionTime"))

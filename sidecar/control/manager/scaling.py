@@ -73,7 +73,8 @@ class ScalingWatch:
     latest: ScalingLook | None = None
     _state: ScaleState = field(default_factory=ScaleState)
     _core: MonitorCore | None = None  # whose checkpoint the state is from
-    _writes: tuple[OwnWrite, ...] = ()  # that were delivered or may have been, the oldest first
+    _ledger: IntentLedger | None = None
+    _writes: tuple[OwnWrite, ...] = ()  # that were or may have been made, the oldest first
     _recorded: float = 0.0  # the time of the newest one that the recommender knows
     _manual: ManualChange | None = None
 
@@ -98,9 +99,10 @@ class ScalingWatch:
             self.latest = _troubled(found, before, error.trouble)
             return
         found = replace(found, target=target, target_at=at)
-        if selector is None:
+        if selector is None or self._ledger is None:
             self.latest = found
             return
+        self._writes = own_writes(self._ledger, target_key(self.key.namespace, monitor.spec.target_ref))
         reading = await self._read_sources(monitor, selector, at)
         self.latest = self._recommend(found, target, selector, reading, core)
 
@@ -114,6 +116,7 @@ class ScalingWatch:
         return SignalReading(
             totals=tuple(total for reading in readings for total in reading.totals),
             by_pod={id_: values for reading in readings for id_, values in reading.by_pod.items()},
+            requests={id_: values for reading in readings for id_, values in reading.requests.items()},
             problems={id_: text for reading in readings for id_, text in reading.problems.items()},
         )
 
@@ -123,7 +126,7 @@ class ScalingWatch:
         now, settings = self.world.clock(), found.settings
         items = self.world.pods.pods_in(self.key.namespace)
         loads = self.world.signals.of(item["metadata"]["uid"] for item in items)
-        pods = read_pods(items, selector, settings, loads, reading.by_pod, now)
+        pods = read_pods(items, selector, settings, loads, reading, now)
         facts = ScaleFacts(
             spec_replicas=target.spec_replicas,
             status_replicas=target.status_replicas,
@@ -131,6 +134,10 @@ class ScalingWatch:
             external=reading.totals,
             at=found.at,
         )
+        for write in self._writes:
+            if write.at > self._recorded:
+                self._state = scaled(self._state, write.before, write.after, write.at)
+                self._recorded = write.at
         recommendation, self._state = recommend(ScalePlan.of(settings), facts, self._state, now)
         manual = manual_change(self._writes, target, self._manual)
         core.dirty = core.dirty or manual != self._manual
@@ -179,17 +186,8 @@ class ScalingWatch:
         )
 
     def follow(self, ledger: IntentLedger) -> None:
-        """Take what was written from `ledger`; a change that the recommender does not know yet is passed to it."""
-        look = self.latest
-        if look is None or look.document.spec.target_ref is None:
-            return
-        key = target_key(self.key.namespace, look.document.spec.target_ref)
-        entries = (entry for entry in ledger.entries.values() if entry.kind == KIND and entry.key == key)
-        self._writes = tuple(sorted(filter(None, map(_own_write, entries)), key=lambda write: write.at))
-        for write in self._writes:
-            if write.at > self._recorded:
-                self._state = scaled(self._state, write.before, write.after, write.at)
-                self._recorded = write.at
+        """Take what was written from `ledger`, for the recommender and to find what others have changed since."""
+        self._ledger = ledger
 
     def _continue(self, core: MonitorCore) -> None:
         """Take the state from the checkpoint of `core`, if it is another one than before."""
@@ -229,6 +227,12 @@ class ScalingWatch:
 def target_key(namespace: str, target: TargetRef) -> str:
     """Return the key of the intents for `target`."""
     return f"{target.kind}/{namespace}/{target.name}"
+
+
+def own_writes(ledger: IntentLedger, key: str) -> tuple[OwnWrite, ...]:
+    """Return the writes to the target `key` that were made, or may have been, the oldest first."""
+    entries = (entry for entry in ledger.entries.values() if (entry.kind, entry.key) == (KIND, key))
+    return tuple(sorted(filter(None, map(_own_write, entries)), key=lambda write: write.at))
 
 
 def _own_write(entry: LedgerEntry) -> OwnWrite | None:

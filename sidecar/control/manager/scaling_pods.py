@@ -10,6 +10,7 @@ from ...settings.scaling import LatencySignal, Scaling
 from ...sync.messages import Signals
 from ..scale.facts import PodFacts, Sample
 from .pods import epoch_seconds
+from .scaling_sources import SignalReading
 from .selectors import Selector
 from .world import Item
 
@@ -42,13 +43,12 @@ def read_pods(
     selector: Selector,
     settings: Scaling,
     signals: Mapping[str, tuple[float, Signals]],
-    by_pod: Mapping[str, Mapping[str, Sample]],
+    others: SignalReading,
     now: float,
 ) -> PodsReading:
     """Return the pods among `items` that `selector` selects, with their values at `now`, in epoch seconds.
 
-    `signals` has the newest load by UID with the time of its arrival. `by_pod` has the values of other sources, by
-    signal id and name of the pod.
+    `signals` has the newest load by UID with the time of its arrival, and `others` what other sources have read.
     """
     found: list[PodFacts] = []
     heard = expected = sampled = 0
@@ -58,11 +58,13 @@ def read_pods(
             continue
         arrived, load = signals.get(metadata["uid"], (float("-inf"), None))
         recent = load if 0 <= now - arrived <= RECENT_SECONDS else None
-        values = {id_: named[metadata["name"]] for id_, named in by_pod.items() if metadata["name"] in named}
+        name = metadata["name"]
+        values = {id_: named[name] for id_, named in others.by_pod.items() if name in named}
+        requests = {id_: named[name] for id_, named in others.requests.items() if name in named}
         if recent is not None:
             own = values_of(settings, recent)
             values |= {id_: Sample(value, arrived, window=SIGNAL_SECONDS) for id_, value in own.items()}
-        pod = _pod(item, values, answering=recent is not None and recent.requests_per_second > 0)
+        pod = _pod(item, values, requests, answering=recent is not None and recent.requests_per_second > 0)
         found.append(pod)
         if pod.ready and not pod.deleting:
             expected += 1
@@ -88,7 +90,7 @@ def values_of(settings: Scaling, signals: Signals) -> dict[str, float]:
     return found
 
 
-def _pod(item: Item, values: Mapping[str, Sample], *, answering: bool) -> PodFacts:
+def _pod(item: Item, values: Mapping[str, Sample], requests: Mapping[str, float], *, answering: bool) -> PodFacts:
     metadata, status = item["metadata"], item.get("status") or {}
     conditions = {one.get("type"): one for one in status.get("conditions") or ()}
     ready, scheduled = conditions.get("Ready"), conditions.get("PodScheduled") or {}
@@ -106,6 +108,7 @@ def _pod(item: Item, values: Mapping[str, Sample], *, answering: bool) -> PodFac
         unschedulable=is_unschedulable(scheduled),
         answering=answering or (bool(is_ready) and bool(values)),
         values=values,
+        requests=requests,
     )
 
 

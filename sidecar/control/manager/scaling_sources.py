@@ -39,11 +39,13 @@ class SignalReading:
     Attributes:
         totals: values for the target as a whole, such as the result of a query, with their times.
         by_pod: values by signal id and pod name; a pod without a value is missing.
+        requests: for CPU and memory by signal id and pod name, in cores and bytes; also of pods without a value.
         problems: by signal id, why it cannot be read, and what to do.
     """
 
     totals: tuple[ExternalFact, ...] = ()
     by_pod: Mapping[str, Mapping[str, Sample]] = field(default_factory=dict)
+    requests: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
 
 

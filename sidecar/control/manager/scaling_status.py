@@ -13,7 +13,9 @@ from ..scale.policy import KIND
 from ..situation import ACT
 from .scaling import ScalingLook
 
-NOT_SEEN = frozenset((Reason.API_SERVER_UNREACHABLE, Reason.STALE, Reason.WAITING))
+NOT_SEEN = frozenset(  # holds with which there is no desired number
+    (Reason.API_SERVER_UNREACHABLE, Reason.SIGNALS_MISSING, Reason.STALE, Reason.TARGET_OFF, Reason.WAITING)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ class ScalingFinding:
         held: why the replicas are not changed to what is wanted; None if they are, or equal it already.
         owner: who else sets the replicas; empty without one.
         scaled_at: when they were changed last, in epoch seconds; None if never.
+        at: when it was computed, in epoch seconds; 0 for never.
         published: whether another autoscaler reads the number.
         ratios: for each signal, its value relative to its target.
         problems: signals that cannot be read, and why.
@@ -40,6 +43,7 @@ class ScalingFinding:
     held: Hold | None = None
     owner: str = ""
     scaled_at: float | None = None
+    at: float = 0.0
     published: bool = False
     ratios: Mapping[str, float] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -76,6 +80,7 @@ def scaling_finding(
         held=hold or _limited(view, own),
         owner=_owner_name(view, look),
         scaled_at=next((item.changed_at for item in own if item.state == DELIVERED), None),
+        at=wish.at if wish is not None else 0.0,
         published=view.settings.surface == "metric",
         ratios=look.recommendation.ratios if look.recommendation is not None and fresh else {},
         problems=look.problems,

@@ -1,6 +1,7 @@
 """Finds the workload that `spec.targetRef` names: the selector of its pods, and their number.
 
-WORKLOADS lists the kinds whose `spec.selector` is read. For any other kind, the `scale` subresource has the selector.
+WORKLOADS lists the kinds whose `spec.selector` is read. The pods of a kind of KServe have its labels. For any other
+kind, the `scale` subresource has the selector.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ...kube.objects import Resource
 from ...kube.read import get
 from ...settings.document import TargetRef
 from ..reasons import Reason
+from ..scale.kinds import kserve_kind, resource_of, status_replicas
 from .selectors import SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube
 from .world import TargetWorkload
@@ -40,11 +42,15 @@ async def find_target(kube: Kube, namespace: str, target: TargetRef) -> TargetWo
     group, _, version = target.api_version.rpartition("/")
     plural = WORKLOADS.get((group, target.kind))
     what = f"spec.targetRef: {target.kind} {quote_value(target.name)} of {target.api_version}"
+    kserve = kserve_kind(target.api_version, target.kind)
     try:
+        if kserve is not None:
+            found = await get(kube, resource_of(target.api_version, target.kind), target.name, namespace)
+            return TargetWorkload(from_object(kserve.pod_labels(target.name)), status_replicas(found))
         if plural is not None:
             found = await get(kube, Resource(group, version, plural), target.name, namespace)
             return TargetWorkload(from_object((found.get("spec") or {}).get("selector")), _replicas(found))
-        resource = Resource(group, version, f"{target.kind.lower()}s")
+        resource = resource_of(target.api_version, target.kind)
         scale = await get(kube, resource, target.name, namespace, subresource="scale")
         return TargetWorkload(from_text(str((scale.get("status") or {}).get("selector") or "")), _replicas(scale))
     except NotFoundError as error:

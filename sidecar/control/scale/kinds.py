@@ -36,7 +36,6 @@ class KServeKind:
     can.
     """
 
-    plural: str
     fields: tuple[tuple[str, ...], ...]
     selected: str
     labels: Mapping[str, str]
@@ -62,6 +61,13 @@ def needs_scale(api_version: str, kind: str) -> bool:
 def kserve_kind(api_version: str, kind: str) -> KServeKind | None:
     """Return the row of a kind of KServe, None for any other kind."""
     return KSERVE.get(kind) if api_version.rpartition("/")[0] == KSERVE_GROUP else None
+
+
+def status_replicas(item: Item) -> int:
+    """Return the replicas that exist, by the status of an object or of a scale; for KServe, the desired ones."""
+    if kserve_kind(str(item.get("apiVersion") or ""), str(item.get("kind") or "")) is not None:
+        return spec_replicas(item)
+    return number_at(item, ("status", "replicas"))
 
 
 def scale_body(found: Item, kind: KServeKind, replicas: int) -> dict[str, Any]:
@@ -188,14 +194,12 @@ WORKLOADS: Mapping[tuple[str, str], Callable[[Item, Item], str]] = {
 # by kind, alphabetically; the fields are those of the CustomResourceDefinitions of KServe 0.17
 KSERVE: Mapping[str, KServeKind] = {
     "InferenceService": KServeKind(
-        "inferenceservices",
         (("spec", "predictor", "minReplicas"), ("spec", "predictor", "maxReplicas")),
         "serving.kserve.io/inferenceservice",
         {"component": "predictor"},
         _knative,
     ),
     "LLMInferenceService": KServeKind(
-        "llminferenceservices",
         (("spec", "replicas"),),
         "app.kubernetes.io/name",
         {"app.kubernetes.io/part-of": "llminferenceservice", "kserve.io/component": "workload"},

@@ -1,21 +1,23 @@
 """Changes of the replicas by others after a write of the controller: by a person, or by a loop that reverts.
 
-A manual change is held for `spec.scaling.manualHold`, then scaling continues from it. A client that sets the replicas
-back after each of the last writes is an owner: the controller stops, instead of fighting it.
+A manual change is held for `spec.scaling.manualHold`, then scaling continues from it. A client that keeps setting the
+replicas back to one number is an owner: the controller stops, instead of fighting it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .owners import FieldOwner
+from .owners import FieldOwner, is_loop
 from .target import TargetFacts
 
-REVERTS = 2  # writes that a client sets back, one after the other, until it counts as an owner
-REVERTS_COUNTED = 86_400.0  # seconds; older writes do not count, so that one attempt a day remains
+REVERTS = 2  # times that a loop sets one number, until it counts as an owner
+REVERTS_OF_OTHERS = 3  # the same for a client that may be a person
+REVERTS_COUNTED = 86_400.0  # seconds; older changes do not count, so that one attempt a day remains
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +64,26 @@ def manual_change(writes: Sequence[OwnWrite], facts: TargetFacts, previous: Manu
 
 
 def reverting_owner(writes: Sequence[OwnWrite], facts: TargetFacts) -> FieldOwner | None:
-    """Return the client that set the replicas back to one and the same number after each of the last writes.
+    """Return the client that keeps setting the replicas back to the present number; None if there is none.
 
-    None if there were fewer than REVERTS of them within REVERTS_COUNTED seconds.
+    Counted are the latest changes by others, within REVERTS_COUNTED seconds, that all set this number.
     """
     if manual_change(writes, facts, None) is None:
         return None
-    reverts, following = 0, facts.spec_replicas
-    for write in reversed(writes):
-        if following != facts.spec_replicas or following == write.after or facts.at - write.at > REVERTS_COUNTED:
-            break
-        reverts, following = reverts + 1, write.before
-    if reverts < REVERTS:
-        return None
+    recent = [write for write in writes if facts.at - write.at <= REVERTS_COUNTED]
+    following = [*(write.before for write in recent[1:]), facts.spec_replicas]
+    changes = [found for write, found in zip(recent, following, strict=True) if found != write.after]
+    reverts = sum(1 for _ in takewhile(facts.spec_replicas.__eq__, reversed(changes)))
     manager = facts.last_writer.manager if facts.last_writer else ""
+    if reverts < (REVERTS if is_loop(manager) else REVERTS_OF_OTHERS):
+        return None
     who = f"the field manager {quote_value(manager)}" if manager else "another client"
     return FieldOwner(
         kind="reverting client",
         name="",
         manager=manager,
         reason=Reason.REVERTED,
-        text=f"{who} has set the replicas back to {facts.spec_replicas} after each of the last {reverts} changes",
-        remedy="remove .spec.replicas from what it applies, or delete spec.scaling; it is tried again after a day",
+        text=f"{who} has set the replicas back to {facts.spec_replicas} repeatedly, {reverts} times within a day",
+        remedy="remove the replicas from what it applies, then set another number by `kubectl scale` to continue",
         yields=False,
     )

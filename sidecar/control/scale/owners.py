@@ -25,7 +25,11 @@ Item = Mapping[str, Any]
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 ARGO_TRACKING = "argocd.argoproj.io/tracking-id"  # annotation: APPLICATION:GROUP/KIND:NAMESPACE/NAME
 ARGO_INSTANCE = ("argocd.argoproj.io/instance", "app.kubernetes.io/instance")  # labels: the application
-FLUX_NAMES = ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io")  # prefixes of the labels `name` and `namespace`
+# by field manager: the kind of object that it applies, and the prefix of the labels with its name and namespace
+FLUX_MANAGERS = {
+    "helm-controller": ("HelmRelease", "helm.toolkit.fluxcd.io"),
+    "kustomize-controller": ("Kustomization", "kustomize.toolkit.fluxcd.io"),
+}
 KEDA_NAME = "scaledobject.keda.sh/name"  # label of the autoscaler that KEDA creates
 OWN_SETTING = "set spec.scaling.takeOwnership: true"
 METRIC = "set spec.scaling.surface: metric"
@@ -75,10 +79,10 @@ def find_owner(
 def _owners(target: Item, autoscalers: Sequence[Item], scaled_objects: Sequence[Item]) -> Iterator[FieldOwner]:
     """Yield all owners, the strongest one first."""
     for found in scaled_objects:
-        if _refers(found, "scaleTargetRef", target, "apps/v1", "Deployment"):
+        if _refers(found, "scaleTargetRef", target, "Deployment"):
             yield _scaled_object(_name(found), target)
     for found in autoscalers:
-        if _refers(found, "scaleTargetRef", target, "", ""):
+        if _refers(found, "scaleTargetRef", target):
             keda = _labels(found).get(KEDA_NAME)
             yield _scaled_object(keda, target) if keda else _autoscaler(_name(found), target)
     for reference in _references(target):
@@ -97,7 +101,7 @@ def find_resources_owner(target: Item, *, vertical_autoscalers: Sequence[Item] =
     """
     for found in vertical_autoscalers:
         policy = _map(_spec(found), "updatePolicy")
-        if _refers(found, "targetRef", target, "", "") and policy.get("updateMode") != "Off":
+        if _refers(found, "targetRef", target) and policy.get("updateMode") != "Off":
             return FieldOwner(
                 kind="VerticalPodAutoscaler",
                 name=_name(found),
@@ -148,6 +152,11 @@ def in_last_applied(target: Item) -> bool:
 def is_argo(manager: str) -> bool:
     """Return whether Argo CD writes as `manager`, such as argocd-controller."""
     return manager.startswith("argocd")
+
+
+def is_loop(manager: str) -> bool:
+    """Return whether a tool writes as `manager` that applies a manifest again and again: Argo CD, Flux or Helm."""
+    return is_argo(manager) or manager in {*FLUX_MANAGERS, "helm"}
 
 
 def field_of(item: Item) -> str:
@@ -206,7 +215,7 @@ def _applier(writer: FieldWriter, target: Item) -> FieldOwner:
     manager = writer.manager
     if is_argo(manager):
         return _argo(argo_application(target) or "", target, manager)
-    if manager in {"kustomize-controller", "helm-controller"}:
+    if manager in FLUX_MANAGERS:
         return _flux(target, manager)
     helm = manager == "helm"
     name = str(_annotations(target).get("meta.helm.sh/release-name") or "") if helm else ""
@@ -243,8 +252,7 @@ def _argo(application: str, target: Item, manager: str) -> FieldOwner:
 
 def _flux(target: Item, manager: str) -> FieldOwner:
     labels = _labels(target)
-    prefix = FLUX_NAMES[0] if manager == "kustomize-controller" else FLUX_NAMES[1]
-    kind = "Kustomization" if manager == "kustomize-controller" else "HelmRelease"
+    kind, prefix = FLUX_MANAGERS[manager]
     parts = (str(labels.get(f"{prefix}/{part}") or "") for part in ("namespace", "name"))
     name = "/".join(filter(None, parts))
     return FieldOwner(
@@ -261,18 +269,12 @@ def _flux(target: Item, manager: str) -> FieldOwner:
     )
 
 
-def _refers(found: Item, key: str, target: Item, version: str, kind: str) -> bool:
-    """Return whether `spec.KEY` of `found` names `target`; `version` and `kind` are the defaults of the reference."""
-    reference = _spec(found).get(key)
-    if not isinstance(reference, dict):
-        return False
-    group, _, _ = str(reference.get("apiVersion") or version).rpartition("/")
+def _refers(found: Item, key: str, target: Item, kind: str = "") -> bool:
+    """Return whether `spec.KEY` of `found` names `target`; `kind` is the default of the reference."""
+    reference, api_version = _map(_spec(found), key), str(target.get("apiVersion") or "")
+    group = str(reference.get("apiVersion") or api_version).rpartition("/")[0]
     named = (group, str(reference.get("kind") or kind), str(reference.get("name") or ""))
-    return named == (
-        str(target.get("apiVersion") or "").rpartition("/")[0],
-        str(target.get("kind") or ""),
-        _name(target),
-    )
+    return named == (api_version.rpartition("/")[0], str(target.get("kind") or ""), _name(target))
 
 
 def _references(target: Item) -> list[Item]:

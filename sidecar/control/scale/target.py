@@ -12,7 +12,7 @@ from typing import Any
 
 from ..reasons import Reason
 from .disruption import disruption_floor
-from .kinds import at_path, number_at, replicas_path, rollout_of, spec_replicas
+from .kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas
 from .managed_fields import FieldWriter, writers_of
 from .owners import FieldOwner, find_owner, find_resources_owner, later_reset
 
@@ -92,15 +92,14 @@ class Surroundings:
 
 def target_facts(target: Item, scale: Item | None, found: Surroundings, at: float) -> TargetFacts:
     """Return the facts about the object `target`; `scale` is its scale subresource, for a kind that needs it."""
-    replicas = spec_replicas(scale or target)
-    rollout = rollout_of(target)
+    replicas, rollout = spec_replicas(scale or target), rollout_of(target)
     return TargetFacts(
         kind=str(target.get("kind") or ""),
         name=str(at_path(target, ("metadata", "name")) or ""),
         uid=str(at_path(target, ("metadata", "uid")) or ""),
         resource_version=str(at_path(scale or target, ("metadata", "resourceVersion")) or ""),
         spec_replicas=replicas,
-        status_replicas=number_at(scale or target, ("status", "replicas")),
+        status_replicas=status_replicas(scale or target),
         at=at,
         writers=writers_of(target, replicas_path(target)),
         owner=find_owner(target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects),

@@ -48,6 +48,20 @@ def test_rates_errors_and_latency_are_those_of_the_interval(empty: PageSnapshot)
     assert found.latency_p50 == found.latency_p99 == layout.BOUNDS[3] / 1e9
 
 
+def test_the_concurrency_is_the_mean_over_the_interval_and_not_that_of_its_end(empty: PageSnapshot) -> None:
+    def at(seconds: float, busy: float, probes: float) -> PageSnapshot:
+        named = with_routes(empty, {"a": {"2xx": 1}, "probes": {"2xx": 1}})
+        times = (int(busy * 1e9), int(probes * 1e9))
+        routes = tuple(
+            replace(route, in_flight=0, in_flight_ns=spent) for route, spent in zip(named.routes, times, strict=True)
+        )
+        return replace(named, routes=routes, read_ns=int(seconds * 1e9))
+
+    found = signals_of(OPTIONS, at(10.0, 7.0, 0.0), at(15.0, 22.0, 4.0), 5.0, 1.7e9)
+    assert (found.concurrency, found.in_flight) == (3.0, 0)
+    assert signals_of(OPTIONS, None, at(15.0, 22.0, 4.0), 5.0, 1.7e9).concurrency is None
+
+
 def test_without_a_proxy_or_after_its_restart_there_is_no_rate(empty: PageSnapshot) -> None:
     now = with_routes(empty, {"a": {"2xx": 140}})
     other = replace(now, epoch=now.epoch + 1)

@@ -10,7 +10,10 @@ from pilotfish.sidecar.control.manager.pods import (
     primary_version,
     trim_pod,
 )
+from pilotfish.sidecar.control.manager.scaling_pods import read_pods
+from pilotfish.sidecar.control.manager.scaling_sources import SignalReading
 from pilotfish.sidecar.control.manager.selectors import from_text
+from pilotfish.sidecar.settings.scaling import Scaling
 from tests.control.manager.worlds import pod_item
 
 SELECTOR = from_text("app=delays")
@@ -38,9 +41,23 @@ def test_a_pod_without_the_label_has_the_version_of_the_document() -> None:
 
 
 def test_the_mirror_keeps_all_that_is_read_of_a_pod() -> None:
-    whole = {**pod_item("a"), "spec": {"containers": []}}
+    container = {"name": "model", "image": "model:7", "resources": {"requests": {"cpu": "500m", "storage": "1Gi"}}}
+    whole = {**pod_item("a"), "spec": {"containers": [container]}}
+    whole["metadata"]["creationTimestamp"] = whole["status"]["startTime"] = "2027-01-15T06:59:00Z"
     assert monitored_pods([trim_pod(whole)], SELECTOR, "") == monitored_pods([whole], SELECTOR, "")
-    assert "spec" not in trim_pod(whole)
+    settings = Scaling(max_replicas=5)
+    trimmed, untrimmed = (
+        read_pods([item], SELECTOR, settings, {}, SignalReading(), 1.8e9) for item in (trim_pod(whole), whole)
+    )
+    assert trimmed == untrimmed
+    assert trimmed.pods[0].started_at == epoch_seconds("2027-01-15T06:59:00Z")
+    assert trim_pod(whole)["spec"] == {"containers": [{"name": "model", "resources": {"requests": {"cpu": "500m"}}}]}
+
+
+def test_the_mirror_keeps_the_requests_of_containers_that_run_as_long_as_the_pod() -> None:
+    sidecar, init = {"name": "sidecar", "restartPolicy": "Always"}, {"name": "download"}
+    trimmed = trim_pod({**pod_item("a"), "spec": {"containers": [], "initContainers": [sidecar, init]}})
+    assert trimmed["spec"] == {"containers": [{"name": "sidecar", "resources": {"requests": {}}}]}
 
 
 def pods(*versions: str) -> list[MonitoredPod]:

@@ -240,6 +240,11 @@ class SmallWorld:
             signal_sources=self.sources,
         )
 
+    @property
+    def writes(self) -> int:
+        """The number of states that were written."""
+        return self.store.writes
+
     def add_pods(self, *names: str) -> None:
         """Add ready pods of the target."""
         for name in names:

@@ -169,7 +169,8 @@ def test_no_history_of_observations_is_acted_on_outside_of_bounds_limits_and_fre
             if decision.state == PENDING:
                 assert isinstance(entry.desired, int)
                 assert moved.mode == "act"
-                assert moved.stopped is moved.owner is None
+                assert moved.stopped is None
+                assert moved.owner is None
                 assert moved.contact_age <= 90
                 assert 2 <= entry.desired <= 8
                 assert entry.desired > moved.current or entry.desired >= min(moved.floor, moved.current)

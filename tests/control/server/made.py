@@ -10,7 +10,13 @@ from typing import Any
 import aiohttp
 
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions
-from pilotfish.sidecar.control.manager.server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods
+from pilotfish.sidecar.control.manager.server.backend import (
+    AlertsAnswer,
+    ControllerState,
+    MayCreate,
+    MonitorPods,
+    ScaleAnswer,
+)
 from pilotfish.sidecar.kube.errors import UnavailableError
 from pilotfish.sidecar.sync.messages import (
     Acknowledgement,
@@ -64,6 +70,7 @@ class SmallBackend:
         default_factory=lambda: {(NAMESPACE, MONITOR): MonitorPods(uids=frozenset({"uid-1", "uid-2"}))}
     )
     profiles: dict[str, bytes] = field(default_factory=dict)
+    scales: dict[tuple[str, str], ScaleAnswer] = field(default_factory=dict)
     synced: list[SyncRequest] = field(default_factory=list)
     signalled: list[Signals] = field(default_factory=list)
     error: Exception | None = None
@@ -103,6 +110,9 @@ class SmallBackend:
     async def offer_profile(self, pod: Pod, profile_hash: str, body: bytes) -> None:
         self.profiles[profile_hash] = body
 
+    def scale(self, namespace: str, monitor: str) -> ScaleAnswer | None:
+        return self.scales.get((namespace, monitor))
+
     async def alerts(self, body: bytes, may_create: MayCreate) -> AlertsAnswer:
         allowed = await may_create(NAMESPACE, MONITOR)
         return AlertsAnswer(accepted=int(allowed), ignored=int(not allowed))
@@ -113,7 +123,7 @@ class Reviews:
     """Answers reviews as an API server does; `down` makes it fail."""
 
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
-    rights: set[tuple[str, str, str, str]] = field(default_factory=set)  # user, subresource, namespace, monitor
+    rights: set[tuple[str, str, str, str]] = field(default_factory=set)  # user, right, namespace, monitor
     down: bool = False
     asked: list[str] = field(default_factory=list)
 
@@ -121,6 +131,7 @@ class Reviews:
         for number in range(1, 10):
             self.add_pod(token(number), pod(number))
         self.users["labeller"] = {"username": "system:serviceaccount:etl:labels"}
+        self.users["keda"] = {"username": "system:serviceaccount:shop:keda"}
 
     def add_pod(self, value: str, bound: Pod) -> None:
         """Accept a token that is bound to a pod."""
@@ -143,8 +154,8 @@ class Reviews:
                 return {"status": {"authenticated": False, "error": "unknown"}}
             return {"status": {"authenticated": True, "audiences": spec["audiences"], "user": user}}
         what = spec["resourceAttributes"]
-        key = (spec["user"], what["subresource"], what["namespace"], what["name"])
-        return {"status": {"allowed": key in self.rights}}
+        right = f"{what['verb']} {what['subresource']}"
+        return {"status": {"allowed": (spec["user"], right, what["namespace"], what["name"]) in self.rights}}
 
 
 @dataclass

@@ -18,7 +18,7 @@ from pilotfish.sidecar.control.manager.server.authentication import (
     UnauthenticatedError,
     read_review,
 )
-from pilotfish.sidecar.control.manager.server.authorization import Authorizer
+from pilotfish.sidecar.control.manager.server.authorization import CREATE_ALERTS, CREATE_FEEDBACK, Authorizer
 from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
 from tests.control.server.made import Reviews, pod, token
 from tests.support.examples import examples
@@ -172,12 +172,12 @@ async def test_a_header_without_a_bearer_token_is_refused_without_a_review(heade
 @pytest.mark.asyncio
 async def test_rights_are_asked_for_the_subresource_of_one_monitor_and_remembered() -> None:
     _, reviews, time = made()
-    reviews.rights.add(("someone", "feedback", "shop", "prices"))
+    reviews.rights.add(("someone", "create feedback", "shop", "prices"))
     subject, someone = Authorizer(reviews, time), Caller(username="someone")
     for _ in range(2):
-        assert await subject.may_create(someone, "feedback", "shop", "prices")
-    assert not await subject.may_create(someone, "alerts", "shop", "prices")
-    assert not await subject.may_create(someone, "feedback", "shop", "other")
+        assert await subject.may(someone, CREATE_FEEDBACK, "shop", "prices")
+    assert not await subject.may(someone, CREATE_ALERTS, "shop", "prices")
+    assert not await subject.may(someone, CREATE_FEEDBACK, "shop", "other")
     assert len(reviews.asked) == 3
 
 

@@ -37,7 +37,7 @@ async def fetch(served: Served, number: int, subject: SmallPod) -> None:
 @asynccontextmanager
 async def fleet(*pods: SmallPod) -> AsyncIterator[Served]:
     async with serving() as served:
-        served.reviews.rights.add(("system:serviceaccount:etl:labels", "feedback", NAMESPACE, MONITOR))
+        served.reviews.rights.add(("system:serviceaccount:etl:labels", "create feedback", NAMESPACE, MONITOR))
         tasks = [asyncio.create_task(fetch(served, number, one)) for number, one in enumerate(pods, 1)]
         await eventually(lambda: len(served.backend.signalled) >= len(pods), what="the signals of all pods")
         try:
@@ -92,7 +92,7 @@ async def test_bodies_are_refused_as_a_sidecar_refuses_them() -> None:
 
 async def test_a_monitor_that_is_not_known_is_404() -> None:
     async with serving() as served:
-        served.reviews.rights.add(("system:serviceaccount:etl:labels", "feedback", NAMESPACE, "gone"))
+        served.reviews.rights.add(("system:serviceaccount:etl:labels", "create feedback", NAMESPACE, "gone"))
         path = f"/v1/feedback?namespace={NAMESPACE}&monitor=gone"
         assert (await served.post(path, b'{"id": "x", "label": 1}', "labeller", JSON))[0] == 404
 
@@ -101,7 +101,7 @@ async def test_alerts_need_their_own_right() -> None:
     async with serving() as served:
         _, raw, _ = await served.post("/v1/alerts", b"{}", "labeller", JSON)
         assert json.loads(raw) == {"accepted": 0, "ignored": 1, "problems": []}
-        served.reviews.rights.add(("system:serviceaccount:shop:default", "alerts", NAMESPACE, MONITOR))
+        served.reviews.rights.add(("system:serviceaccount:shop:default", "create alerts", NAMESPACE, MONITOR))
         _, raw, _ = await served.post("/v1/alerts", b"{}", "pod-1", JSON)
         assert json.loads(raw) == {"accepted": 1, "ignored": 0, "problems": []}
 

@@ -233,7 +233,7 @@ async def test_no_request_of_an_authenticated_caller_makes_the_server_fail(monke
     chosen = random.Random(5)
     kinds = (*PACKED.values(), "application/json", "application/x-ndjson", "application/cloudevents+json")
     async with serving() as served:
-        served.reviews.rights.add(("system:serviceaccount:shop:default", "feedback", NAMESPACE, MONITOR))
+        served.reviews.rights.add(("system:serviceaccount:shop:default", "create feedback", NAMESPACE, MONITOR))
         for _ in range(examples(600)):
             path = chosen.choice((*PATHS, f"/v1/profiles/{'a' * 64}"))
             method = chosen.choice(("POST", "POST", "PUT", "GET"))

@@ -77,7 +77,7 @@ class RealPod:
 @asynccontextmanager
 async def controller() -> AsyncIterator[tuple[ControlServer, SmallBackend]]:
     backend, reviews = SmallBackend(), Reviews()
-    reviews.rights.add(("system:serviceaccount:etl:labels", "feedback", NAMESPACE, MONITOR))
+    reviews.rights.add(("system:serviceaccount:etl:labels", "create feedback", NAMESPACE, MONITOR))
     server = ControlServer(
         backend, reviews, ServerOptions(listen="127.0.0.1:0", certificates=CertificateFiles(TlsFiles(*ONE)))
     )

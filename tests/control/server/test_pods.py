@@ -78,7 +78,7 @@ async def test_the_connection_to_a_standby_ends_so_that_the_next_one_leads_to_th
 
 async def test_a_pod_of_another_monitor_of_the_namespace_gets_no_labels() -> None:
     async with serving() as served:
-        served.reviews.rights.add(("system:serviceaccount:etl:labels", "feedback", NAMESPACE, MONITOR))
+        served.reviews.rights.add(("system:serviceaccount:etl:labels", "create feedback", NAMESPACE, MONITOR))
         await served.post("/v1/signals", encode(signals(3)), token(3))
         path = f"/v1/feedback?namespace={NAMESPACE}&monitor={MONITOR}"
         headers = {"Content-Type": "application/json"}

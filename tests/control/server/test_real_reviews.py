@@ -11,7 +11,7 @@ import pytest
 
 from pilotfish.sidecar.certificates.files import CertificateFiles
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions, reviewer
-from pilotfish.sidecar.control.manager.server.backend import MonitorPods
+from pilotfish.sidecar.control.manager.server.backend import MonitorPods, ScaleAnswer
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.serving.tls import TlsFiles
 from pilotfish.sidecar.sync.messages import Pod, encode
@@ -26,6 +26,14 @@ REVIEWS = (
     {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]},
 )
 LABELS = ({"apiGroups": ["pilotfish.dev"], "resources": ["modelmonitors/feedback"], "verbs": ["create"]},)
+SCALE = (
+    {
+        "apiGroups": ["pilotfish.dev"],
+        "resources": ["modelmonitors/scale"],
+        "resourceNames": ["prices"],
+        "verbs": ["get"],
+    },
+)
 
 
 async def test_pods_and_labellers_are_told_apart_by_a_real_api_server(control_plane: ControlPlane) -> None:
@@ -36,12 +44,16 @@ async def test_pods_and_labellers_are_told_apart_by_a_real_api_server(control_pl
         control_plane.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": containers}})
         uid = control_plane.kubectl("get", "pod", "prices-1", "-n", namespace, "-o", "jsonpath={.metadata.uid}")
         control_plane.account(namespace, "labeller", LABELS)
+        control_plane.account(namespace, "keda", SCALE)
         return namespace, Pod(namespace=namespace, name="prices-1", uid=uid)
 
     namespace, bound = await asyncio.to_thread(prepare)
     kubeconfig = await asyncio.to_thread(control_plane.account, namespace, "control", REVIEWS, cluster=True)
     kube = await Kube.connect(kubeconfig)
-    backend = SmallBackend(monitors={(namespace, "prices"): MonitorPods(uids=frozenset({bound.uid}))})
+    backend = SmallBackend(
+        monitors={(namespace, "prices"): MonitorPods(uids=frozenset({bound.uid}))},
+        scales={(namespace, "prices"): ScaleAnswer(desired=5, reason="scaling")},
+    )
     server = ControlServer(
         backend, reviewer(kube), ServerOptions(listen="127.0.0.1:0", certificates=CertificateFiles(TlsFiles(*ONE)))
     )
@@ -50,6 +62,7 @@ async def test_pods_and_labellers_are_told_apart_by_a_real_api_server(control_pl
     foreign = control_plane.token(namespace, "default", pod="prices-1")
     unbound = control_plane.token(namespace, "default", audience="pilotfish")
     labeller = control_plane.token(namespace, "labeller", audience="pilotfish")
+    keda = control_plane.token(namespace, "keda", audience="pilotfish")
     body = encode(sync_request(pod=bound))
     other = encode(sync_request(pod=msgspec.structs.replace(bound, uid="another")))
     label = f"/v1/feedback?namespace={namespace}&monitor=prices", b'{"id": "a", "label": 1}'
@@ -62,8 +75,18 @@ async def test_pods_and_labellers_are_told_apart_by_a_real_api_server(control_pl
         (*label, labeller, {"Content-Type": "application/json"}, 503, "no pod of this monitor"),
         (*label, unbound, {"Content-Type": "application/json"}, 403, "modelmonitors/feedback"),
     )
+    reads = (
+        (f"/v1/scale/{namespace}/prices", keda, 200, ""),
+        (f"/v1/scale/{namespace}/other", keda, 403, "modelmonitors/scale"),
+        (f"/v1/scale/{namespace}/prices", labeller, 403, "modelmonitors/scale"),
+    )
     try:
         async with aiohttp.ClientSession() as session:
+            for path, token, status, text in reads:
+                url = f"https://127.0.0.1:{server.port}{path}"
+                async with session.get(url, headers=bearer(token), ssl=trusting(ONE[0])) as response:
+                    found = await response.json()
+                    assert (response.status, text in found.get("error", "")) == (status, True), found
             for path, sent, token, headers, status, text in cases:
                 url = f"https://127.0.0.1:{server.port}{path}"
                 given = {**headers, **bearer(token)}

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +18,7 @@ from pilotfish.sidecar.kube.client import Kube
 from tests.support.apiserver import patches
 from tests.support.apiserver.faults import Call, Fault, Faults
 from tests.support.apiserver.problems import Problem
+from tests.support.apiserver.scales import scale_of, scaled, written
 from tests.support.apiserver.selectors import selector
 from tests.support.apiserver.storage import Kind, Object, Storage
 from tests.support.apiserver.tokens import ADMIN, Tokens, User
@@ -64,6 +65,7 @@ class ApiServer:
     allows       whether a user may make a call, as RBAC would decide
     admits       what admission makes of an object that is created
     reviews      the answer to the attributes of a SubjectAccessReview
+    proxied      the text that a pod or Service answers at the path of its proxy; 503 where there is none
     version      of Kubernetes
     bookmark     seconds between two bookmarks of a watch
     """
@@ -77,6 +79,7 @@ class ApiServer:
     allows: Callable[[User, Call], bool] = lambda user, call: True
     admits: Callable[[Object], Object] = lambda created: created
     reviews: Callable[[Object], bool] = lambda attributes: True
+    proxied: dict[str, str] = field(default_factory=dict)
     version: str = "v1.36.0"
     bookmark: float = 60.0
     port: int = 0
@@ -147,6 +150,8 @@ class ApiServer:
             if request.path == "/version":
                 return web.json_response({"gitVersion": self.version})
             target = self._allowed(user, call)
+            if target.subresource == "proxy":
+                return self._proxy(call.path)
             if call.watches:
                 return await self._watch(request, call, target, fault)
             status, answer = self._answer(call, target, request.content_type)
@@ -163,6 +168,11 @@ class ApiServer:
         if target.kind.group in self.missing:
             raise Problem(404, "NotFound", "the server could not find the requested resource")
         return target
+
+    def _proxy(self, path: str) -> web.Response:
+        if path not in self.proxied:
+            raise Problem(503, "ServiceUnavailable", "error trying to reach service: connection refused")
+        return web.Response(text=self.proxied[path])
 
     @staticmethod
     async def _fail(request: web.Request, fault: Fault, when: str) -> web.StreamResponse | None:
@@ -194,6 +204,8 @@ class ApiServer:
 
     def _answer(self, call: Call, target: Target, content_type: str) -> tuple[int, Object]:
         kind, namespace, name = target.kind, target.namespace, target.name
+        if target.subresource == "scale":
+            return 200, self._scale(call, target)
         if call.method == "GET":
             return 200, self.storage.get(kind, namespace, name) if name else self._list(call, target)
         if call.method == "POST" and kind.plural == "tokenreviews":
@@ -206,7 +218,7 @@ class ApiServer:
             created = self.admits(call.body)
             return 201, created if "dryRun" in call.query else self.storage.create(kind, namespace, created)
         if call.method == "PUT" and name:
-            return 200, self.storage.update(kind, namespace, name, call.body, target.subresource)
+            return 200, self._update(call, target, call.body)
         if call.method == "PATCH" and name:
             return self._patch(call, target, content_type)
         if call.method == "DELETE" and name:
@@ -240,7 +252,24 @@ class ApiServer:
             raise Problem(
                 415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {content_type}"
             )
-        return 200, self.storage.update(kind, namespace, name, after, target.subresource)
+        return 200, self._update(call, target, after)
+
+    def _scale(self, call: Call, target: Target) -> Object:
+        """Return the scale of an object, after it was replaced by a PUT."""
+        found = self.storage.get(target.kind, target.namespace, target.name)
+        if call.method == "PUT":
+            found = self._update(call, replace(target, subresource=""), scaled(found, call.body), "scale")
+        elif call.method != "GET":
+            raise Problem(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        return scale_of(found, target.kind.plural)
+
+    def _update(self, call: Call, target: Target, after: Object, through: str = "") -> Object:
+        """Replace an object, and record who wrote its replicas."""
+        kind, namespace, name = target.kind, target.namespace, target.name
+        if not target.subresource:
+            before = self.storage.get(kind, namespace, name)
+            after = written(before, after, call.query.get("fieldManager", call.user), subresource=through)
+        return self.storage.update(kind, namespace, name, after, target.subresource)
 
     def _apply(self, call: Call, target: Target) -> tuple[int, Object]:
         key = (target.kind, target.namespace, target.name)
@@ -252,7 +281,7 @@ class ApiServer:
             raise Problem(
                 422, "Invalid", "PatchOptions is invalid: fieldManager: Required value: is required for apply patch"
             )
-        after = patches.apply(before, call.body, manager, owners, force)
+        after = written(before, patches.apply(before, call.body, manager, owners, force), manager, "Apply")
         done = self.storage.update(*key, after, target.subresource) if exists else self.storage.create(*key[:2], after)
         self.storage.owners[key] = owners
         return 200 if exists else 201, done

@@ -9,6 +9,7 @@
                --> backend.py          what the rest of the controller answers
     labels     --> feedback.py --> label_desk.py <--> pods that fetch them with their signals
     profiles   --> profiles.py
+    replicas   --> scaling.py           the desired number, for KEDA
     counters   --> tallies.py --> ../../../telemetry/fleet.py --> GET /metrics
 
 `app.py` composes the parts. docs/control-api.md describes the paths.

@@ -1,8 +1,9 @@
-"""What a caller may do: a pod acts for itself only; others need the right `create` on a subresource of the monitor.
+"""What a caller may do: a pod acts for itself only; others need a right on a subresource of the monitor.
 
     POST /v1/sync, /v1/signals, /v1/labels, GET and PUT /v1/profiles/HASH    the pod of the token
     POST /v1/feedback                                                        create modelmonitors/feedback
     POST /v1/alerts                                                          create modelmonitors/alerts
+    GET /v1/scale/NAMESPACE/MONITOR                                          get modelmonitors/scale
 
 The subresources exist only in RBAC rules, like those of kubelet. A role therefore grants labels without any right on
 the monitors themselves.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from ....kube.errors import KubeError
 from ....sync.messages import Pod
@@ -21,6 +22,17 @@ from .backend import RefusedRequestError
 from .review_cache import ReviewCache, Reviewed, ReviewError
 
 GROUP, RESOURCE = "pilotfish.dev", "modelmonitors"
+
+
+class Right(NamedTuple):
+    """A verb on a subresource of a monitor."""
+
+    verb: str
+    subresource: str
+
+
+CREATE_ALERTS, CREATE_FEEDBACK = Right("create", "alerts"), Right("create", "feedback")
+GET_SCALE = Right("get", "scale")
 
 
 class ForbiddenCallerError(RefusedRequestError):
@@ -52,7 +64,7 @@ def require_same_pod(bound: Pod, sent: Pod) -> None:
 
 
 class Authorizer:
-    """Asks the API server by SubjectAccessReview whether a caller has the right `create` on a subresource.
+    """Asks the API server by SubjectAccessReview whether a caller has a right on a subresource.
 
     `review` posts the review; `clock` returns monotonic seconds.
     """
@@ -61,24 +73,24 @@ class Authorizer:
         self.cache: ReviewCache[bool] = ReviewCache("rights of callers", clock)
         self._review = review
 
-    async def may_create(self, caller: Caller, subresource: str, namespace: str, monitor: str) -> bool:
+    async def may(self, caller: Caller, right: Right, namespace: str, monitor: str) -> bool:
         """Return whether the caller may; raise RefusedRequestError with 503 if that cannot be found out."""
-        key = (caller.username, caller.uid, caller.groups, _plain(caller.extra), subresource, namespace, monitor)
+        key = (caller.username, caller.uid, caller.groups, _plain(caller.extra), right, namespace, monitor)
         try:
-            return await self.cache.get(key, lambda: self._reviewed(caller, subresource, namespace, monitor))
+            return await self.cache.get(key, lambda: self._reviewed(caller, right, namespace, monitor))
         except (KubeError, ReviewError) as error:
             raise unavailable("the caller's rights cannot be reviewed", error) from error
 
-    async def require_create(self, caller: Caller, subresource: str, namespace: str, monitor: str) -> None:
+    async def require(self, caller: Caller, right: Right, namespace: str, monitor: str) -> None:
         """Raise ForbiddenCallerError unless the caller may."""
-        if not await self.may_create(caller, subresource, namespace, monitor):
+        if not await self.may(caller, right, namespace, monitor):
             raise ForbiddenCallerError(
-                f"the caller has no right to create {RESOURCE}/{subresource} of this monitor; "
+                f"the caller has no right to {right.verb} {RESOURCE}/{right.subresource} of this monitor; "
                 f"grant it by a Role in the namespace of the monitor: apiGroups [{GROUP}], "
-                f"resources [{RESOURCE}/{subresource}], verbs [create]"
+                f"resources [{RESOURCE}/{right.subresource}], verbs [{right.verb}]"
             )
 
-    async def _reviewed(self, caller: Caller, subresource: str, namespace: str, monitor: str) -> Reviewed[bool]:
+    async def _reviewed(self, caller: Caller, right: Right, namespace: str, monitor: str) -> Reviewed[bool]:
         body = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
@@ -90,8 +102,8 @@ class Authorizer:
                 "resourceAttributes": {
                     "group": GROUP,
                     "resource": RESOURCE,
-                    "subresource": subresource,
-                    "verb": "create",
+                    "subresource": right.subresource,
+                    "verb": right.verb,
                     "namespace": namespace,
                     "name": monitor,
                 },

@@ -60,6 +60,27 @@ class AlertsAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleAnswer:
+    """The number of replicas that a monitor recommends for its target.
+
+    Attributes:
+        desired: the number; None if there is no current one.
+        current: the replicas of the target; None if they are not known.
+        reason: why, as a value of `Reason`.
+        message: why, in a sentence.
+        at: when the number was computed, in epoch seconds; 0 for never.
+        problem: why there is no current number, and what to do; empty if there is one.
+    """
+
+    desired: int | None = None
+    current: int | None = None
+    reason: str = ""
+    message: str = ""
+    at: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerState:
     """What `/readyz` shows.
 
@@ -127,6 +148,10 @@ class Backend(Protocol):
 
         The first profile offered is frozen for all pods of the monitor's version; later ones are ignored.
         """
+        ...
+
+    def scale(self, namespace: str, monitor: str) -> ScaleAnswer | None:
+        """Return the recommended replicas of a monitor; None if this controller knows no such ModelMonitor."""
         ...
 
     async def alerts(self, body: bytes, may_create: MayCreate) -> AlertsAnswer:

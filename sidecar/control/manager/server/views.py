@@ -38,24 +38,29 @@ from ....sync.messages import (
 )
 from ....telemetry.exposition import Exposition
 from .authentication import Authenticator, Caller, unavailable
-from .authorization import Authorizer, require_bound, require_same_pod
+from .authorization import CREATE_ALERTS, CREATE_FEEDBACK, GET_SCALE, Authorizer, require_bound, require_same_pod
 from .backend import Backend, RefusedRequestError
 from .bodies import SMALL_BYTES, BodyIntake
 from .feedback import FleetFeedback
 from .label_desk import HOLD_SECONDS, LabelDesk
 from .limits import InFlight, RateLimiter
 from .profiles import ProfileExchange
+from .scaling import scale_body
 from .tallies import Tallies
 
-FEEDBACK_PATH, ALERTS_PATH = "/v1/feedback", "/v1/alerts"
+FEEDBACK_PATH, ALERTS_PATH, SCALE_PATH = "/v1/feedback", "/v1/alerts", "/v1/scale/"
 MAX_LABEL_RESULTS_BYTES = 256 * 1024
 MAX_ALERTS_BYTES = 1024 * 1024
 MAX_ALERTED = 100  # monitors in one request; each may cost the API server a review
 STANDBY_RETRY_SECONDS = 5.0
 TYPES = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
 
-_PROFILE = re.compile(re.escape(PROFILE_PATH) + r"([0-9a-f]{64})")
-_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_PATTERNS = {  # of paths that name something, by the route
+    PROFILE_PATH: re.compile(re.escape(PROFILE_PATH) + r"([0-9a-f]{64})"),
+    SCALE_PATH: re.compile(rf"{re.escape(SCALE_PATH)}({_NAME.pattern})/({_NAME.pattern})"),
+}
+_SHOWN = {PROFILE_PATH: f"{PROFILE_PATH}HASH", SCALE_PATH: f"{SCALE_PATH}NAMESPACE/MONITOR"}
 NO_MONITOR = ("", "")
 
 Message = TypeVar("Message", SyncRequest, Signals, LabelResults)
@@ -108,6 +113,7 @@ class ControlViews:
             FEEDBACK_PATH: ("POST", self.feedback),
             LABELS_PATH: ("POST", self.labels),
             PROFILE_PATH: ("GET, PUT", self.profile),
+            SCALE_PATH: ("GET", self.scale),
             SIGNALS_PATH: ("POST", self.signals),
             SYNC_PATH: ("POST", self.sync),
         }
@@ -123,9 +129,9 @@ class ControlViews:
         found = self._open_response(request)
         if found is not None:
             return found
-        path = PROFILE_PATH if _PROFILE.fullmatch(request.path) else request.path
+        path = _route(request.path)
         methods, view = self._routes.get(path, ("", None))
-        if view is None or (path == PROFILE_PATH and path == request.path):
+        if view is None:
             return self._unknown()
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods.split(", "):
@@ -188,7 +194,7 @@ class ControlViews:
     async def profile(self, call: Call) -> web.Response:
         """GET: return a profile. PUT: take a learned one."""
         pod = require_bound(call.caller)
-        path = _PROFILE.fullmatch(call.request.path)
+        path = _PATTERNS[PROFILE_PATH].fullmatch(call.request.path)
         assert path is not None
         if call.request.method == "PUT":
             return await self._profiles.take(call.request, pod, path[1])
@@ -225,7 +231,7 @@ class ControlViews:
     async def feedback(self, call: Call) -> web.Response:
         """Take labels for the pods of a monitor."""
         monitor = _monitor(call.request)
-        await self._parts.authorizer.require_create(call.caller, "feedback", *monitor)
+        await self._parts.authorizer.require(call.caller, CREATE_FEEDBACK, *monitor)
         if self._backend.knows(*monitor):
             call.monitor = monitor
         return await self._feedback.take(call.request, monitor)
@@ -244,13 +250,22 @@ class ControlViews:
                     status=413,
                     reason="too_many_monitors",
                 )
-            return await self._parts.authorizer.may_create(call.caller, "alerts", namespace, monitor)
+            return await self._parts.authorizer.may(call.caller, CREATE_ALERTS, namespace, monitor)
 
         async with self._bodies.read(call.request, MAX_ALERTS_BYTES) as raw:
             answer = await self._backend.alerts(raw, may_create)
         return json_response(
             {"accepted": answer.accepted, "ignored": answer.ignored, "problems": list(answer.problems)}
         )
+
+    async def scale(self, call: Call) -> web.Response:
+        """Return the desired number of replicas of a monitor; 503 while there is none that is current."""
+        path = _PATTERNS[SCALE_PATH].fullmatch(call.request.path)
+        assert path is not None
+        await self._parts.authorizer.require(call.caller, GET_SCALE, path[1], path[2])
+        if self._backend.knows(path[1], path[2]):
+            call.monitor = (path[1], path[2])
+        return json_response(scale_body(self._backend.scale(path[1], path[2])))
 
     # --- without a token
 
@@ -284,8 +299,14 @@ class ControlViews:
         return view(request)
 
     def _unknown(self) -> web.Response:
-        known = sorted([*self._open, *(f"{path}HASH" if path == PROFILE_PATH else path for path in self._routes)])
+        known = sorted([*self._open, *(_SHOWN.get(path, path) for path in self._routes)])
         return json_response({"error": "unknown path", "addresses": known}, 404)
+
+
+def _route(path: str) -> str:
+    """Return the key of `path` in the routes; empty if it only begins like one of a pattern."""
+    found = next((route for route, pattern in _PATTERNS.items() if pattern.fullmatch(path)), path)
+    return "" if found == path and path in _PATTERNS else found
 
 
 def _packed(message: messages.SyncResponse | SignalsResponse) -> web.Response:

@@ -1,0 +1,46 @@
+"""Joins the analyzer with the sampling of resources: the document's prices in, metrics and block of the report out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from prometheus_client.metrics_core import Metric as Family
+
+from ..report.blocks.resources import ResourceReport
+from ..report.schema import Report
+from ..resources import collector, reporting
+from ..resources.gpu import collector as gpu_collector
+from ..resources.gpu.sampler import GpuSampler
+from ..resources.watch import ResourceWatch
+from ..settings.document import Model, ModelMonitor, Prices
+from .options import Options
+
+
+class AnalyzerResources:
+    """What the analyzer shows of resources. Run `run` beside the worker."""
+
+    def __init__(self, options: Options, document: Callable[[], ModelMonitor | None]) -> None:
+        self._document = document
+        self._gpu = GpuSampler()
+        self._watch = ResourceWatch(options.resources, options.shared, options.base_folder, self._priced, self._gpu)
+
+    async def run(self) -> None:
+        """Sample until it is cancelled."""
+        await self._watch.run()
+
+    def collectors(self) -> tuple[Callable[[], Iterator[Family]], ...]:
+        """Return the collectors of this moment, for one scrape."""
+        view = self._watch.view
+        own = partial(collector.collect, view, self._priced()[1])
+        if view.gpu is None:
+            return (own,)
+        return own, partial(gpu_collector.collect, view.gpu, view.gpu_use, self._gpu.restarts)
+
+    def report(self, report: Report) -> ResourceReport:
+        """Return the block of the report."""
+        return reporting.resource_report(self._watch.view, report, self._priced()[1])
+
+    def _priced(self) -> tuple[Model, Prices | None]:
+        document = self._document()
+        return (document.spec.model, document.spec.prices) if document is not None else (Model(), None)

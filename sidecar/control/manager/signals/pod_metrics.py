@@ -1,0 +1,157 @@
+"""CPU and memory of pods by metrics.k8s.io, and their requests, as a HorizontalPodAutoscaler reads them.
+
+    PodMetrics of the target --> usage of the chosen containers, and their requests --> recommender
+
+Without `container`, all containers of a pod count but Pilotfish's: their use follows the traffic, not the model. With
+it, one container counts, as in the metric type ContainerResource. A pod without a current value is missing; what a
+missing pod means is decided by the recommender.
+
+Source: k8s.io/kubernetes/pkg/controller/podautoscaler, metrics/client.go and replica_calculator.go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ....errors import quote_value
+from ....kube.client import Kube
+from ....kube.errors import ForbiddenError, KubeError, NotFoundError
+from ....kube.objects import POD_METRICS
+from ....kube.read import list_all
+from ....settings.scaling import CpuSignal, MemorySignal, signal_id
+from ....settings.units import read_duration
+from ...scale.facts import Sample
+from ..pods import OWN_CONTAINERS, epoch_seconds
+from ..scaling_sources import SOURCE_SECONDS, SignalReading, SignalRequest
+from ..world import Item, PodSource
+from .quantity import parse_quantity
+
+MAX_AGE = 120.0  # seconds; metrics-server measures every 15 to 60 s
+WINDOW = 30.0  # seconds, where an object names none
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A resource, `cpu` or `memory`, of one container; of all containers but Pilotfish's if `container` is empty."""
+
+    resource: str
+    container: str = ""
+
+
+class PodMetricsSource:
+    """Reads the signals of types `cpu` and `memory`. `pods` has the requests of the pods."""
+
+    def __init__(self, kube: Kube, pods: PodSource) -> None:
+        self._kube = kube
+        self._pods = pods
+
+    async def read(self, wanted: SignalRequest) -> SignalReading:
+        """Return the use and the requests of each pod, within SOURCE_SECONDS."""
+        scaling = wanted.document.spec.scaling
+        signals = {
+            signal_id(signal): Wanted(type_, signal.container or "")
+            for signal in (scaling.signals if scaling else ())
+            for kind, type_ in ((CpuSignal, "cpu"), (MemorySignal, "memory"))
+            if isinstance(signal, kind)
+        }
+        if not signals:
+            return SignalReading()
+        namespace = wanted.key.namespace
+        try:
+            async with asyncio.timeout(SOURCE_SECONDS):
+                found, _ = await list_all(self._kube, POD_METRICS, namespace, label_selector=str(wanted.selector))
+        except (KubeError, TimeoutError) as error:
+            return SignalReading(problems=dict.fromkeys(signals, _problem(error)))
+        pods = [item for item in self._pods.pods_in(namespace) if item["metadata"]["name"] in wanted.pods]
+        used = {name: usage(found, pods, one, wanted.now) for name, one in signals.items()}
+        return SignalReading(
+            by_pod={name: one.values for name, one in used.items()},
+            requests={name: one.requests for name, one in used.items()},
+            problems={name: one.problem for name, one in used.items() if one.problem},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The use of one resource by pod name and the requests of the pods, in cores or bytes.
+
+    `problem` is why values are missing; empty if none is.
+    """
+
+    values: Mapping[str, Sample] = field(default_factory=dict)
+    requests: Mapping[str, float] = field(default_factory=dict)
+    problem: str = ""
+
+
+def usage(metrics: Iterable[Item], pods: Iterable[Item], wanted: Wanted, now: float) -> Usage:
+    """Return the use of `wanted` by `pods`, by the PodMetrics in `metrics`.
+
+    A request that a pod lacks makes all values unusable, as for a HorizontalPodAutoscaler: the share of the other pods
+    would stand for a target that they do not represent.
+    """
+    by_name = {str(item.get("metadata", {}).get("name")): item for item in metrics}
+    values: dict[str, Sample] = {}
+    asked: dict[str, float] = {}
+    for pod in pods:
+        name = pod["metadata"]["name"]
+        requests = requests_of(pod, wanted)
+        if isinstance(requests, str):
+            return Usage(problem=requests)
+        asked[name] = sum(requests.values())
+        sample = _sample(by_name.get(name), requests.keys(), wanted.resource, now)
+        if sample is not None:
+            values[name] = sample
+    missing = len(asked) - len(values)
+    if not missing:
+        return Usage(values, asked)
+    text = f"metrics.k8s.io has no current {wanted.resource} of {missing} of {len(asked)} pods"
+    return Usage(values, asked, f"{text}; wait while they start, else check metrics-server")
+
+
+def requests_of(pod: Item, wanted: Wanted) -> dict[str, float] | str:
+    """Return the request of each chosen container of `pod`, or why one is missing, and what to do."""
+    spec = pod.get("spec") or {}
+    found: dict[str, float] = {}
+    for container in spec.get("containers") or ():
+        name = container["name"]
+        if name != wanted.container if wanted.container else name in OWN_CONTAINERS:
+            continue
+        text = ((container.get("resources") or {}).get("requests") or {}).get(wanted.resource)
+        request = parse_quantity(text)
+        if not request or request < 0:
+            return (
+                f"container {quote_value(name)} has no {wanted.resource} request; set it, or name another container "
+                "by `container` of the signal"
+            )
+        found[name] = request
+    return found or f"the pods have no container {quote_value(wanted.container)}; correct `container` of the signal"
+
+
+def _sample(item: Item | None, containers: Iterable[str], resource: str, now: float) -> Sample | None:
+    """Return the sum over `containers`; None if one is missing, or if the measurement is not current."""
+    if item is None:
+        return None
+    at, window = epoch_seconds(item.get("timestamp")), read_duration(item.get("window"))
+    if abs(now - at) > MAX_AGE:
+        return None
+    found = {one.get("name"): _value(one, resource) for one in item.get("containers") or ()}
+    chosen = [found.get(name) for name in containers]
+    present = [value for value in chosen if value is not None and value >= 0]
+    return Sample(sum(present), at, WINDOW if window is None else window) if len(present) == len(chosen) else None
+
+
+def _value(container: Mapping[str, Any], resource: str) -> float | None:
+    return parse_quantity((container.get("usage") or {}).get(resource))
+
+
+def _problem(error: KubeError | TimeoutError) -> str:
+    if isinstance(error, TimeoutError):
+        return f"metrics.k8s.io did not answer within {SOURCE_SECONDS:g} s; check metrics-server"
+    if isinstance(error, NotFoundError):
+        return "the cluster does not serve metrics.k8s.io; install metrics-server, or remove the signal"
+    if isinstance(error, ForbiddenError):
+        return "the controller may not list pods of metrics.k8s.io; grant it by a Role"
+    return f"metrics.k8s.io cannot be read: {error}"

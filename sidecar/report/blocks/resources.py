@@ -1,0 +1,139 @@
+"""Block of the Report about resources: their source, what was used, who used it, and what it cost.
+
+A value that is not known is None, never 0; `notes` has the reason.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ...reason import ReasonTable
+
+Source = Literal["local", "node", "none", "rules"]
+
+
+class SourceReason(ReasonTable):
+    """Why the resource figures come from their source."""
+
+    CHOSEN = ("chosen", "the option `--resources` names this source")
+    CLUSTER = (
+        "cluster",
+        "the processes of other containers are hidden; recording rules use the series of cAdvisor and dcgm-exporter",
+        "install the recording rules, or set `shareProcessNamespace: true`",
+    )
+    LISTENER = ("listener", "the process that listens at the address of the upstream was found")
+    NOT_FOUND = (
+        "not_found",
+        "no process that this one may see listens at the address of the upstream",
+        "run the model server on this machine, or give `--upstream-pid`",
+    )
+    PID = ("pid", "the option `--upstream-pid` names the process")
+    PID_GONE = (
+        "pid_gone",
+        "the process that `--upstream-pid` names does not exist",
+        "start Pilotfish again with the id of the running process",
+    )
+    REMOTE = (
+        "remote",
+        "the upstream is on another machine",
+        "run Pilotfish beside the model server",
+    )
+    STARTING = ("starting", "the first sample is being taken")
+    TURNED_OFF = ("turned_off", "the option `--resources` is none")
+    UNKNOWN_UPSTREAM = (
+        "unknown_upstream",
+        "the analyzer does not know the address of the upstream",
+        "use `pilotfish run`, or give `--upstream-pid`",
+    )
+
+
+class ResourceSource(msgspec.Struct, frozen=True, kw_only=True):
+    """The source of the figures, a value of `SourceReason`, and both in words. `pid` is the model server's."""
+
+    kind: Source
+    reason: str
+    text: str
+    pid: int | None = None
+
+
+class Pressure(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds in which at least one task waited for a resource, since the cgroup was made (PSI)."""
+
+    cpu: float | None = None
+    io: float | None = None
+    memory: float | None = None
+
+
+class ResourceUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model server, or Pilotfish, uses. Seconds and bytes of counters are since the counters began.
+
+    `method` is `cgroup v1`, `cgroup v2` or `processes`: where CPU and memory come from. `cores` is the mean CPU time
+    per second of the last minute.
+    """
+
+    of: Literal["model", "pilotfish"]
+    method: str
+    processes: int
+    threads: int
+    cpu_seconds: float
+    cores: float | None = None
+    throttled_seconds: float | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    oom_kills: int | None = None
+    pressure: Pressure | None = None
+    received_bytes: int | None = None
+    sent_bytes: int | None = None
+
+
+class Attributed(msgspec.Struct, frozen=True, kw_only=True):
+    """Resources: of a route, or what no route used. `cost` is None without prices; GPU and energy without a GPU."""
+
+    cpu_seconds: float | None = None
+    gpu_seconds: float | None = None
+    energy_joules: float | None = None
+    memory_gib_seconds: float | None = None
+    cost: float | None = None
+
+
+class RouteUse(msgspec.Struct, frozen=True, kw_only=True):
+    """The resources of one route of one model version; `exchanges` were counted while they were measured."""
+
+    route: str
+    model: str
+    version: str
+    exchanges: int
+    in_flight_seconds: float
+    used: Attributed
+
+
+class PredictionCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a prediction of one model version costs: mean of all exchanges since the counters began.
+
+    `rows` are decoded predictions where all exchanges were decoded, else exchanges (`per` says which).
+    """
+
+    model: str
+    version: str
+    per: Literal["exchange", "row"]
+    predictions: int
+    cpu_seconds: float | None = None
+    gpu_seconds: float | None = None
+    energy_joules: float | None = None
+    cost_per_1000: float | None = None
+    cost_per_million_tokens: float | None = None
+
+
+class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Source, use, attribution and cost. `rule` names how use is shared between routes (docs/cost.md)."""
+
+    source: ResourceSource
+    rule: str = "equal in-flight time"
+    use: tuple[ResourceUse, ...] = ()
+    routes: tuple[RouteUse, ...] = ()
+    idle: Attributed | None = None
+    predictions: tuple[PredictionCost, ...] = ()
+    currency: str = ""
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,158 @@
+"""Sums of GPU samples: seconds with a kernel, joules and Xid errors of each GPU. Pure: samples in, numbers out.
+
+A sample covers the time since the previous one. The sums never fall: they survive restarts of the driver and of the
+sampling process. Time without a sample counts in no sum, and `measured_seconds` shows how much was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from types import MappingProxyType
+from typing import TypeVar
+
+from .sample import DeviceSample, GpuSample, ProcessSample
+
+LONGEST_INTERVAL = 10.0  # seconds; a sample after a longer silence does not say what happened in between
+MOST_WATTS = 10_000.0  # of one GPU; a counter of energy that rises faster was reset or replaced
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+
+MOST_ENTRIES = 4096  # processes and Xid numbers that are kept; the oldest are dropped
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSum:
+    """What one GPU, MIG instance or process used since the meter was started.
+
+    Attributes:
+        measured_seconds: time for which the utilization is known.
+        busy_seconds: part of it in which a kernel ran.
+        energy_joules: of the counter of the card, else of its power times the time.
+        estimated_joules: part of `energy_joules` that comes from the power.
+    """
+
+    measured_seconds: float = 0.0
+    busy_seconds: float = 0.0
+    energy_joules: float = 0.0
+    estimated_joules: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GpuUse:
+    """The sums at one moment.
+
+    Attributes:
+        devices: by the UUID of the GPU. `energy_joules` exists for GPUs only, since a card has one counter.
+        instances: by the UUID of the MIG instance.
+        processes: by (pid, UUID of the GPU); without MIG.
+        xids: number of Xid errors by (UUID of the GPU, number of the error).
+        with_utilization, with_energy: UUIDs for which the sums of time and of energy are known.
+    """
+
+    devices: Mapping[str, ResourceSum] = field(default_factory=lambda: MappingProxyType({}))
+    instances: Mapping[str, ResourceSum] = field(default_factory=lambda: MappingProxyType({}))
+    processes: Mapping[tuple[int, str], ResourceSum] = field(default_factory=lambda: MappingProxyType({}))
+    xids: Mapping[tuple[str, int], int] = field(default_factory=lambda: MappingProxyType({}))
+    with_utilization: frozenset[str] = frozenset()
+    with_energy: frozenset[str] = frozenset()
+
+
+class GpuMeter:
+    """Adds samples up. Call `add` with each sample, in order."""
+
+    def __init__(self) -> None:
+        self._devices: dict[str, ResourceSum] = {}
+        self._instances: dict[str, ResourceSum] = {}
+        self._processes: dict[tuple[int, str], ResourceSum] = {}
+        self._xids: dict[tuple[str, int], int] = {}
+        self._with_utilization: set[str] = set()
+        self._with_energy: set[str] = set()
+        self._counters: dict[str, tuple[float, float]] = {}  # joules and time of the previous sample, by GPU
+
+    @property
+    def use(self) -> GpuUse:
+        """The sums of all samples so far."""
+        return GpuUse(
+            devices=MappingProxyType(dict(self._devices)),
+            instances=MappingProxyType(dict(self._instances)),
+            processes=MappingProxyType(dict(self._processes)),
+            xids=MappingProxyType(dict(self._xids)),
+            with_utilization=frozenset(self._with_utilization),
+            with_energy=frozenset(self._with_energy),
+        )
+
+    def add(self, sample: GpuSample) -> None:
+        """Count what happened since the previous sample."""
+        seconds = sample.seconds or 0.0
+        if not 0.0 < seconds <= LONGEST_INTERVAL:
+            seconds = 0.0
+        for device in sample.devices:
+            self._add_device(device, seconds, sample.at)
+            for instance in device.instances:
+                _busy(self._instances, instance.uuid, instance.utilization, seconds)
+                self._know(instance.uuid, instance.utilization)
+        for process in sample.processes:
+            self._add_process(process, seconds)
+        _shorten(self._processes)
+        _shorten(self._xids)
+
+    def _add_device(self, device: DeviceSample, seconds: float, at: float) -> None:
+        _busy(self._devices, device.uuid, device.utilization, seconds)
+        self._know(device.uuid, device.utilization)
+        before = self._devices[device.uuid]
+        counted = self._counted(device, seconds, at)
+        if counted is None and device.power is not None:
+            counted = estimated = device.power * seconds
+        else:
+            estimated = 0.0
+        if counted is not None:
+            self._with_energy.add(device.uuid)
+            self._devices[device.uuid] = replace(
+                before,
+                energy_joules=before.energy_joules + counted,
+                estimated_joules=before.estimated_joules + estimated,
+            )
+        for number in device.xids:
+            self._xids[device.uuid, number] = self._xids.get((device.uuid, number), 0) + 1
+
+    def _counted(self, device: DeviceSample, seconds: float, at: float) -> float | None:
+        """Return the joules since the previous sample by the counter of the card; None without it.
+
+        The counter goes on without samples, so it also covers a restart of the sampling process.
+        """
+        if device.energy is None:
+            self._counters.pop(device.uuid, None)
+            return None
+        previous, self._counters[device.uuid] = self._counters.get(device.uuid), (device.energy, at)
+        if previous is None:
+            return 0.0
+        risen, passed = device.energy - previous[0], seconds or at - previous[1]
+        return risen if 0.0 <= risen <= MOST_WATTS * passed else None  # reset by a restart of the driver
+
+    def _add_process(self, process: ProcessSample, seconds: float) -> None:
+        if process.instance is None:
+            key = (process.pid, process.device)
+            found = self._processes.pop(key, None)  # to the end: the oldest are dropped first
+            self._processes[key] = found or ResourceSum()
+            _busy(self._processes, key, process.utilization, seconds)
+
+    def _know(self, uuid: str, utilization: float | None) -> None:
+        if utilization is not None:
+            self._with_utilization.add(uuid)
+
+
+def _busy(sums: dict[_Key, ResourceSum], key: _Key, utilization: float | None, seconds: float) -> None:
+    before = sums.setdefault(key, ResourceSum())
+    if utilization is not None:
+        sums[key] = replace(
+            before,
+            measured_seconds=before.measured_seconds + seconds,
+            busy_seconds=before.busy_seconds + utilization * seconds,
+        )
+
+
+def _shorten(entries: dict[_Key, _Value]) -> None:
+    for key in list(islice(entries, max(0, len(entries) - MOST_ENTRIES))):
+        del entries[key]

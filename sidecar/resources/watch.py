@@ -1,0 +1,215 @@
+"""Samples model server and Pilotfish once a second, and adds the windows to the totals. Runs in the analyzer.
+
+    options -> source -> groups --(cgroup, /proc)--+
+    proxy --(counter page)--------------------------+--> Window -> Accounts -> file -> ResourceView -> metrics, report
+    driver --(NVML)--> gpu.sampler -----------------+
+
+The file is written before a view is shown, so that no counter falls after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..channel import PAGE_FILE
+from ..channel.in_flight import exchange_growth, in_flight_growth
+from ..channel.page import PageError, PageSnapshot
+from ..channel.page_reader import PageReader
+from ..report.blocks.resources import ResourceSource, SourceReason
+from ..settings.document import Model, Prices
+from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, Window
+from .gpu.meter import GpuUse
+from .gpu.problems import GpuReason
+from .gpu.sample import GpuSample
+from .gpu.sampler import GpuSampler
+from .gpu_use import model_gpu_use
+from .groups import Group, find_group, read_mounts, sample_group
+from .processes import ancestors, list_processes, tree
+from .source import Found, SourceOptions, choose
+from .totals import TOTALS_FILE, Totals, load_totals, store_totals
+from .usage import UsageMeter, UsageSample
+
+_LOG = logging.getLogger("pilotfish.resources")
+
+SECONDS = 1.0
+SEARCH_NS = 10 * 10**9  # between two searches for processes
+LONGEST_WINDOW_NS = (
+    30 * 10**9
+)  # after a longer pause, such as a stopped process, a window says nothing about its middle
+STARTING = ResourceSource(kind="none", reason=SourceReason.STARTING.value, text=SourceReason.STARTING.meaning)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceView:
+    """What metrics and report show: source, totals, last samples, notes. It does not change."""
+
+    source: ResourceSource = STARTING
+    totals: Totals = field(default_factory=Totals)
+    model: UsageSample | None = None
+    model_cores: float | None = None
+    own: UsageSample | None = None
+    own_cores: float | None = None
+    gpu: GpuSample | None = None
+    gpu_use: GpuUse = field(default_factory=GpuUse)
+    notes: tuple[str, ...] = ()
+
+
+class ResourceWatch:
+    """Samples while `run` runs. `priced` returns the document's model and prices in force."""
+
+    def __init__(
+        self,
+        options: SourceOptions,
+        shared: Path,
+        state: Path,
+        priced: Callable[[], tuple[Model, Prices | None]],
+        gpu: GpuSampler | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._options = options
+        self._page_reader = PageReader(shared / PAGE_FILE)
+        self._path = state / TOTALS_FILE
+        self._priced = priced
+        self._gpu = gpu
+        self._clock = clock
+        totals, self._damage = load_totals(self._path)
+        self._accounts = Accounts(totals)
+        self._page: PageSnapshot | None = None
+        self._gpu_use = GpuUse()
+        self._found = Found(STARTING)
+        self._model: Group | None = None
+        self._own: Group | None = None
+        self._meters = {"model": UsageMeter(), "pilotfish": UsageMeter()}
+        self._sampled_at: int | None = None
+        self._searched_at: int | None = None
+        self._problem = ""
+        self._failed = False
+        self._view = ResourceView(totals=totals.copy())
+
+    @property
+    def view(self) -> ResourceView:
+        """What is shown at present."""
+        return self._view
+
+    async def run(self) -> None:
+        """Sample until it is cancelled. The GPUs are sampled from the first moment with the source `local` on."""
+        gpu: asyncio.Task[None] | None = None
+        try:
+            while True:
+                try:
+                    await asyncio.to_thread(self.sample)
+                except Exception:  # a defect here must not end the analyzer
+                    if not self._failed:
+                        _LOG.exception("cannot sample resources; this is a defect, please report it")
+                    self._failed = True
+                if gpu is None and self._gpu is not None and self._found.source.kind == "local":
+                    gpu = asyncio.create_task(self._gpu.run())
+                await asyncio.sleep(SECONDS)
+        finally:
+            if gpu is not None:
+                gpu.cancel()
+                with suppress(asyncio.CancelledError):
+                    await gpu
+
+    def sample(self) -> None:
+        """Take one sample of everything, and show it."""
+        now = self._clock()
+        if self._searched_at is None or now - self._searched_at >= SEARCH_NS:
+            self._search(now)
+        samples = self._sample_groups()
+        page = self._read_page()
+        gpu_before, self._gpu_use = self._gpu_use, self._gpu.use if self._gpu is not None else GpuUse()
+        sample = self._gpu.latest if self._gpu is not None and self._found.source.kind == "local" else None
+        before, self._page = self._page, page or self._page
+        since, self._sampled_at = self._sampled_at, now
+        growths = {of: meter.add(samples[of]) for of, meter in self._meters.items()}
+        elapsed = now - since if since is not None else 0
+        notes = list[str]()
+        if elapsed > 0:
+            measured, unused = _measured(growths["model"], samples["model"], elapsed), dict[str, int]()
+            if sample is not None and self._model is not None:
+                hidden = any(problem.reason is GpuReason.FOREIGN_PROCESS for problem in sample.problems)
+                used = model_gpu_use(gpu_before, self._gpu_use, self._model.pids, hidden=hidden)
+                notes += used.notes
+                if used.busy_ns is not None and used.card_ns is not None:
+                    measured[GPU], unused[GPU] = used.busy_ns, max(0, used.card_ns - used.busy_ns)
+                if used.energy_uj is not None:
+                    measured[ENERGY] = used.energy_uj
+            window = Window(
+                elapsed_ns=elapsed,
+                in_flight=in_flight_growth(before, page) if before and page else None,
+                exchanges=exchange_growth(before, page) if before and page else {},
+                measured=measured,
+                unused=unused,
+                usage={(of, name): amount for of, grown in growths.items() for name, amount in grown.items()},
+            )
+            self._accounts.add(window, *self._priced())
+        self._show(samples, sample, notes)
+
+    def _search(self, now: int) -> None:
+        """Find the source and the processes of both groups again."""
+        self._searched_at = now
+        processes = list_processes()
+        mounts = read_mounts()
+        self._own = find_group([self._options.root], processes, mounts)
+        own = tree([self._options.root], processes) | ancestors(self._options.root, processes)
+        found = choose(self._options, processes, own)
+        if found.source != self._found.source:
+            _LOG.info("resources: source %s: %s", found.source.kind, found.source.text)
+        self._found = found
+        self._model = find_group(found.pids, processes, mounts, tree([self._options.root], processes))
+
+    def _sample_groups(self) -> dict[str, UsageSample | None]:
+        now = self._clock()
+        samples = {
+            "model": sample_group(self._model, now) if self._model is not None else None,
+            "pilotfish": sample_group(self._own, now) if self._own is not None else None,
+        }
+        if self._model is not None and samples["model"] is None:  # it has ended; perhaps another one runs already
+            self._searched_at = None
+        return samples
+
+    def _read_page(self) -> PageSnapshot | None:
+        try:
+            return self._page_reader.read()
+        except PageError:  # the report has it as a blind spot
+            return None
+
+    def _show(self, samples: dict[str, UsageSample | None], gpu: GpuSample | None, notes: list[str]) -> None:
+        problem = ""
+        totals = self._accounts.totals.copy()
+        try:
+            store_totals(self._path, totals)
+        except OSError as error:
+            problem = f"the totals of resources cannot be stored and are not updated: {error.strerror}"
+            totals = self._view.totals
+        if problem and problem != self._problem:
+            _LOG.warning("%s", problem)
+        self._problem = problem
+        self._view = ResourceView(
+            source=self._found.source,
+            totals=totals,
+            model=samples["model"],
+            model_cores=self._meters["model"].cores,
+            own=samples["pilotfish"],
+            own_cores=self._meters["pilotfish"].cores,
+            gpu=gpu,
+            gpu_use=self._gpu_use,
+            notes=tuple(filter(None, (self._damage, problem, *notes))),
+        )
+
+
+def _measured(growth: dict[str, int], sample: UsageSample | None, elapsed: int) -> dict[str, int]:
+    """Return the use of CPU and memory in a window."""
+    measured = dict[str, int]()
+    if "cpu" in growth:
+        measured[CPU] = growth["cpu"]
+    if sample is not None and sample.memory is not None:
+        measured[MEMORY] = sample.memory * elapsed // 10**9
+    return measured
