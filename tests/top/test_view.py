@@ -41,7 +41,7 @@ def test_sorting_loses_no_row_and_puts_unknown_values_last(found: list[Row], vie
     values = [key(row) for row in order]
     known = [value for value in values if value is not None]
     assert values == known + [None] * (len(values) - len(known))
-    assert known == sorted(known, reverse=(view.sort != "model") != view.reverse)  # type: ignore[type-var]
+    assert known == sorted(known, reverse=(view.sort != "model") != view.reverse)
     assert shown(order, view) == order, "the order is stable"
 
 

@@ -19,10 +19,10 @@ _WHOLE = ("kernel_time", "sm_utilization")
 _PART = ("utilization", "sm_utilization")
 
 
-def read_device(calls: GuardedCalls, card: GpuCard, now: int) -> DeviceSample:
-    """Return the sample of one GPU. `now` is the time in microseconds since the epoch, the clock of the driver."""
+def read_device(calls: GuardedCalls, card: GpuCard) -> DeviceSample:
+    """Return the sample of one GPU."""
     place = card.place
-    utilization, memory_utilization = _utilization(calls, card, now)
+    utilization, memory_utilization = _utilization(calls, card)
     total, used, free = _memory(calls, place)
     power = calls.read("power", place, "nvmlDeviceGetPowerUsage")
     energy = calls.read("energy", place, "nvmlDeviceGetTotalEnergyConsumption")
@@ -60,6 +60,7 @@ def _instance(calls: GuardedCalls, card: GpuCard, instance: Instance) -> MigSamp
         gpu_instance=instance.gpu_instance,
         compute_instance=instance.compute_instance,
         slices=instance.slices,
+        share=instance.share,
         memory_total=total,
         memory_used=used,
         memory_free=free,
@@ -96,7 +97,7 @@ def _memory(calls: GuardedCalls, place: CallPlace) -> tuple[int | None, int | No
     return total, calls.count("memory", place, found.used, most), calls.count("memory", place, found.free, most)
 
 
-def _utilization(calls: GuardedCalls, card: GpuCard, now: int) -> tuple[float | None, float | None]:
+def _utilization(calls: GuardedCalls, card: GpuCard) -> tuple[float | None, float | None]:
     """Return the shares of time with a kernel and with access to memory.
 
     The driver keeps several samples a second. Their mean covers the whole interval, and `nvmlDeviceGetUtilizationRates`
@@ -109,38 +110,25 @@ def _utilization(calls: GuardedCalls, card: GpuCard, now: int) -> tuple[float | 
     rates = calls.read("utilization", place, "nvmlDeviceGetUtilizationRates")
     if rates is None:
         return None, None
-    mean = _mean_utilization(calls, card, now)
+    mean = _mean_utilization(calls, card)
     last = calls.number("utilization", place, rates.gpu, PER_CENT, scale=1 / PER_CENT)
     memory = calls.number("utilization", place, rates.memory, PER_CENT, scale=1 / PER_CENT)
     return last if mean is None else mean, memory
 
 
-def _mean_utilization(calls: GuardedCalls, card: GpuCard, now: int) -> float | None:
+def _mean_utilization(calls: GuardedCalls, card: GpuCard) -> float | None:
     """Return the mean of the driver's samples since the last call; None without any."""
-    kind = calls.nvml.NVML_GPU_UTILIZATION_SAMPLES
-    since = seen_before(card.utilization_seen, now)
-    found = calls.optional("utilization", card.place, "nvmlDeviceGetSamples", kind, since, quiet=_NO_MEAN)
-    if not found or not 0 <= found[0] < len(MEMBERS):
+    kind, newest = calls.nvml.NVML_GPU_UTILIZATION_SAMPLES, card.utilization_newest
+    found = calls.optional("utilization", card.place, "nvmlDeviceGetSamples", kind, newest.since, quiet=_NO_MEAN)
+    kind_of_value, samples = found or (0, ())
+    if not 0 <= kind_of_value < len(MEMBERS):
         return None
-    member = MEMBERS[found[0]]
-    samples = [(one.timeStamp, getattr(one.sampleValue, member)) for one in found[1]]
-    newer = [(at, value) for at, value in samples if since < at <= now + LEEWAY and 0 <= value <= PER_CENT]
-    if not newer:
-        return None
-    card.utilization_seen = max(at for at, _ in newer)
-    return float(sum(value for _, value in newer)) / len(newer) / PER_CENT
+    member = MEMBERS[kind_of_value]
+    new = (samples[place] for place in newest.take_new([one.timeStamp for one in samples]))
+    valid = [value for one in new if 0 <= (value := getattr(one.sampleValue, member)) <= PER_CENT]
+    return float(sum(valid)) / len(valid) / PER_CENT if valid else None
 
 
-def seen_before(seen: int, now: int) -> int:
-    """Return from which time on the driver's samples are new, in microseconds.
-
-    `seen` is the time of the newest sample so far. After the clock was set back, it would be in the future, and the
-    driver would return nothing until then.
-    """
-    return seen if 0 < seen <= now + LEEWAY else max(0, now - LEEWAY)
-
-
-LEEWAY = 1_000_000  # microseconds
 _NO_MEAN = NOT_PROVIDED | {GpuReason.NO_SAMPLES, GpuReason.INCONSISTENT}
 
 

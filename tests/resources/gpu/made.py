@@ -17,8 +17,8 @@ def device(uuid: str = "GPU-0", **values: Any) -> DeviceSample:
 
 def instance(uuid: str, **values: Any) -> MigSample:
     absent = dict.fromkeys(
-        ("gpu_instance", "compute_instance", "slices", "memory_total", "memory_used", "memory_free", "utilization",
-         "sm_utilization")
+        ("gpu_instance", "compute_instance", "slices", "share", "memory_total", "memory_used", "memory_free",
+         "utilization", "sm_utilization")
     )  # fmt: skip
     return MigSample(**{"uuid": uuid, **absent, **values})
 

@@ -126,8 +126,8 @@ def test_under_mig_utilization_is_that_of_the_instances_by_gpm(
         ("MIG-0-2", 9, 0.10, 0.05),
     ]
     assert card.instances[0] == MigSample(
-        uuid="MIG-0-0", gpu_instance=7, compute_instance=0, slices=1, memory_total=10 << 30, memory_used=1 << 30,
-        memory_free=9 << 30, utilization=0.75, sm_utilization=0.40,
+        uuid="MIG-0-0", gpu_instance=7, compute_instance=0, slices=1, share=1 / 7, memory_total=10 << 30,
+        memory_used=1 << 30, memory_free=9 << 30, utilization=0.75, sm_utilization=0.40,
     )  # fmt: skip
     assert [(one.pid, one.instance, one.utilization) for one in found.processes if one.device == "GPU-0"] == [
         (50, "MIG-0-0", None),
@@ -249,13 +249,6 @@ def test_the_number_of_gpus_may_be_wrong(
     assert (GpuReason.FAILED in reasons(found, "devices", "#2")) == (count > 2)
 
 
-def test_two_gpus_with_one_uuid_are_one(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
-    driver.change({"uuid.1": "GPU-0"})
-    found = bench().sample(time.time())
-    assert len(found.devices) == 1
-    assert reasons(found, "devices") == {GpuReason.INCONSISTENT}
-
-
 def test_a_lost_gpu_has_no_values_and_the_others_keep_theirs(
     driver: ScriptedDriver, bench: Callable[[], Bench]
 ) -> None:
@@ -299,23 +292,40 @@ def test_an_xid_error_is_reported_once(driver: ScriptedDriver, bench: Callable[[
     assert device(running.sample(time.time())).xids == ()
 
 
+def test_the_mean_of_the_drivers_samples_is_preferred(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
+    driver.change({"rates.0": "10 20"})
+    assert device(bench().sample(time.time())).utilization == pytest.approx(0.15)
+
+
 @pytest.mark.parametrize("jump", [-3600, 3600])
 def test_samples_go_on_after_the_clock_was_set(driver: ScriptedDriver, bench: Callable[[], Bench], jump: int) -> None:
     running = bench()
     running.sample(time.time())
-    driver.change({"clock": jump * 1_000_000, "rates.0": "10 20"})
-    assert device(running.sample(time.time() + jump)).utilization == pytest.approx(0.15)
-    assert [one.utilization for one in running.sample(time.time() + jump, 1.0).processes][:2] in (
-        [0.3, 0.1],
-        [None, None],
-    )
+    driver.change({"clock": jump * 1_000_000, "rates.0": "15 15"})
+    found = [running.sample(time.time()) for _ in range(2)]  # the first call may find nothing new
+    assert device(found[1]).utilization == pytest.approx(0.15)
+    assert 0.3 in {one.utilization for part in found for one in part.processes}
 
 
-def test_samples_of_the_future_are_not_used(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
-    driver.change({"clock": 3600 * 1_000_000, "rates.0": "99 99"})
+def test_hidden_processes_are_a_problem_and_not_zero(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
+    driver.change({"processes.0": "", "tasks.0": None, "processes.1": "", "memory_used.1": 1 << 20})
+    running = bench()
+    assert reasons(running.sample(time.time()), "processes") == set()
+    running.isolated = True
+    running.open()
+    found = running.sample(time.time())
+    assert reasons(found, "processes") == {GpuReason.FOREIGN_PROCESS}
+    assert reasons(found, "processes", "GPU-1") == set()
+
+
+@pytest.mark.parametrize("uuid", ["", "GPU-1"])
+def test_a_gpu_without_a_uuid_of_its_own_is_left_out_with_a_reason(
+    driver: ScriptedDriver, bench: Callable[[], Bench], uuid: str
+) -> None:
+    driver.change({"uuid.0": uuid})
     found = bench().sample(time.time())
-    assert device(found).utilization == 0.5
-    assert [one.utilization for one in found.processes][:2] == [None, None]
+    assert [one.uuid for one in found.devices] == ["GPU-1"]
+    assert {one.reason for one in found.problems} & {GpuReason.INVALID_VALUE, GpuReason.INCONSISTENT}
 
 
 KEYS = sorted(name.removesuffix(".0") for name in gpu(0) if name not in {"uuid.0", "name.0", "xids.0"})

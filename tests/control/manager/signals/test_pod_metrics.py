@@ -33,15 +33,15 @@ def pod(name: str, *, model: dict[str, str] | None = None, **others: dict[str, s
     return trim_pod({"metadata": metadata, "spec": {"containers": containers}, "status": {"phase": "Running"}})
 
 
-def measured(name: str, *, at: float = NOW - 10, window: str = "15s", **cpu: str) -> dict[str, Any]:
+def measured(name: str, cpu: dict[str, str] | None = None, *, at: float = NOW - 10) -> dict[str, Any]:
     """Return the PodMetrics of a pod: the CPU of its containers, by default that of `pod`."""
-    used = cpu or {"model": "1500m", PROXY: "400m"}
+    used = cpu if cpu is not None else {"model": "1500m", PROXY: "400m"}
     return {
         "apiVersion": "metrics.k8s.io/v1beta1",
         "kind": "PodMetrics",
         "metadata": {"name": name, "labels": {"app": "delays"}},
         "timestamp": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "window": window,
+        "window": "15s",
         "containers": [{"name": key, "usage": {"cpu": value, "memory": "512Mi"}} for key, value in used.items()],
     }
 
@@ -55,7 +55,7 @@ def test_the_use_and_the_requests_are_those_of_the_model_without_the_sidecar() -
 
 
 def test_all_other_containers_count_unless_one_is_named() -> None:
-    pods, metrics = [pod("a", mesh={"cpu": "1"})], [measured("a", model="1", mesh="500m", **{PROXY: "1"})]
+    pods, metrics = [pod("a", mesh={"cpu": "1"})], [measured("a", {"model": "1", "mesh": "500m", PROXY: "1"})]
     assert usage(metrics, pods, CPU, NOW).values["a"].value == 1.5
     one = usage(metrics, pods, Wanted("cpu", "mesh"), NOW)
     assert (one.values["a"].value, one.requests["a"]) == (0.5, 1.0)
@@ -88,9 +88,9 @@ def test_no_value_counts_if_a_request_is_missing(pods: list[dict[str, Any]], one
         [measured("a", at=NOW - 121)],
         [measured("a", at=NOW + 121)],
         [{**measured("a"), "timestamp": None}],
-        [measured("a", **{PROXY: "1"})],
-        [measured("a", model="")],
-        [measured("a", model="-1")],
+        [measured("a", {PROXY: "1"})],
+        [measured("a", {"model": ""})],
+        [measured("a", {"model": "-1"})],
         [{**measured("a"), "containers": None}],
     ],
 )
@@ -103,7 +103,7 @@ def test_a_pod_without_a_current_value_is_missing(metrics: list[dict[str, Any]])
 @settings(max_examples=examples(100))
 @given(st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.integers(0, 4000), st.integers(-300, 300)), max_size=6))
 def test_the_values_are_those_of_the_pods_that_were_measured_lately(seen: dict[str, tuple[int, int]]) -> None:
-    metrics = [measured(name, at=NOW + age, model=f"{milli}m") for name, (milli, age) in seen.items()]
+    metrics = [measured(name, {"model": f"{milli}m"}, at=NOW + age) for name, (milli, age) in seen.items()]
     found = usage(metrics, [pod(name) for name in "abcd"], CPU, NOW)
     lately = {name for name, (_, age) in seen.items() if abs(age) <= 120 and name in "abcd"}
     assert found.values.keys() == lately
