@@ -309,7 +309,8 @@ async def test_a_leader_that_is_killed_anywhere_neither_repeats_nor_loses_a_chan
     except Crash:
         fleet.life = Life(fleet.small, fleet.item())
         await fleet.wait(2 * MINUTE)
-    assert fleet.applied == [6]
+    assert fleet.replicas == 6
+    assert fleet.applied in ([6], [5, 6])  # the mean of an interval that contains the change may be in between
 
 
 async def test_two_leaders_at_once_write_each_change_once() -> None:
@@ -319,12 +320,13 @@ async def test_two_leaders_at_once_write_each_change_once() -> None:
     for _ in range(40):
         await fleet.wait(STEP)
         await other.turn()
-    assert fleet.applied == [6]
+    assert fleet.applied in ([6], [5, 6])
     fleet.load = 80.0
     for _ in range(40):
         await fleet.wait(STEP)
         await other.turn()
-    assert fleet.applied == [6, 8]
+    assert fleet.replicas == 8
+    assert fleet.applied == sorted(set(fleet.applied))
 
 
 async def test_the_writer_of_the_last_change_is_known_without_its_time() -> None:

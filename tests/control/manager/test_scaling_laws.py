@@ -69,7 +69,7 @@ class History:
                     target.set(value, "kubectl")
                     self.person = fleet.small.now if self.writes else None
             case ("crash", value):
-                fleet.life = Life(fleet.small, fleet.life.runtime.item, Killer(value))
+                fleet.life = Life(fleet.small, dict(fleet.life.runtime.item), Killer(value))
                 await self.wait(6)
                 self.restart()
             case ("wait", value):
@@ -82,7 +82,7 @@ class History:
         (self.forbidden.add if on else self.forbidden.discard)(name)
 
     def restart(self) -> None:
-        self.fleet.life = Life(self.fleet.small, self.fleet.life.runtime.item)
+        self.fleet.life = Life(self.fleet.small, dict(self.fleet.life.runtime.item))
 
     async def wait(self, steps: int) -> None:
         for _ in range(steps):
