@@ -12,7 +12,8 @@ from itertools import takewhile
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .owners import FieldOwner, is_loop
+from .appliers import is_loop
+from .field_owner import FieldOwner
 from .target import TargetFacts
 
 REVERTS = 2  # times that a loop sets one number, until it counts as an owner
@@ -52,10 +53,12 @@ def manual_change(writes: Sequence[OwnWrite], facts: TargetFacts, previous: Manu
 
     `writes` are in order of time; those before the target was created do not count. `previous` is the result for the
     last observation. It keeps the time of a change, since the API server records none for a write of the scale
-    subresource, such as that of `kubectl scale`.
+    subresource, such as that of `kubectl scale`. A number that nobody set, since a manifest lost the field, is none.
     """
     last = writes[-1] if writes and writes[-1].at >= facts.created_at else None
-    if last is None or facts.spec_replicas == last.after or any(writer.own for writer in facts.writers):
+    if last is None or facts.default or facts.spec_replicas == last.after:
+        return None
+    if any(writer.own for writer in facts.writers):
         return None
     if 0 <= last.at - facts.at <= OLDEST_FACTS:
         return None  # seen before the write
