@@ -15,7 +15,7 @@ import msgspec
 
 from ..errors import quote_value, redact_urls
 from .errors import TraceError
-from .trace import LATEST, MAX_BYTES, MAX_RATE, LoadTrace, LoadSample, from_samples
+from .trace import LATEST, MAX_BYTES, MAX_RATE, LoadSample, LoadTrace, from_samples
 
 PATH = "/api/v1/query_range"
 TIMEOUT = 120.0  # seconds, the limit of a query in Prometheus by default

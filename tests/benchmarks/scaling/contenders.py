@@ -12,7 +12,7 @@ from pilotfish.sidecar.settings.scaling import ConcurrencySignal, Forecast, Late
 from pilotfish.sidecar.simulate.outcome import Outcome
 from pilotfish.sidecar.simulate.plant import Service as SimulatedService
 from pilotfish.sidecar.simulate.play import Played, first_replicas, play
-from pilotfish.sidecar.simulate.policies import ReplicaDecision, RecommenderPolicy, horizontal_plan
+from pilotfish.sidecar.simulate.policies import RecommenderPolicy, ReplicaDecision, horizontal_plan
 from tests.benchmarks.scaling.traces import DAY, FrozenTrace
 from tests.support.horizontal import Horizontal, running_horizontal
 
