@@ -120,8 +120,8 @@ def _check(service: Service) -> None:
             raise PlantError(f"{name} {value:g} s; give a duration of more than 0 and less than a day")
     if not 0 <= service.startup < 86_400 or not service.gives_up_after >= STEP:
         raise PlantError(
-            f"start-up time {service.startup:g} s, timeout of clients {service.gives_up_after:g} s; give a start-up time "
-            f"of less than a day and a timeout of at least {STEP:g} s"
+            f"start-up time {service.startup:g} s, timeout of clients {service.gives_up_after:g} s; give a start-up "
+            f"time of less than a day and a timeout of at least {STEP:g} s"
         )
     if math.exp(-service.target / service.service_time) > 1.0 - service.quantile:
         needed = -math.log(1.0 - service.quantile) * service.service_time
