@@ -6,6 +6,7 @@
 | recorded | the recording rules of traffic and detection |
 | usage | those of CPU, GPU, energy and cost |
 | model | alerts about a model: errors, latency, drift, data |
+| scaling | alerts about replicas |
 | pilotfish | alerts about Pilotfish: measuring, cluster, actions |
 
 `make generate` writes them into `helm/files/rules.yaml` (the chart) and `dashboards/provisioning/rules.yaml`, and the
@@ -17,6 +18,7 @@ from __future__ import annotations
 from .model import DRIFT, SERVICE
 from .pilotfish import ACTIONS, CLUSTER, MEASURING
 from .recorded import RECORDED
+from .scaling import SCALING
 from .usage import USAGE
 
-GROUPS = (*RECORDED, USAGE, SERVICE, DRIFT, MEASURING, CLUSTER, ACTIONS)
+GROUPS = (*RECORDED, USAGE, SERVICE, DRIFT, MEASURING, CLUSTER, ACTIONS, SCALING)

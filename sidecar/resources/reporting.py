@@ -14,6 +14,7 @@ from ..report.blocks.resources import (
     ResourceUse,
     RouteUse,
 )
+from ..report.blocks.sharing import CardSharing
 from ..report.schema import Report
 from ..settings.document import Prices
 from .accounts import (
@@ -33,6 +34,7 @@ from .accounts import (
     SHARED,
     USAGE,
 )
+from .sharing import model_load, share_cards
 from .totals import Totals
 from .usage import UsageSample
 from .watch import ResourceView
@@ -56,9 +58,18 @@ def resource_report(view: ResourceView, report: Report, prices: Prices | None) -
         routes=tuple(sorted(routes, key=lambda route: -(route.used.cpu_seconds or 0.0))),
         idle=_idle(totals, known, priced=prices is not None) if known else None,
         predictions=_predictions(keys, totals, known, report, priced=prices is not None) if known else (),
+        sharing=_sharing(view, prices),
         currency=prices.currency if prices is not None else "",
         notes=view.notes,
     )
+
+
+def _sharing(view: ResourceView, prices: Prices | None) -> tuple[CardSharing, ...]:
+    if view.gpu is None:
+        return ()
+    load = model_load(view.page) if view.page is not None else None
+    gpu_hour = prices.gpu_hour if prices is not None and prices.gpu_hour > 0 else None
+    return share_cards(view.gpu, view.gpu_use, view.pids, load, gpu_hour)
 
 
 def _keys(totals: Totals) -> list[tuple[str, str, str]]:

@@ -47,7 +47,10 @@ STARTING = ResourceSource(kind="none", reason=SourceReason.STARTING.value, text=
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceView:
-    """What metrics and report show: source, totals, last samples, notes. It does not change."""
+    """What metrics and report show: source, totals, last samples, notes. It does not change.
+
+    `pids` are the processes of the model server, `page` is the newest counter page.
+    """
 
     source: ResourceSource = STARTING
     totals: Totals = field(default_factory=Totals)
@@ -57,6 +60,8 @@ class ResourceView:
     own_cores: float | None = None
     gpu: GpuSample | None = None
     gpu_use: GpuUse = field(default_factory=GpuUse)
+    pids: frozenset[int] = frozenset()
+    page: PageSnapshot | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -157,13 +162,14 @@ class ResourceWatch:
         self._searched_at = now
         processes = list_processes()
         mounts = read_mounts()
-        self._own = find_group([self._options.root], processes, mounts)
-        own = tree([self._options.root], processes) | ancestors(self._options.root, processes)
-        found = choose(self._options, processes, own)
+        pilotfish = tree([self._options.root], processes)
+        found = choose(self._options, processes, pilotfish | ancestors(self._options.root, processes))
         if found.source != self._found.source:
             _LOG.info("resources: source %s: %s", found.source.kind, found.source.text)
         self._found = found
-        self._model = find_group(found.pids, processes, mounts, tree([self._options.root], processes))
+        model = tree(found.pids, processes)
+        self._model = find_group(found.pids, processes, mounts, pilotfish - model)
+        self._own = find_group([self._options.root], processes, mounts, model)
 
     def _sample_groups(self) -> dict[str, UsageSample | None]:
         now = self._clock()
@@ -201,6 +207,8 @@ class ResourceWatch:
             own_cores=self._meters["pilotfish"].cores,
             gpu=gpu,
             gpu_use=self._gpu_use,
+            pids=frozenset(self._model.pids) if self._model is not None else frozenset(),
+            page=self._page,
             notes=tuple(filter(None, (self._damage, problem, *notes))),
         )
 

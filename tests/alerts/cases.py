@@ -66,6 +66,16 @@ _EPISODE = gauge(f"pilotfish_episodes_open{{{OF_MODEL}}}", 0, 1)
 _HPA = 'namespace="shop",horizontalpodautoscaler="delays"'
 _ANALYZER = (f'kube_pod_init_container_info{{{POD},container="pilotfish-analyzer"}}', "1x{whole}")
 
+_SCALED = 'namespace="shop",monitor="delays"'
+
+
+def _held(reason: str) -> Case:
+    """Return a case in which replicas are held for a reason; the series ends with it."""
+    return Case(
+        ((f'pilotfish_scaling_held{{{_SCALED},reason="{reason}"}}', "_x{gap} 1x{faulty} _x{healthy}"),), healthy=60
+    )
+
+
 CASES: dict[str, Case] = {
     "PilotfishActionRefused": slow(
         gauge(f'pilotfish_outbox_waiting{{{OF_MODEL},kind="retrain",receiver="trainer"}}', 0, 1), 5, 10, 20
@@ -160,5 +170,14 @@ CASES: dict[str, Case] = {
     "PilotfishSidecarsOutdated": slow(
         gauge('pilotfish_sidecars_outdated{namespace="system",pod="control-0"}', 0, 3), 5, 20, 2050
     ),
+    "PilotfishScalingAtLimit": gauge(
+        f'pilotfish_scaling_signal_ratio{{{_SCALED},signal="concurrency"}}',
+        1.0,
+        1.4,
+        (f"pilotfish_desired_replicas{{{_SCALED}}}", "5x{whole}"),
+        (f"pilotfish_replicas{{{_SCALED}}}", "5x{whole}"),
+    ),
+    "PilotfishScalingBlind": _held("signals_missing"),
+    "PilotfishScalingRefused": _held("autoscaler"),
     "PilotfishWebhookDead": gauge(f'pilotfish_outbox_entries{{{OF_MODEL},state="dead"}}', 0, 1),
 }

@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 
 from ...reason import ReasonTable
+from .sharing import CardSharing
 
-Source = Literal["local", "node", "none", "rules"]
+Source = Literal["local", "none", "rules"]
 
 
 class SourceReason(ReasonTable):
@@ -135,5 +136,6 @@ class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[RouteUse, ...] = ()
     idle: Attributed | None = None
     predictions: tuple[PredictionCost, ...] = ()
+    sharing: tuple[CardSharing, ...] = ()
     currency: str = ""
     notes: tuple[str, ...] = ()
