@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pilotfish.sidecar.resources.gpu import sampler as sampler_module
 from pilotfish.sidecar.resources.gpu.collector import collect
 from pilotfish.sidecar.resources.gpu.problems import GpuReason
 from pilotfish.sidecar.resources.gpu.sample import GpuSample
@@ -196,5 +198,38 @@ def test_a_gpu_that_is_added_joins(driver: ScriptedDriver) -> None:
             await eventually(lambda: sampler.restarts, timeout=20)
             driver.change({"fail.nvmlDeviceGetPowerUsage": None})
             await sampled(sampler, lambda sample: len(sample.devices) == 3)
+
+    asyncio.run(run())
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(
+    driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.memfd_create
+    left = [OSError(errno.EMFILE, "Too many open files"), OSError(errno.ENOSYS, "Function not implemented")]
+
+    def failing(name: str) -> int:
+        if left:
+            raise left.pop()
+        return real(name)
+
+    async def run() -> None:
+        monkeypatch.setattr(os, "memfd_create", failing)
+        async with sampling(driver.environment) as sampler:
+            await sampled(sampler, lambda sample: sample.devices)
+            assert sampler.restarts == {GpuReason.SAMPLER_DIED: 2}
+
+    asyncio.run(run())
+
+
+def test_output_that_is_no_sample_ends_the_process(driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        decode = sampler_module.decode
+        monkeypatch.setattr(sampler_module, "decode", lambda line: decode(line[:-3]))
+        async with sampling(driver.environment) as sampler:
+            await eventually(lambda: sampler.restarts.get(GpuReason.SAMPLER_DIED, 0) >= 1, timeout=20)
+            assert "cannot be read" in sampler.latest.problems[0].detail
+            monkeypatch.setattr(sampler_module, "decode", decode)
+            await sampled(sampler, lambda sample: sample.devices)
 
     asyncio.run(run())
