@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -20,6 +21,7 @@ from pilotfish.sidecar.resources.gpu.sample import GpuSample
 from pilotfish.sidecar.resources.gpu.sampler import GpuSampler, SamplerOptions
 from tests.support.nvml.driver import ScriptedDriver, build, gpu
 from tests.support.processes import is_running
+from tests.support.sizes import size
 from tests.support.waiting import eventually, patient
 
 Running = Callable[..., object]
@@ -233,3 +235,59 @@ def test_output_that_is_no_sample_ends_the_process(driver: ScriptedDriver, monke
             await sampled(sampler, lambda sample: sample.devices)
 
     asyncio.run(run())
+
+
+FAULTS = (
+    {"crash.nvmlDeviceGetName": 1},
+    {"hang.nvmlDeviceGetTemperature.0": 1},
+    {"devices": 0},
+    {"devices": 4_000_000_000},
+    {"fail.nvmlDeviceGetCount_v2": 999},
+    {"fail.nvmlInitWithFlags": 18, "fail.nvmlDeviceGetUUID": 1},
+    {"fail.nvmlDeviceGetHandleByIndex_v2": 15},
+    {"count.nvmlDeviceGetComputeRunningProcesses_v3": 4_000_000_000},
+    {"lie.nvmlDeviceGetSamples": 4_000_000_000},
+    {"uuid.0": "", "uuid.1": "GPU-2"},
+    {"mig.0": 1, "instances.0": 4_000_000_000},
+    {"clock": -(10**15)},
+    {"energy.0": 1, "power.0": 4_294_967_295},
+)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_sequence_of_faults_the_samples_come_back(driver: ScriptedDriver, seed: int) -> None:
+    random = Random(seed)
+
+    async def run() -> None:
+        async with sampling(driver.environment, silence=1.0) as sampler:
+            await sampled(sampler, lambda sample: sample.devices)
+            healthy = dict(driver.lines)
+            for _ in range(size(8, 40)):
+                fault = random.choice(FAULTS)
+                driver.change(fault)
+                await moved(sampler)
+                assert_consistent(sampler)
+                driver.change({name: healthy.get(name) for name in fault})
+            await sampled(sampler, lambda sample: [one.utilization for one in sample.devices] == [0.5, 0.5])
+
+    asyncio.run(run())
+
+
+async def moved(sampler: GpuSampler) -> None:
+    """Wait until the process was started again, or has sent some samples."""
+    restarts, at = sum(sampler.restarts.values()), sampler.latest.at
+    await eventually(lambda: sum(sampler.restarts.values()) > restarts or sampler.latest.at > at + 0.2, timeout=30)
+
+
+def assert_consistent(sampler: GpuSampler) -> None:
+    """Check that sums are finite and no series is doubled."""
+    names = [
+        (one.name, *sorted(one.labels.items()))
+        for family in collect(sampler.latest, sampler.use, sampler.restarts)
+        for one in family.samples
+    ]
+    assert len(names) == len(set(names))
+    for total in sampler.use.devices.values():
+        assert 0 <= total.busy_seconds <= total.measured_seconds
+        assert 0 <= total.energy_joules < 1e9
