@@ -328,6 +328,16 @@ def test_an_xid_error_is_reported_once(driver: ScriptedDriver, bench: Callable[[
     assert device(running.sample(time.time())).xids == ()
 
 
+def test_a_counter_may_pass_through_the_value_for_not_available(
+    driver: ScriptedDriver, bench: Callable[[], Bench]
+) -> None:
+    driver.change({"energy.0": 2**32 - 1, "power.0": 2**32 - 1, "energy.1": 2**64 - 1})
+    found = bench().sample(time.time())
+    assert [one.energy for one in found.devices] == [4_294_967.295, None]
+    assert device(found).power is None
+    assert reasons(found, "power") == reasons(found, "energy", "GPU-1") == {GpuReason.UNSUPPORTED}
+
+
 def test_the_mean_of_the_drivers_samples_is_preferred(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
     driver.change({"rates.0": "10 20"})
     assert device(bench().sample(time.time())).utilization == pytest.approx(0.15)
