@@ -40,7 +40,7 @@ class Reason(ReasonTable):
     APPLIED_ELSEWHERE = (
         "applied_elsewhere",
         "the replicas are a part of a manifest that another client applies server-side",
-        "remove spec.replicas from the manifest, or set spec.scaling.takeOwnership",
+        "set spec.scaling.takeOwnership, and remove the replicas from the manifest after the first change",
     )
     AUTOSCALER = (
         "autoscaler",
@@ -101,7 +101,7 @@ class Reason(ReasonTable):
     GITOPS = (
         "gitops",
         "Argo CD or Flux applies the replicas from a repository",
-        "remove spec.replicas from the manifest in the repository, or set spec.scaling.takeOwnership",
+        "let the tool ignore the replicas as the message says, and set spec.scaling.takeOwnership",
     )
     IDLE = "idle", "no retraining is wanted or in progress"
     INJECTED = "injected", "every pod of the target has a sidecar"

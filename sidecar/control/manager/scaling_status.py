@@ -54,6 +54,16 @@ class ScalingFinding:
         return self.held.reason if self.held is not None else self.why
 
     @property
+    def withheld(self) -> str:
+        """Why the number is not given to an autoscaler, which would act on it; empty if it is.
+
+        A recommender without signals repeats the present number. An autoscaler should then use its own fallback.
+        """
+        if self.held is not None:
+            return self.held.explained
+        return (self.message or self.why.meaning) if self.why in NOT_SEEN else ""
+
+    @property
     def text(self) -> str:
         """The reason in words: why they stay as they are, and else why they are wanted."""
         return "; ".join(filter(None, (self.held.explained if self.held is not None else "", self.message)))

@@ -12,7 +12,8 @@ from itertools import takewhile
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .owners import FieldOwner, is_loop
+from .appliers import is_loop
+from .field_owner import FieldOwner
 from .target import TargetFacts
 
 REVERTS = 2  # times that a loop sets one number, until it counts as an owner
@@ -50,11 +51,14 @@ class ManualChange:
 def manual_change(writes: Sequence[OwnWrite], facts: TargetFacts, previous: ManualChange | None) -> ManualChange | None:
     """Return the change of the replicas by another client since the last of `writes`; None if there is none.
 
-    `writes` are in order of time. `previous` is the result for the last observation. It keeps the time of a change,
-    since the API server records none for a write of the scale subresource, such as that of `kubectl scale`.
+    `writes` are in order of time; those before the target was created do not count. `previous` is the result for the
+    last observation. It keeps the time of a change, since the API server records none for a write of the scale
+    subresource, such as that of `kubectl scale`. A number that nobody set, since a manifest lost the field, is none.
     """
-    last = writes[-1] if writes else None
-    if last is None or facts.spec_replicas == last.after or any(writer.own for writer in facts.writers):
+    last = writes[-1] if writes and writes[-1].at >= facts.created_at else None
+    if last is None or facts.default or facts.spec_replicas == last.after:
+        return None
+    if any(writer.own for writer in facts.writers):
         return None
     if 0 <= last.at - facts.at <= OLDEST_FACTS:
         return None  # seen before the write
@@ -82,7 +86,8 @@ def reverting_owner(writes: Sequence[OwnWrite], facts: TargetFacts) -> FieldOwne
     """
     if manual_change(writes, facts, None) is None:
         return None
-    recent = [write for write in writes if facts.at - write.at <= REVERTS_COUNTED]
+    begin = max(facts.at - REVERTS_COUNTED, facts.created_at)
+    recent = [write for write in writes if write.at >= begin]
     following = [*(write.before for write in recent[1:]), facts.spec_replicas]
     changes = [found for write, found in zip(recent, following, strict=True) if found != write.after]
     reverts = sum(1 for _ in takewhile(facts.spec_replicas.__eq__, reversed(changes)))

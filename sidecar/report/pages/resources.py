@@ -23,7 +23,8 @@ def resources(answer: ReportResponse) -> str:
     source = f'<p class="soft">Source: {text(found.source.kind)}. {text(_sentence(found.source.text))}</p>{notes}'
     heads = ("of", "#CPU, cores", "#CPU time", "#throttled", "#memory", "#limit", "#killed for memory", "measured by")
     used = section("Resources", source, heads, [_use(use) for use in found.use])
-    return (used or f"<section><h2>Resources</h2>{source}</section>") + _predictions(found) + _routes(found)
+    first = used or f"<section><h2>Resources</h2>{source}</section>"
+    return first + _predictions(found) + _routes(found) + _cards(found)
 
 
 def _use(use: ResourceUse) -> tuple[str, ...]:
@@ -87,6 +88,23 @@ def _attributed(used: Attributed, total: float, currency: str) -> tuple[str, ...
         "" if used.energy_joules is None else f"{used.energy_joules:.3g} J",
         _money(used.cost, currency),
     )
+
+
+def _cards(found: ResourceReport) -> str:
+    """Return how the GPUs are used, and what sharing them would mean."""
+    heads = ("GPU", "#measured", "#idle", "#processes", "#p95 with a second load", "advice")
+    rows = [
+        (
+            name(card.name or card.uuid),
+            _seconds(card.measured_seconds),
+            "" if card.idle_ratio is None else share(card.idle_ratio),
+            whole(len(card.users)),
+            "" if card.packing is None else f"{duration(card.packing.p95_low)} – {duration(card.packing.p95_high)}",
+            f"{text(card.advice)}<br><small>{text(card.text)}</small>",
+        )
+        for card in found.sharing
+    ]
+    return section("GPUs", '<p class="soft">The latency with a second load is an estimate.</p>', heads, rows)
 
 
 def _seconds(value: float | None) -> str:

@@ -18,16 +18,16 @@ from tests.control.manager.owning import HPA
 from tests.support.examples import examples
 
 LIMIT, HOLD = 6, 120.0
-OPERATIONS = st.lists(
+OPERATION = (
     st.sampled_from(
         ("hpa", "no hpa", "pause", "resume", "silence", "signals", "outage", "answers", "rollout", "settled", "restart")
     )
-    | st.tuples(st.just("load"), st.floats(0, 200))
     | st.tuples(st.just("kubectl"), st.integers(0, 12))
     | st.tuples(st.just("crash"), st.integers(1, 12))
-    | st.tuples(st.just("wait"), st.integers(1, 40)),
-    max_size=25,
+    | st.tuples(st.just("wait"), st.integers(1, 40))
 )
+LOAD = st.sampled_from((0.0, 15.0, 45.0, 75.0, 200.0))
+OPERATIONS = st.lists(st.tuples(OPERATION, LOAD), min_size=5, max_size=15)
 
 
 class History:
@@ -42,7 +42,7 @@ class History:
         self.silent_since: float | None = None
         self.writes: list[float] = []
 
-    async def apply(self, operation: str | tuple[str, float]) -> None:
+    async def apply(self, operation: str | tuple[str, int]) -> None:
         fleet, target = self.fleet, self.fleet.small.target
         match operation:
             case "hpa" | "no hpa":
@@ -64,18 +64,16 @@ class History:
                 await self.switch("rollout", on=operation == "rollout")
             case "restart":
                 self.restart()
-            case ("load", value):
-                fleet.load = float(value)
             case ("kubectl", value):
-                if int(value) != target.replicas:
-                    target.set(int(value), "kubectl")
+                if value != target.replicas:
+                    target.set(value, "kubectl")
                     self.person = fleet.small.now if self.writes else None
             case ("crash", value):
-                fleet.life = Life(fleet.small, fleet.life.runtime.item, Killer(int(value)))
+                fleet.life = Life(fleet.small, fleet.life.runtime.item, Killer(value))
                 await self.wait(6)
                 self.restart()
             case ("wait", value):
-                await self.wait(int(value))
+                await self.wait(value)
 
     async def switch(self, name: str, *, on: bool) -> None:
         """Record that nothing may be written while `name` is on; a decision on the look before is still allowed."""
@@ -111,18 +109,21 @@ class History:
         self.person = None
 
 
-async def live(operations: list[str | tuple[str, float]]) -> History:
+async def live(operations: list[tuple[str | tuple[str, int], float]]) -> History:
     history = History()
     await history.fleet.begin()
-    for operation in operations:
+    for operation, load in operations:
         await history.apply(operation)
-        await history.wait(1)
+        history.fleet.load = load
+        await history.wait(8)
     return history
 
 
 @settings(max_examples=examples(60), deadline=None)
 @given(OPERATIONS)
-def test_no_history_leads_to_a_write_that_the_guard_forbids(operations: list[str | tuple[str, float]]) -> None:
+def test_no_history_leads_to_a_write_that_the_guard_forbids(
+    operations: list[tuple[str | tuple[str, int], float]],
+) -> None:
     history = asyncio.run(live(operations))
     writes = history.writes
     assert all(sum(0 <= at - other < 3600 for other in writes) <= LIMIT for at in writes)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.control.scale.appliers import is_loop
 from pilotfish.sidecar.control.scale.manual import (
     REVERTS,
     REVERTS_COUNTED,
@@ -15,7 +16,7 @@ from pilotfish.sidecar.control.scale.manual import (
     manual_change,
     reverting_owner,
 )
-from pilotfish.sidecar.control.scale.owners import find_owner, is_loop
+from pilotfish.sidecar.control.scale.owners import find_owner
 from tests.control.scale.targets import autoscaler, deployment, facts, reference, written_by
 from tests.control.situations import HOUR, NOON
 from tests.support.examples import examples
@@ -43,6 +44,18 @@ def test_nothing_else_is_a_manual_change(
     writes: list[OwnWrite], replicas: int, managers: tuple[str, ...], at: float
 ) -> None:
     assert manual_change(writes, facts(replicas, *managers, at=at), None) is None
+
+
+def test_the_default_after_a_manifest_lost_the_field_is_no_manual_change() -> None:
+    assert manual_change([WRITE], facts(1, "kubectl-client-side-apply", default=True), None) is None
+
+
+def test_a_target_that_was_created_anew_is_no_manual_change_and_reverts_nothing() -> None:
+    again = facts(2, "helm", created_at=NOON - 30)
+    assert manual_change([WRITE], again, None) is None
+    assert reverting_owner(reverts(2, 2, 2), facts(2, "helm", created_at=NOON - 30)) is None
+    older = facts(2, "helm", created_at=NOON - HOUR)
+    assert manual_change([WRITE], older, None) is not None
 
 
 def test_a_writer_that_is_not_recorded_is_another_one() -> None:

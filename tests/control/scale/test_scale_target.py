@@ -31,6 +31,9 @@ from tests.support.waiting import POLL, patient
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(patient(120))]
 
 
+LATER = 4_000_000_000.0  # after the creation of every object
+
+
 @dataclass
 class Clock:
     """A clock that a test sets."""
@@ -51,23 +54,23 @@ async def test_a_target_that_nobody_else_scales_has_no_owner_and_no_problem(plac
 
 async def test_a_change_by_kubectl_scale_is_a_manual_change(place: Place) -> None:
     await place.create()
-    clock = Clock()
+    clock = Clock(LATER)
     reader = ScaleTargetReader(place.kube, clock)
     await place.scale(4, manager="pilotfish")
-    writes = [OwnWrite(2, 4, NOON)]
+    writes = [OwnWrite(2, 4, LATER)]
     clock.now += 15
     assert manual_change(writes, await reader.read(place.namespace, DEPLOYMENT), None) is None
     await place.scale(3)
     clock.now += 15
     change = manual_change(writes, await reader.read(place.namespace, DEPLOYMENT), None)
-    assert change == ManualChange(3, "kubectl", NOON + 30, NOON)
+    assert change == ManualChange(3, "kubectl", LATER + 30, LATER)
     clock.now += 15
     assert manual_change(writes, await reader.read(place.namespace, DEPLOYMENT), change) == change
 
 
 async def test_a_loop_that_reverts_is_fought_twice_and_then_named(place: Place) -> None:
     """Argo CD applies server-side and forces conflicts; every 15 s, the controller wants 4 replicas."""
-    clock = Clock()
+    clock = Clock(LATER)
     reader, writes, reasons = ScaleTargetReader(place.kube, clock), list[OwnWrite](), list[Reason]()
     await place.apply(2, "argocd-controller")
     for _ in range(6):

@@ -134,7 +134,7 @@ def test_pods_without_a_node_are_counted_and_those_that_start_or_end_are_not() -
 
 
 def test_facts_are_those_of_the_object_and_its_surroundings() -> None:
-    item = deployment(replicas=5)
+    item = deployment(replicas=5, creationTimestamp="2023-11-14T22:13:20Z")
     item["status"]["updatedReplicas"] = 2
     found = TargetSurroundings(
         autoscalers=[autoscaler(reference())],
@@ -147,7 +147,7 @@ def test_facts_are_those_of_the_object_and_its_surroundings() -> None:
     assert (facts.rollout_in_progress, facts.unschedulable, facts.disruption_floor) == (True, 1, 4)
     assert facts.rollout == "3 of 5 pods have an older template"
     assert facts.owner is not None
-    assert facts.last_writer is None
+    assert (facts.last_writer, facts.created_at) == (None, NOON)
 
 
 def test_the_numbers_of_a_kind_of_the_user_are_those_of_its_scale() -> None:
