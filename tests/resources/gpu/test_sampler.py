@@ -126,7 +126,12 @@ def test_a_process_that_dies_inside_the_driver_is_started_again(driver: Scripted
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"), [(9, GpuReason.DRIVER_NOT_LOADED), (18, GpuReason.VERSION_MISMATCH), (999, GpuReason.FAILED)]
+    ("code", "reason"),
+    [
+        (9, GpuReason.DRIVER_NOT_LOADED),
+        pytest.param(18, GpuReason.VERSION_MISMATCH, marks=pytest.mark.long),
+        pytest.param(999, GpuReason.FAILED, marks=pytest.mark.long),
+    ],
 )
 def test_a_driver_that_is_reloaded_is_reported_and_used_again(
     driver: ScriptedDriver, code: int, reason: GpuReason
@@ -176,6 +181,7 @@ def test_a_driver_that_hangs_from_the_start_leaves_one_process_at_a_time(driver:
     asyncio.run(run())
 
 
+@pytest.mark.long
 def test_a_stopped_process_gives_no_stale_values(driver: ScriptedDriver) -> None:
     async def run() -> None:
         before = set(children())
