@@ -87,17 +87,28 @@ class GuardedCalls:
             self._add(problem)
         return result
 
-    def first(self, reading: str, place: CallPlace, choices: Sequence[tuple[Any, ...]]) -> Any:
-        """Return the result of the first of the `choices`, (name, argument, ...), that this driver supports."""
+    def first(
+        self,
+        reading: str,
+        place: CallPlace,
+        choices: Sequence[tuple[Any, ...]],
+        quiet: frozenset[GpuReason] = frozenset(),
+    ) -> Any:
+        """Return the result of the first of the `choices`, (name, argument, ...), that this driver supports.
+
+        Returns () without a problem if it fails for a reason in `quiet`, and None if it fails for another one.
+        """
         problem: GpuProblem | None = None
         for name, *arguments in choices:
             result, problem = self._call(reading, place, name, arguments)
             if problem is None or problem.reason not in NOT_PROVIDED:
                 break
-        if problem is not None:
-            self._add(problem)
-            return None
-        return result
+        if problem is None:
+            return result
+        if problem.reason in quiet:
+            return ()
+        self._add(problem)
+        return None
 
     def optional(
         self,

@@ -210,6 +210,11 @@ def test_processes_without_utilization_samples_have_none(
     assert reasons(found, "process_utilization") == {GpuReason.NO_SAMPLES}
 
 
+def test_an_idle_gpu_without_processes_has_no_problem(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
+    driver.change({"processes.0": "", "tasks.0": ""})
+    assert reasons(bench().sample(time.time()), "process_utilization") == set()
+
+
 def test_a_driver_with_only_the_new_call_for_processes_is_read(
     driver: ScriptedDriver, bench: Callable[[], Bench]
 ) -> None:
@@ -314,7 +319,6 @@ def test_a_gpu_that_is_plugged_in_is_seen_by_the_next_session(
     assert not running.session.outdated(running.moment)
     running.listed.append("0000:02:00.0")
     assert running.session.outdated(running.moment)
-    running.session.close()
     running.open()
     assert len(running.sample(time.time()).devices) == 3
 
