@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-MOST_BYTES = 1 << 20  # of one file
+from .kernel_files import kernel_text
+
 MOST_GROUPS = 1000  # cgroups below one whose processes are listed
 UNLIMITED = 1 << 60  # bytes; version 1 writes almost 2**63 for no limit
 PRESSURES = ("cpu", "io", "memory")
@@ -147,7 +148,7 @@ def members(folder: Path) -> set[int] | None:
     try:
         folders = list(islice(_folders(folder), MOST_GROUPS + 1))
         for each in folders:
-            found.update(int(word) for word in _read(each / "cgroup.procs").split() if word.isdecimal())
+            found.update(int(word) for word in kernel_text(each / "cgroup.procs").split() if word.isdecimal())
     except OSError:
         return None
     return found if len(folders) <= MOST_GROUPS else None
@@ -213,7 +214,7 @@ def _pressures(folder: Path | None) -> dict[str, int]:
         return found
     for resource in PRESSURES:
         with suppress(OSError):
-            total = parse_pressure(_read(folder / f"{resource}.pressure"))
+            total = parse_pressure(kernel_text(folder / f"{resource}.pressure"))
             if total is not None:
                 found[resource] = total
     return found
@@ -242,7 +243,7 @@ def parse_table(text: str) -> dict[str, int]:
 
 def _table(path: Path) -> dict[str, int]:
     try:
-        return parse_table(_read(path))
+        return parse_table(kernel_text(path))
     except OSError:
         return {}
 
@@ -250,7 +251,7 @@ def _table(path: Path) -> dict[str, int]:
 def _number(path: Path) -> int | None:
     """Return the number in a file; None if the file is missing or has another content, such as `max`."""
     try:
-        return _whole(_read(path).strip())
+        return _whole(kernel_text(path).strip())
     except OSError:
         return None
 
@@ -261,11 +262,6 @@ def _whole(text: str) -> int | None:
 
 def _times(value: int | None, factor: int) -> int | None:
     return None if value is None else value * factor
-
-
-def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(MOST_BYTES).decode("utf-8", "replace")
 
 
 def _unescape(text: str) -> str:

@@ -1,8 +1,8 @@
 """Samples model server and Pilotfish once a second, and adds the windows to the totals. Runs in the analyzer.
 
     options -> source -> groups --(cgroup, /proc)--+
-    proxy --(counter page)--------------------------+--> Window -> Accounts -> file -> ResourceView -> metrics, report
-    driver --(NVML)--> gpu.sampler -----------------+
+    proxy --(counter page)--------------------------+--> UsageWindow -> Accounts -> file -> ResourceView -> metrics,
+    driver --(NVML)--> gpu.sampler -----------------+                                                       report
 
 The file is written before a view is shown, so that no counter falls after a restart.
 """
@@ -23,7 +23,7 @@ from ..channel.page import PageError, PageSnapshot
 from ..channel.page_reader import PageReader
 from ..report.blocks.resources import ResourceSource, SourceReason
 from ..settings.document import Model, Prices
-from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, Window
+from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, UsageWindow
 from .gpu.meter import GpuUse
 from .gpu.problems import GpuReason
 from .gpu.sample import GpuSample
@@ -32,7 +32,7 @@ from .gpu_use import model_gpu_use
 from .groups import Group, find_group, read_mounts, sample_group
 from .processes import ancestors, list_processes, tree
 from .source import Found, SourceOptions, choose
-from .totals import TOTALS_FILE, Totals, load_totals, store_totals
+from .totals import TOTALS_FILE, ResourceTotals, load_totals, store_totals
 from .usage import UsageMeter, UsageSample
 
 _LOG = logging.getLogger("pilotfish.resources")
@@ -53,7 +53,7 @@ class ResourceView:
     """
 
     source: ResourceSource = STARTING
-    totals: Totals = field(default_factory=Totals)
+    totals: ResourceTotals = field(default_factory=ResourceTotals)
     model: UsageSample | None = None
     model_cores: float | None = None
     own: UsageSample | None = None
@@ -146,7 +146,7 @@ class ResourceWatch:
                     measured[GPU], unused[GPU] = used.busy_ns, max(0, used.card_ns - used.busy_ns)
                 if used.energy_uj is not None:
                     measured[ENERGY] = used.energy_uj
-            window = Window(
+            window = UsageWindow(
                 elapsed_ns=elapsed,
                 in_flight=in_flight_growth(before, page) if before and page else None,
                 exchanges=exchange_growth(before, page) if before and page else {},
