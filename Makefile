@@ -97,6 +97,7 @@ bench-control: venv ## what a monitor with 1000 pods costs the controller, and a
 	$(BIN)/python -m tests.benchmarks.control
 	$(BIN)/python -m tests.benchmarks.injector
 	$(BIN)/python -m tests.support.datasets || true
+	.ci/autoscaler > build/autoscaler || echo "WARNING: no HorizontalController; it is not compared" >&2
 	$(BIN)/python -m tests.benchmarks.scaling $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile
@@ -123,7 +124,7 @@ audit: venv ## known vulnerabilities of the runtime dependencies; needs a vulner
 	$(BIN)/python .ci/supply audit
 
 lock: venv ## resolve the dependencies anew, into .ci/locks
-	$(COMPILE) --upgrade --extra cluster --extra node --output-file .ci/locks/runtime.txt pyproject.toml
+	$(COMPILE) --upgrade --extra cluster --output-file .ci/locks/runtime.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra dev --output-file .ci/locks/dev.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/dev.txt --output-file .ci/locks/build.txt .ci/locks/build.in
 	$(COMPILE) --upgrade --output-file .ci/locks/audit.txt .ci/locks/audit.in

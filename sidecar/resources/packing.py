@@ -35,8 +35,13 @@ def slowdowns(one: float, other: float) -> tuple[float, float]:
     """
     if not (one >= 0 and other >= 0 and one + other <= 1):
         raise ValueError(f"shares of a card: {one:g} and {other:g}; their sum is more than 1; estimate no packing")
-    both = 1.0 - one * other
-    return min(LONGEST, (1.0 + other) / both), min(LONGEST, (1.0 + one) / both)
+    return _slowdown(one, other), _slowdown(other, one)
+
+
+def _slowdown(own: float, other: float) -> float:
+    """Return one factor: at most LONGEST, and never so much that the card is used for more than all of the time."""
+    most = min(LONGEST, 1.0 / own) if own > 0 else LONGEST
+    return max(1.0, min(most, (1.0 + other) / (1.0 - own * other)))
 
 
 def gpu_share(busy: float, in_flight: float) -> float:

@@ -17,14 +17,14 @@ from ..kube.client import Kube
 from ..kube.configuration import add_kubeconfig_arguments
 from ..system.addresses import ADMIN_ADDRESS
 from ..terminal import show, show_error, show_json
-from .history import Snapshot
+from .history import TopSnapshot
 from .live import collect, run_live
 from .namespace import NamespaceSource
 from .rows import SPLITS, Row, rows
 from .sidecars import SidecarSource, parse_url
 from .source import Source
 from .table import table
-from .view import SORT_NAMES, View, shown
+from .view import SORT_NAMES, TableView, shown
 
 RELEASE_NAMESPACE = "pilotfish-system"
 WIDE = 400  # columns of a table that no terminal shows
@@ -67,13 +67,13 @@ def run(args: argparse.Namespace) -> int:
     in_cluster = bool(args.namespace or args.all_namespaces)
     if in_cluster and args.urls:
         raise UsageError("URL and --namespace exclude each other; give the address of a sidecar, or a namespace")
-    view = View(args.split, args.sort, args.reverse, args.filter)
+    view = TableView(args.split, args.sort, args.reverse, args.filter)
     console = Console()
     plain = args.once or args.output == "json" or not console.is_terminal or console.is_dumb_terminal
     return asyncio.run(_run(args, view, None if plain else console))
 
 
-async def _run(args: argparse.Namespace, view: View, console: Console | None) -> int:
+async def _run(args: argparse.Namespace, view: TableView, console: Console | None) -> int:
     source = await _source(args)
     try:
         if console is not None:
@@ -106,19 +106,19 @@ def text_lines(found: list[Row], width: int) -> list[str]:
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
-def as_json(found: list[Row], snapshot: Snapshot) -> str:
+def as_json(found: list[Row], snapshot: TopSnapshot) -> str:
     """Return rows and problems as JSON; figures that are not known are null."""
     document = {"at": time.time(), "rows": found, "problems": problems(snapshot)}
     return msgspec.json.format(msgspec.json.encode(document), indent=1).decode()
 
 
-def problems(snapshot: Snapshot) -> list[str]:
+def problems(snapshot: TopSnapshot) -> list[str]:
     """Return what could not be read, in sentences."""
     silent = [state.problem for state in snapshot.sources.values() if state.problem and state.age is not None]
     return [*snapshot.problems, *silent]
 
 
-def _status(snapshot: Snapshot) -> int:
+def _status(snapshot: TopSnapshot) -> int:
     silent = [state.age is not None for state in snapshot.sources.values()]
     if snapshot.age is not None or (silent and all(silent)):
         return NOTHING_STATUS

@@ -97,7 +97,7 @@ class SourceState:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class TopSnapshot:
     """Everything that the table shows of one moment.
 
     Attributes:
@@ -125,7 +125,7 @@ class _Past:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class PollHistory:
     """The newest poll, and the answers of each sidecar within WINDOW."""
 
     poll: Poll | None = None
@@ -133,26 +133,26 @@ class History:
     listed: Poll | None = None  # the newest poll that has a list of sources
     controlled_at: float | None = None  # of the newest poll with an answer of the controller
 
-    def after(self, poll: Poll) -> History:
+    def after(self, poll: Poll) -> PollHistory:
         """Return the history with one more round."""
         if poll.failed:  # which sources there are is not known: each of the earlier ones is silent
             return replace(self, poll=poll)
         past = {name: _extended(self.past.get(name, _Past()), poll.at, poll.sources[name]) for name in poll.sources}
-        return History(poll, past, poll, self.controlled_at if poll.drift is None else poll.at)
+        return PollHistory(poll, past, poll, self.controlled_at if poll.drift is None else poll.at)
 
-    def snapshot(self, now: float) -> Snapshot:
+    def snapshot(self, now: float) -> TopSnapshot:
         """Return what may be shown at `now`, monotonic seconds."""
         if self.poll is None:
-            return Snapshot()
+            return TopSnapshot()
         listed = self.listed
         if listed is None or self.poll.failed:
             silent = {name: _silent(past, now, "") for name, past in self.past.items()}
             monitors = {key: MonitorState() for key in (listed.monitors or {})} if listed else None
             age = now - listed.at if listed else NEVER
-            return Snapshot(silent, monitors, None, (self.poll.failed, *self.poll.problems), age)
+            return TopSnapshot(silent, monitors, None, (self.poll.failed, *self.poll.problems), age)
         states = {name: _state(self.past[name], answer, now) for name, answer in listed.sources.items()}
         orphaned = NEVER if self.controlled_at is None else now - self.controlled_at
-        return Snapshot(
+        return TopSnapshot(
             states, listed.monitors, listed.drift, listed.problems, None, orphaned if listed.orphaned else None
         )
 

@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.control import Control
 from rich.screen import Screen
 
-from .history import History
+from .history import PollHistory
 from .keys import keys_of
 from .rows import rows
 from .source import Source
 from .table import screen
 from .terminal_mode import keys_at_once
-from .view import View, press
+from .view import TableView, press
 
 REPAINT = 1.0  # seconds; ages change with time
 MAX_KEYS = 256  # bytes of one read
@@ -32,20 +32,20 @@ ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class _State:
-    view: View
-    history: History = field(default_factory=History)
+    view: TableView
+    history: PollHistory = field(default_factory=PollHistory)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     received: int = 0  # the signal that ends the program; 0 for none
 
 
-async def collect(source: Source, seconds: float) -> History:
+async def collect(source: Source, seconds: float) -> PollHistory:
     """Poll twice, `seconds` apart, so that there are rates."""
-    history = History().after(await source.poll())
+    history = PollHistory().after(await source.poll())
     await asyncio.sleep(seconds)
     return history.after(await source.poll())
 
 
-async def run_live(source: Source, view: View, interval: float, console: Console) -> int:
+async def run_live(source: Source, view: TableView, interval: float, console: Console) -> int:
     """Show the table until the user quits; return the exit status: 0, or 128 plus the signal that ended it."""
     state = _State(view)
     loop = asyncio.get_running_loop()

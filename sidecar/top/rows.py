@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from .figures import Figures, total
-from .history import NEVER, MonitorState, Snapshot, SourceName, SourceState
+from .history import NEVER, MonitorState, SourceName, SourceState, TopSnapshot
 
 Split = Literal["model", "pod", "route"]
 SPLITS: tuple[Split, ...] = ("model", "pod", "route")
@@ -63,12 +63,12 @@ Sources = Mapping[SourceName, SourceState]
 Key = tuple[str, str, str]  # namespace, monitor or model, version
 
 
-def rows(snapshot: Snapshot, split: Split = "model") -> list[Row]:
+def rows(snapshot: TopSnapshot, split: Split = "model") -> list[Row]:
     """Return the rows: of each version of each model, or of its pods or routes."""
     return [row for key, sources in _groups(snapshot).items() for row in _SPLIT[split](snapshot, key, sources)]
 
 
-def _groups(snapshot: Snapshot) -> dict[Key, dict[SourceName, SourceState]]:
+def _groups(snapshot: TopSnapshot) -> dict[Key, dict[SourceName, SourceState]]:
     """Return the sidecars by model; each monitor has a group, also without a sidecar."""
     found: dict[Key, dict[SourceName, SourceState]] = defaultdict(dict)
     for name, state in snapshot.sources.items():
@@ -82,7 +82,7 @@ def _groups(snapshot: Snapshot) -> dict[Key, dict[SourceName, SourceState]]:
     return found
 
 
-def _of_model(snapshot: Snapshot, key: Key, sources: Sources) -> Iterator[Row]:
+def _of_model(snapshot: TopSnapshot, key: Key, sources: Sources) -> Iterator[Row]:
     figures = total(part for state in sources.values() for part in (state.figures or {}).values())
     if any(_starting(state) for state in sources.values()):
         figures = None  # the sum would lack this sidecar
@@ -94,7 +94,7 @@ def _starting(state: SourceState) -> bool:
     return state.age is None and state.figures is None and state.metrics is not None and state.metrics.up
 
 
-def _of_pods(snapshot: Snapshot, key: Key, sources: Sources) -> Iterator[Row]:
+def _of_pods(snapshot: TopSnapshot, key: Key, sources: Sources) -> Iterator[Row]:
     for name, state in sources.items():
         figures = total(state.figures.values()) if state.figures is not None else None
         yield _row(snapshot, key, {name: state}, figures, name.name)
@@ -102,7 +102,7 @@ def _of_pods(snapshot: Snapshot, key: Key, sources: Sources) -> Iterator[Row]:
         yield _row(snapshot, key, sources, None)
 
 
-def _of_routes(snapshot: Snapshot, key: Key, sources: Sources) -> Iterator[Row]:
+def _of_routes(snapshot: TopSnapshot, key: Key, sources: Sources) -> Iterator[Row]:
     by_route: dict[str, list[Figures]] = defaultdict(list)
     for state in sources.values():
         for route, figures in (state.figures or {}).items():
@@ -113,14 +113,14 @@ def _of_routes(snapshot: Snapshot, key: Key, sources: Sources) -> Iterator[Row]:
         yield _row(snapshot, key, sources, None)
 
 
-_SPLIT: Mapping[Split, Callable[[Snapshot, Key, Sources], Iterator[Row]]] = {
+_SPLIT: Mapping[Split, Callable[[TopSnapshot, Key, Sources], Iterator[Row]]] = {
     "model": _of_model,
     "pod": _of_pods,
     "route": _of_routes,
 }
 
 
-def _row(snapshot: Snapshot, key: Key, sources: Sources, figures: Figures | None, part: str = "") -> Row:
+def _row(snapshot: TopSnapshot, key: Key, sources: Sources, figures: Figures | None, part: str = "") -> Row:
     namespace, model, version = key
     monitor = (snapshot.monitors or {}).get((namespace, model))
     if monitor is not None and snapshot.control_age is not None:  # nobody keeps its status up to date
@@ -157,7 +157,7 @@ def _row(snapshot: Snapshot, key: Key, sources: Sources, figures: Figures | None
     )
 
 
-def _drift(snapshot: Snapshot, key: Key, sources: Sources) -> tuple[float | None, int | None]:
+def _drift(snapshot: TopSnapshot, key: Key, sources: Sources) -> tuple[float | None, int | None]:
     """Return evidence and open episodes: those of the controller, else those of the sidecars that answer."""
     fleet = (snapshot.drift or {}).get(key)
     if fleet is not None:

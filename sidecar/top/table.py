@@ -15,9 +15,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from .history import Snapshot
+from .history import TopSnapshot
 from .rows import ALARM, Row, age_text
-from .view import View, clamped, shown
+from .view import TableView, clamped, shown
 
 NONE = "-"
 GAP = 2  # spaces between two columns
@@ -29,7 +29,7 @@ FOOTER = "q quit  <> sort  r reverse  / filter  b split  ↑↓ scroll"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """One column.
 
     Attributes:
@@ -64,6 +64,10 @@ def _drift(row: Row) -> str:
     return NONE if row.drift is None else f"{row.drift:.0%}" if row.drift < ALARM else "alarm"
 
 
+def _failing(row: Row) -> str:
+    return "red" if row.error_ratio else ""
+
+
 def figure(value: float | None) -> str:
     """Return three significant digits: `0.0123`, `12.3`, `12300`; `-` for an unknown value."""
     if value is None:
@@ -93,25 +97,27 @@ def share(value: float | None) -> str:
     return "0%" if value == 0 else "<0.1%" if value < LEAST_SHARE else f"{value:.1%}"
 
 
-COLUMNS: Sequence[Column] = (
-    Column("NAMESPACE", lambda row: row.namespace, rank=2, least=9),
-    Column("MODEL", _name, "model", 10, least=12),
-    Column("PART", lambda row: row.part, rank=9, least=12),
-    Column("REPL", _replicas, "replicas", 5),
-    Column("REQ/S", lambda row: figure(row.requests_per_second), "requests", 9),
-    Column("P95", lambda row: seconds(row.p95_seconds), "p95", 8),
-    Column("ERR", lambda row: share(row.error_ratio), "errors", 8, style=lambda row: "red" if row.error_ratio else ""),
-    Column("CPU", lambda row: figure(row.cpu_cores), "cpu", 6),
-    Column("GPU", lambda row: figure(row.gpus), "gpu", 6),
-    Column("CPU/REQ", lambda row: seconds(row.cpu_seconds_per_request), "seconds", 4),
-    Column("GPU/REQ", lambda row: seconds(row.gpu_seconds_per_request), rank=3),
-    Column("COST/1000", lambda row: figure(row.cost_per_1000), "cost", 4),
-    Column("DRIFT", _drift, "drift", 7, style=lambda row: "bold red" if _drift(row) == "alarm" else ""),
-    Column("STATE", lambda row: row.state, "state", 9, least=16, style=lambda row: TONES[row.tone]),
+COLUMNS: Sequence[TableColumn] = (
+    TableColumn("NAMESPACE", lambda row: row.namespace, rank=2, least=9),
+    TableColumn("MODEL", _name, "model", 10, least=12),
+    TableColumn("PART", lambda row: row.part, rank=9, least=12),
+    TableColumn("REPL", _replicas, "replicas", 5),
+    TableColumn("REQ/S", lambda row: figure(row.requests_per_second), "requests", 9),
+    TableColumn("P95", lambda row: seconds(row.p95_seconds), "p95", 8),
+    TableColumn(
+        "ERR", lambda row: share(row.error_ratio), "errors", 8, style=lambda row: "red" if row.error_ratio else ""
+    ),
+    TableColumn("CORES", lambda row: figure(row.cpu_cores), "cpu", 6),
+    TableColumn("GPUS", lambda row: figure(row.gpus), "gpu", 6),
+    TableColumn("CPU/REQ", lambda row: seconds(row.cpu_seconds_per_request), "seconds", 4),
+    TableColumn("GPU/REQ", lambda row: seconds(row.gpu_seconds_per_request), rank=3),
+    TableColumn("COST/1000", lambda row: figure(row.cost_per_1000), "cost", 4),
+    TableColumn("DRIFT", _drift, "drift", 7, style=lambda row: "bold red" if _drift(row) == "alarm" else ""),
+    TableColumn("STATE", lambda row: row.state, "state", 9, least=16, style=lambda row: TONES[row.tone]),
 )
 
 
-def fitting(rows: Sequence[Row], width: int) -> list[Column]:
+def fitting(rows: Sequence[Row], width: int) -> list[TableColumn]:
     """Return the columns that fit into `width` cells, with names at their least width."""
     used = [column for column in COLUMNS if _is_used(column, rows)]
     while len(used) > 1 and _least_width(used, rows) > width:
@@ -119,16 +125,16 @@ def fitting(rows: Sequence[Row], width: int) -> list[Column]:
     return used
 
 
-def _is_used(column: Column, rows: Sequence[Row]) -> bool:
+def _is_used(column: TableColumn, rows: Sequence[Row]) -> bool:
     """Return whether a column of names is needed; columns of figures always are."""
     return column.title not in ("NAMESPACE", "PART") or any(column.text(row) for row in rows)
 
 
-def _has_value(column: Column, rows: Sequence[Row]) -> bool:
+def _has_value(column: TableColumn, rows: Sequence[Row]) -> bool:
     return column.rank >= 9 or any(column.text(row) not in (NONE, "") for row in rows)
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> list[tuple[int, int]]:
+def _widths(columns: Sequence[TableColumn], rows: Sequence[Row]) -> list[tuple[int, int]]:
     """Return the least and the full width of each column."""
     found = []
     for column in columns:
@@ -137,11 +143,11 @@ def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> list[tuple[int, i
     return found
 
 
-def _least_width(columns: Sequence[Column], rows: Sequence[Row]) -> int:
+def _least_width(columns: Sequence[TableColumn], rows: Sequence[Row]) -> int:
     return sum(least for least, _ in _widths(columns, rows)) + GAP * (len(columns) - 1)
 
 
-def _shared(columns: Sequence[Column], rows: Sequence[Row], width: int) -> Iterator[int]:
+def _shared(columns: Sequence[TableColumn], rows: Sequence[Row], width: int) -> Iterator[int]:
     """Yield the width of each column: the least one, and what is left over, from the left."""
     spare = max(0, width - _least_width(columns, rows))
     for least, longest in _widths(columns, rows):
@@ -167,7 +173,9 @@ def table(rows: Sequence[Row], width: int, sort: str = "") -> Table:
     return drawn
 
 
-def screen(title: str, snapshot: Snapshot, found: Sequence[Row], view: View, width: int, height: int) -> RenderableType:
+def screen(
+    title: str, snapshot: TopSnapshot, found: Sequence[Row], view: TableView, width: int, height: int
+) -> RenderableType:
     """Return the whole picture for a terminal of `width` and `height` cells; the keys are in its last line."""
     chosen = shown(found, view)
     notes = [_line(problem, "yellow") for problem in snapshot.problems[:MOST_NOTES]]
@@ -187,7 +195,7 @@ def _line(text: str | Text, style: str = "") -> Text:
     return line
 
 
-def _footer(view: View) -> str:
+def _footer(view: TableView) -> str:
     if view.typing:
         return f"filter: {view.pattern}█  Enter keeps it, Esc clears it"
     return FOOTER + (f"  filter: {view.pattern}" if view.pattern else "")
@@ -199,7 +207,7 @@ def _count(part: Sequence[Row], chosen: Sequence[Row], found: Sequence[Row]) -> 
     return f"{text}, {len(part)} shown" if len(part) < len(chosen) else text
 
 
-def _nothing(snapshot: Snapshot, found: Sequence[Row]) -> str:
+def _nothing(snapshot: TopSnapshot, found: Sequence[Row]) -> str:
     if found:
         return "no row matches the filter; Esc clears it"
     return "no model yet" if snapshot.age is None else f"no answer {age_text(snapshot.age)}"

@@ -28,7 +28,7 @@ LONGEST_FILTER = 60  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class TableView:
     """The choices of the user.
 
     Attributes:
@@ -49,7 +49,7 @@ class View:
     over: bool = False
 
 
-def shown(rows: Iterable[Row], view: View) -> list[Row]:
+def shown(rows: Iterable[Row], view: TableView) -> list[Row]:
     """Return the rows that the pattern matches, sorted. Rows without the value come last, in either direction."""
     key = SORTS[view.sort]
     found = sorted((row for row in rows if matches(row, view.pattern)), key=_name)
@@ -69,12 +69,12 @@ def _name(row: Row) -> tuple[str, str, str, str]:
     return row.namespace, row.model, row.version, row.part
 
 
-def clamped(view: View, rows: int, lines: int) -> View:
+def clamped(view: TableView, rows: int, lines: int) -> TableView:
     """Return the view with a scroll position that leaves no empty line at the end."""
     return replace(view, first=max(0, min(view.first, rows - lines)))
 
 
-def press(view: View, key: str) -> View:
+def press(view: TableView, key: str) -> TableView:
     """Return the view after a key; an unknown key changes nothing."""
     if view.typing:
         return _typed(view, key)
@@ -82,7 +82,7 @@ def press(view: View, key: str) -> View:
     return action(view) if action else view
 
 
-def _typed(view: View, key: str) -> View:
+def _typed(view: TableView, key: str) -> TableView:
     if key == "enter":
         return replace(view, typing=False)
     if key == "escape":
@@ -94,23 +94,23 @@ def _typed(view: View, key: str) -> View:
     return view
 
 
-def _sorted_by(step: int) -> Callable[[View], View]:
-    def change(view: View) -> View:
+def _sorted_by(step: int) -> Callable[[TableView], TableView]:
+    def change(view: TableView) -> TableView:
         at = (SORT_NAMES.index(view.sort) + step) % len(SORT_NAMES)
         return replace(view, sort=SORT_NAMES[at], first=0)
 
     return change
 
 
-def _scrolled(step: int) -> Callable[[View], View]:
+def _scrolled(step: int) -> Callable[[TableView], TableView]:
     return lambda view: replace(view, first=max(0, view.first + step))
 
 
-def _split(view: View) -> View:
+def _split(view: TableView) -> TableView:
     return replace(view, split=SPLITS[(SPLITS.index(view.split) + 1) % len(SPLITS)], first=0)
 
 
-KEYS: Sequence[tuple[tuple[str, ...], str, Callable[[View], View]]] = (
+KEYS: Sequence[tuple[tuple[str, ...], str, Callable[[TableView], TableView]]] = (
     (("q",), "quit", lambda view: replace(view, over=True)),
     (("<", "left"), "sort by the column to the left", _sorted_by(-1)),
     ((">", "right"), "sort by the column to the right", _sorted_by(1)),

@@ -5,12 +5,19 @@ from __future__ import annotations
 from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.report.control_status import ControlStatus
 from pilotfish.sidecar.telemetry.exposition import Exposition
-from pilotfish.sidecar.telemetry.fleet import ControllerReading, FleetCollector, MonitorReading, ServerReading
+from pilotfish.sidecar.telemetry.fleet import (
+    ControllerReading,
+    FleetCollector,
+    MonitorReading,
+    ReplicasReading,
+    ServerReading,
+)
 from pilotfish.sidecar.telemetry.injector import InjectorCollector, InjectorReading
 
 FLEET_MODEL = "prices"  # the model that the controller watches
 REQUESTS = {"/v1/signals": 2.4, "/v1/sync": 0.4}  # per second
 DAY = 86_400.0
+DESIRED, SIGNAL = 14, 1.2
 
 
 def certificates(began: float) -> dict[str, float]:
@@ -43,8 +50,18 @@ def controller(namespace: str, seconds: float, now: float) -> tuple[bytes, str]:
     )  # fmt: skip
     monitor = MonitorReading(
         namespace=namespace, monitor=FLEET_MODEL, reports=(made,), pods_expected=12, pods_heard=11,
-        control=ControlStatus(totals=(("retrain", "refused", "cooldown", 1), ("retrain", "executed", "drift", 2))),
+        control=ControlStatus(
+            totals=(
+                ("retrain", "refused", "cooldown", 1),
+                ("retrain", "executed", "drift", 2),
+                ("scale", "executed", "above_target", int(seconds / 20)),
+            )
+        ),
         refused_reports={"late": int(seconds / 20)}, dropped_ticks=0, checkpoint_bytes=180_000,
+        replicas=ReplicasReading(
+            current=DESIRED - 1, desired=DESIRED, held="policy_limit", scaled_at=now - 90,
+            ratios={"concurrency": SIGNAL, "cpu": 0.8},
+        ),
     )  # fmt: skip
     reading = ControllerReading(
         now=now,

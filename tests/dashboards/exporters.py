@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from pilotfish.sidecar.telemetry import gpu_names, resource_names
+
 Pods = Sequence[str]
 TOKENS_PER_SECOND, REQUESTS_PER_SECOND = 240.0, 4.0
 QUEUE_MICROSECONDS, COMPUTE_MICROSECONDS, BATCH = 1500.0, 9000.0, 3.0
 CORES, CORES_LIMIT, MEMORY, MEMORY_LIMIT = 0.4, 2.0, 600e6, 1e9
 GPU_PERCENT, REPLICAS, MAX_REPLICAS = 70.0, 3, 4
 THROTTLED = 0.1
+GPU_BUSY, GPU_WATTS = 0.6, 300.0
+USE = 0.25  # of everything that a sidecar measures, each second
 
 
 @contextmanager
@@ -52,7 +56,7 @@ def exposing(render: Callable[[], str | tuple[bytes, str]]) -> Iterator[int]:
         server.server_close()
 
 
-def line(name: str, value: float, **labels: str) -> str:
+def line(name: str, value: float, /, **labels: str) -> str:
     """Return one sample."""
     shown = ",".join(f'{key}="{text}"' for key, text in labels.items())
     return f"{name}{{{shown}}} {value}"
@@ -88,6 +92,16 @@ def kubernetes(namespace: str, pods: Pods, seconds: float, now: float) -> str:
             line("DCGM_FI_DEV_FB_USED", 30_000 * wave, **inside, gpu="0", UUID=f"GPU-{place}"),
             line("DCGM_FI_DEV_FB_FREE", 50_000 - 3000 * wave, **inside, gpu="0", UUID=f"GPU-{place}"),
             line("DCGM_FI_DEV_XID_ERRORS", 0, **inside, gpu="0", UUID=f"GPU-{place}"),
+            line("DCGM_FI_PROF_GR_ENGINE_ACTIVE", GPU_BUSY, **inside, gpu="0", UUID=f"GPU-{place}"),
+            line("DCGM_FI_DEV_POWER_USAGE", GPU_WATTS * wave, **inside, gpu="0", UUID=f"GPU-{place}"),
+            line(
+                "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION",
+                1000 * GPU_WATTS * seconds,
+                **inside,
+                gpu="0",
+                UUID=f"GPU-{place}",
+            ),
+            line("container_oom_events_total", 0, **inside),
         ]
         for kind, cpu, memory in (("requests", 1.0, 512e6), ("limits", CORES_LIMIT, MEMORY_LIMIT)):
             name = f"kube_pod_container_resource_{kind}"
@@ -102,6 +116,23 @@ def kubernetes(namespace: str, pods: Pods, seconds: float, now: float) -> str:
         line("kube_horizontalpodautoscaler_status_desired_replicas", REPLICAS, **hpa),
     ]
     return text_of(lines)
+
+
+def measured(seconds: float) -> str:
+    """Return the metrics of a sidecar that measures every resource by itself: counters grow by USE each second."""
+    values = {
+        "model": "m", "version": "7", "route": "POST /v2/models/m/infer", "resource": "cpu", "of": "model",
+        "source": "local", "reason": "listener", "direction": "in", "uuid": "GPU-0", "parent": "", "name": "made",
+        "driver": "1", "kind": "corrected", "xid": "79", "reading": "energy",
+    }  # fmt: skip
+    return text_of(
+        line(
+            metric.name,
+            USE * seconds if metric.kind == "counter" else USE,
+            **{label: values[label] for label in metric.labels},
+        )
+        for metric in (*resource_names.METRICS, *gpu_names.METRICS)
+    )
 
 
 def vllm(seconds: float) -> str:

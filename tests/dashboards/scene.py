@@ -20,6 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from dashboards.alerts.recorded import POD_MODEL, REQUESTS, TRAFFIC
+from dashboards.alerts.rule import Group, text_of
+from dashboards.alerts.usage import USAGE
 from pilotfish.detectors.reference.build import build_profile
 from tests.dashboards import cluster, exporters, prometheus
 from tests.dashboards.exporters import exposing
@@ -162,6 +165,12 @@ def create_sidecar(folder: Path, spawn: Children, version: str, upstream: int, w
     return stack
 
 
+def recording_rules() -> str:
+    """Return the rules that panels read, evaluated as often as the targets are scraped."""
+    traffic = Group("traffic", [rule for rule in TRAFFIC.rules if rule.name in (POD_MODEL, REQUESTS)])
+    return text_of([traffic, USAGE]).replace("interval: 1m", "interval: 1s")
+
+
 @contextmanager
 def running(folder: Path, spawn: Children, webhook: str, *more: ScrapeTarget) -> Iterator[Scene]:
     """Run the scene until the block ends; `more` are further targets."""
@@ -202,4 +211,4 @@ def running(folder: Path, spawn: Children, webhook: str, *more: ScrapeTarget) ->
             *more,
         ]
         wait_until(lambda: all(one.ready() for one in stacks.values()), timeout=60, what="sidecars that measure")
-        yield Scene(prometheus.start(folder, spawn, targets), traffic, stacks, began, targets)
+        yield Scene(prometheus.start(folder, spawn, targets, recording_rules()), traffic, stacks, began, targets)

@@ -58,7 +58,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     spawn = Children(folder)
     made = Exposition(lambda: reading(folder / "page"))
     try:
-        with receiving() as receiver, exposing(lambda: made.render("text/plain")) as port:
+        began = time.time()
+
+        def everything() -> str:
+            return made.render("text/plain")[0].decode() + exporters.measured(time.time() - began)
+
+        with receiving() as receiver, exposing(everything) as port:
             target = ScrapeTarget("pilotfish", port, {"namespace": "made", "pod": "made-0"})
             with running(folder, spawn, receiver.url, target) as one:
                 oldest = "min(count_over_time(pilotfish_ready[10m]))"
@@ -167,7 +172,7 @@ def test_labels_give_a_loss_near_the_reference(scene: Scene) -> None:
 
 
 NUMBERS = {
-    ("actions", "Replicas: wanted and had", 2): exporters.MAX_REPLICAS,
+    ("actions", "Replicas of autoscalers: wanted and had", 2): exporters.MAX_REPLICAS,
     ("fleet", "Replicas against the maximum", 0): exporters.REPLICAS / exporters.MAX_REPLICAS,
     ("model", "Batch size", 0): exporters.BATCH,
     ("model", "Time in queue", 0): exporters.QUEUE_MICROSECONDS,

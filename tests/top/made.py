@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pilotfish.sidecar.top.exposition import SidecarMetrics, parse, sidecar_metrics
-from pilotfish.sidecar.top.history import Answer, History, Poll, SourceName
+from pilotfish.sidecar.top.history import Answer, Poll, PollHistory, SourceName
 
 POD = SourceName("shop", "delays-0")
 BOUNDS = ("0.01", "0.1", "+Inf")
@@ -60,9 +60,9 @@ def metrics(**values: object) -> SidecarMetrics:
     return sidecar_metrics(parse(exposition(**values)))  # type: ignore[arg-type]  # the arguments of exposition
 
 
-def history(*rounds: tuple[float, Mapping[SourceName, SidecarMetrics | None]]) -> History:
+def history(*rounds: tuple[float, Mapping[SourceName, SidecarMetrics | None]]) -> PollHistory:
     """Return a history of rounds: the time, and what each sidecar answered, None for one that is silent."""
-    found = History()
+    found = PollHistory()
     for at, answers in rounds:
         polled = {name: Answer(one, "" if one else "connection refused") for name, one in answers.items()}
         found = found.after(Poll(at, polled))

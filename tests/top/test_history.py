@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pilotfish.sidecar.top.exposition import MonitorDrift
-from pilotfish.sidecar.top.history import NEVER, WINDOW, Answer, History, MonitorState, Poll
+from pilotfish.sidecar.top.history import NEVER, WINDOW, Answer, MonitorState, Poll, PollHistory
 from tests.top.made import POD, ROUTE, history, metrics
 
 
@@ -67,8 +67,8 @@ def test_while_the_api_server_is_silent_nothing_is_shown_as_new() -> None:
 
 
 def test_a_controller_that_stops_answering_has_an_age() -> None:
-    answered = History().after(Poll(1.0, drift={})).snapshot(1.0)
+    answered = PollHistory().after(Poll(1.0, drift={})).snapshot(1.0)
     assert answered.control_age is None
-    orphaned = History().after(Poll(1.0, drift={})).after(Poll(3.0, orphaned=True))
+    orphaned = PollHistory().after(Poll(1.0, drift={})).after(Poll(3.0, orphaned=True))
     assert orphaned.snapshot(8.0).control_age == 7.0
-    assert History().after(Poll(3.0, orphaned=True)).snapshot(8.0).control_age == NEVER
+    assert PollHistory().after(Poll(3.0, orphaned=True)).snapshot(8.0).control_age == NEVER

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pilotfish.sidecar.top.exposition import MonitorDrift
-from pilotfish.sidecar.top.history import NEVER, MonitorState, Snapshot, SourceName
+from pilotfish.sidecar.top.history import NEVER, MonitorState, SourceName, TopSnapshot
 from pilotfish.sidecar.top.rows import age_text, rows
 from tests.top.made import POD, history, metrics
 
@@ -15,7 +15,7 @@ OTHER = SourceName("shop", "delays-1")
 USED = {"cpu": 1.0, "gpu": 0.5, "cost": 0.02}
 
 
-def two_pods(**more: object) -> Snapshot:
+def two_pods(**more: object) -> TopSnapshot:
     begin = {name: metrics(seconds=dict.fromkeys(USED, 0.0), **more) for name in (POD, OTHER)}
     end = {name: metrics(requests=20, failed=2, seconds=USED, **more) for name in (POD, OTHER)}
     return history((0.0, begin), (2.0, end)).snapshot(2.0)
@@ -93,7 +93,7 @@ def test_a_status_that_nobody_keeps_up_to_date_is_not_shown() -> None:
 
 
 def test_a_silent_api_server_is_named() -> None:
-    found = Snapshot(monitors={("shop", "delays"): MonitorState()}, age=12.0)
+    found = TopSnapshot(monitors={("shop", "delays"): MonitorState()}, age=12.0)
     (row,) = rows(found)
     assert (row.state, row.tone, row.silent_seconds) == ("no answer 12 s", "bad", 12.0)
 

@@ -11,10 +11,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from pilotfish.sidecar.top.app import text_lines
-from pilotfish.sidecar.top.history import Snapshot
+from pilotfish.sidecar.top.history import TopSnapshot
 from pilotfish.sidecar.top.rows import Row
 from pilotfish.sidecar.top.table import figure, screen, seconds, share
-from pilotfish.sidecar.top.view import KEYS, View
+from pilotfish.sidecar.top.view import KEYS, TableView
 from tests.support.examples import examples
 from tests.top.test_view import rows
 
@@ -26,10 +26,10 @@ WHOLE = Row(
 )  # fmt: skip
 
 
-def drawn(found: list[Row], view: View, width: int, height: int, *, problems: tuple[str, ...] = ()) -> list[str]:
+def drawn(found: list[Row], view: TableView, width: int, height: int, *, problems: tuple[str, ...] = ()) -> list[str]:
     console = Console(file=StringIO(), width=width, height=height, color_system=None, legacy_windows=False)
     with console.capture() as captured:
-        console.print(screen("pilotfish top: shop", Snapshot(problems=problems), found, view, width, height))
+        console.print(screen("pilotfish top: shop", TopSnapshot(problems=problems), found, view, width, height))
     return captured.get().splitlines()
 
 
@@ -46,7 +46,7 @@ def test_80_columns_hold_what_matters_most() -> None:
 def test_a_wide_table_has_every_column_in_full() -> None:
     head, line = text_lines([WHOLE], 400)
     assert head.split() == [
-        "NAMESPACE", "MODEL", "REPL", "REQ/S", "P95", "ERR", "CPU", "GPU", "CPU/REQ", "GPU/REQ", "COST/1000", "DRIFT",
+        "NAMESPACE", "MODEL", "REPL", "REQ/S", "P95", "ERR", "CORES", "GPUS", "CPU/REQ", "GPU/REQ", "COST/1000", "DRIFT",
         "STATE",
     ]  # fmt: skip
     assert line.split()[:4] == ["flights-production", "arrival-delays", "2026-11-29", "11/12→15"]
@@ -56,35 +56,35 @@ def test_a_wide_table_has_every_column_in_full() -> None:
 def test_columns_that_nothing_fills_are_left_out_first() -> None:
     plain = Row(model="delays", asked=1, answering=1, cpu_seconds_per_request=0.01, cost_per_1000=1.5, cpu_cores=0.5)
     head, _ = text_lines([plain], 60)
-    assert "GPU" not in head
+    assert "GPUS" not in head
     assert "COST/1000" in head
 
 
 @settings(max_examples=examples(100), deadline=None)
 @given(st.lists(rows, max_size=30), st.integers(20, 200), st.integers(5, 50), st.booleans())
 def test_a_screen_has_the_size_of_the_terminal(found: list[Row], width: int, height: int, typing: bool) -> None:
-    lines = drawn(found, View(typing=typing, first=3), width, height, problems=("the controller does not answer",))
+    lines = drawn(found, TableView(typing=typing, first=3), width, height, problems=("the controller does not answer",))
     assert len(lines) == height
     assert all(cell_len(line) <= width for line in lines)
 
 
 def test_the_last_line_names_the_keys() -> None:
-    last = drawn([WHOLE], View(), 80, 24)[-1]
+    last = drawn([WHOLE], TableView(), 80, 24)[-1]
     for keys, _, _ in KEYS:
         assert {*keys, {"up": "↑", "down": "↓"}.get(keys[0], "")} & {*last.split(), *last, *"↑↓"} or keys == ("escape",)
-    assert "filter: fraud" in drawn([WHOLE], View(pattern="fraud"), 80, 24)[-1]
-    assert "Esc clears it" in drawn([WHOLE], View(typing=True), 80, 24)[-1]
+    assert "filter: fraud" in drawn([WHOLE], TableView(pattern="fraud"), 80, 24)[-1]
+    assert "Esc clears it" in drawn([WHOLE], TableView(typing=True), 80, 24)[-1]
 
 
 def test_a_long_list_scrolls() -> None:
     found = [Row(model=f"m{number:02}", requests_per_second=100.0 - number) for number in range(40)]
-    lines = drawn(found, View(first=10), 80, 24)
+    lines = drawn(found, TableView(first=10), 80, 24)
     assert lines[2].startswith("m10")
     assert "40 rows, 21 shown" in lines[0]
 
 
 def test_what_cannot_be_read_is_in_a_line() -> None:
-    lines = drawn([WHOLE], View(), 200, 24, problems=("drift cannot be read: forbidden",))
+    lines = drawn([WHOLE], TableView(), 200, 24, problems=("drift cannot be read: forbidden",))
     assert lines[1].strip() == "drift cannot be read: forbidden"
 
 

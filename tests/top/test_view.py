@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.top.keys import keys_of
 from pilotfish.sidecar.top.rows import SPLITS, Row
-from pilotfish.sidecar.top.view import KEYS, LONGEST_FILTER, SORTS, View, clamped, matches, press, shown
+from pilotfish.sidecar.top.view import KEYS, LONGEST_FILTER, SORTS, TableView, clamped, matches, press, shown
 from tests.support.examples import examples
 
 numbers = st.one_of(st.none(), st.floats(0, 1e6))
@@ -29,26 +29,26 @@ rows = st.builds(
     state=st.sampled_from(["watching", "drift", "no answer 9 s"]),
     tone=st.sampled_from(["good", "warning", "bad"]),
 )
-views = st.builds(View, sort=st.sampled_from(list(SORTS)), reverse=st.booleans())
+views = st.builds(TableView, sort=st.sampled_from(list(SORTS)), reverse=st.booleans())
 
 
 @settings(max_examples=examples(200))
 @given(st.lists(rows, max_size=12), views)
-def test_sorting_loses_no_row_and_puts_unknown_values_last(found: list[Row], view: View) -> None:
+def test_sorting_loses_no_row_and_puts_unknown_values_last(found: list[Row], view: TableView) -> None:
     order = shown(found, view)
     key = SORTS[view.sort]
     assert sorted(map(repr, order)) == sorted(map(repr, found))
     values = [key(row) for row in order]
     known = [value for value in values if value is not None]
     assert values == known + [None] * (len(values) - len(known))
-    assert known == sorted(known, reverse=(view.sort != "model") != view.reverse)  # type: ignore[type-var]
+    assert known == sorted(known, reverse=(view.sort != "model") != view.reverse)
     assert shown(order, view) == order, "the order is stable"
 
 
 @settings(max_examples=examples(200))
 @given(st.lists(rows, max_size=12), st.sampled_from(["", "shop", "DELAYS 7", "answer", "loans bank", "nowhere"]))
 def test_a_filter_keeps_the_rows_with_each_word(found: list[Row], pattern: str) -> None:
-    kept = shown(found, View(pattern=pattern))
+    kept = shown(found, TableView(pattern=pattern))
     for row in found:
         text = f"{row.namespace} {row.model} {row.version} {row.part} {row.state}".lower()
         assert (row in kept) == all(word in text for word in pattern.lower().split())
@@ -58,7 +58,7 @@ def test_a_filter_keeps_the_rows_with_each_word(found: list[Row], pattern: str) 
 @settings(max_examples=examples(300))
 @given(st.lists(st.binary(max_size=6), max_size=20))
 def test_no_input_leads_to_an_invalid_view(received: list[bytes]) -> None:
-    view = View()
+    view = TableView()
     for key in (key for part in received for key in keys_of(part)):
         view = press(view, key)
         assert view.sort in SORTS
@@ -74,7 +74,7 @@ def test_arrows_are_keys_and_unknown_sequences_type_nothing() -> None:
 
 
 def test_keys_change_the_view() -> None:
-    view = View()
+    view = TableView()
     for key in "b", ">", "r", "down":
         view = press(view, key)
     assert (view.split, view.sort, view.reverse, view.first) == ("pod", "p95", True, 1)
@@ -82,7 +82,7 @@ def test_keys_change_the_view() -> None:
 
 
 def test_while_a_filter_is_typed_keys_are_letters() -> None:
-    view = View()
+    view = TableView()
     for key in ("/", "q", "b", "backspace", "7", "enter"):
         view = press(view, key)
     assert (view.pattern, view.typing, view.over) == ("q7", False, False)
@@ -96,5 +96,5 @@ def test_each_key_has_one_meaning() -> None:
 
 
 def test_scrolling_ends_with_a_full_screen() -> None:
-    assert clamped(View(first=50), rows=30, lines=20).first == 10
-    assert clamped(View(first=50), rows=3, lines=20).first == 0
+    assert clamped(TableView(first=50), rows=30, lines=20).first == 10
+    assert clamped(TableView(first=50), rows=3, lines=20).first == 0

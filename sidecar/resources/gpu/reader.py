@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from .calls import NOT_PROVIDED, CallPlace, GuardedCalls
-from .card import MILLI, MOST_POWER, GpuCard, Instance
-from .gpm import PER_CENT, GpmMeter, query_support
+from .card import MILLI, MOST_POWER, GpuCard
+from .gpm import NO_SHARES, PER_CENT, READING, GpmMeter, GpmShares, query_support
 from .problems import GpuReason
 from .sample import DeviceSample, MigSample
 
@@ -15,8 +16,6 @@ MOST_MILLIJOULES = 2**62
 MOST_CELSIUS = 300
 MOST_XIDS = 64  # of one sample; a flood of errors must not delay the sample
 MEMBERS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")  # of nvmlValue_t, by nvmlValueType_t
-_WHOLE = ("kernel_time", "sm_utilization")
-_PART = ("utilization", "sm_utilization")
 
 
 def read_device(calls: GuardedCalls, card: GpuCard) -> DeviceSample:
@@ -34,7 +33,7 @@ def read_device(calls: GuardedCalls, card: GpuCard) -> DeviceSample:
         name=card.name,
         utilization=utilization,
         memory_utilization=memory_utilization,
-        sm_utilization=None if card.mig_enabled else _gpm(calls, card, place, None)[1],
+        sm_utilization=None if card.mig_enabled else _gpm(calls, card, place.label, None).busy,
         memory_total=total,
         memory_used=used,
         memory_free=free,
@@ -46,44 +45,42 @@ def read_device(calls: GuardedCalls, card: GpuCard) -> DeviceSample:
         ecc_uncorrected=card.ecc[1],
         xids=_xids(calls, card),
         mig_enabled=card.mig_enabled,
-        instances=tuple(_instance(calls, card, one) for one in card.instances),
+        instances=tuple(_instances(calls, card)),
     )
 
 
-def _instance(calls: GuardedCalls, card: GpuCard, instance: Instance) -> MigSample:
-    total, used, free = _memory(calls, instance.place)
-    utilization, busy = None, None
-    if instance.gpu_instance is not None:
-        utilization, busy = _gpm(calls, card, instance.place, instance.gpu_instance)
-    return MigSample(
-        uuid=instance.place.label,
-        gpu_instance=instance.gpu_instance,
-        compute_instance=instance.compute_instance,
-        slices=instance.slices,
-        share=instance.share,
-        memory_total=total,
-        memory_used=used,
-        memory_free=free,
-        utilization=utilization,
-        sm_utilization=busy,
-    )
+def _instances(calls: GuardedCalls, card: GpuCard) -> Iterator[MigSample]:
+    """Yield the samples of the MIG instances. Those of one GPU instance share its utilization."""
+    shares: dict[int, GpmShares] = {}
+    for one in card.instances:
+        total, used, free = _memory(calls, one.place)
+        found, identity = NO_SHARES, one.gpu_instance
+        if identity is not None:
+            found = shares[identity] = shares.get(identity) or _gpm(calls, card, one.place.label, identity)
+        if found.running is None:
+            calls.report("utilization", one.place, GpuReason.MIG, "without GPM, there is no utilization under MIG")
+        yield MigSample(
+            uuid=one.place.label,
+            gpu_instance=one.gpu_instance,
+            compute_instance=one.compute_instance,
+            slices=one.slices,
+            share=one.share,
+            memory_total=total,
+            memory_used=used,
+            memory_free=free,
+            utilization=found.running,
+            sm_utilization=found.busy,
+        )
 
 
-def _gpm(
-    calls: GuardedCalls, card: GpuCard, label: CallPlace, instance: int | None
-) -> tuple[float | None, float | None]:
-    """Return what GPM measured for a GPU, or for one of its GPU instances; its problems carry the label of `label`."""
-    place = CallPlace(card.place.handle, label.label, card.place.index)
-    readings = _WHOLE if instance is None else _PART
+def _gpm(calls: GuardedCalls, card: GpuCard, label: str, instance: int | None) -> GpmShares:
+    """Return what GPM measured for a GPU, or for one of its GPU instances; its problems carry `label`."""
+    place = CallPlace(card.place.handle, label, card.place.index)
     if card.gpm_support is None:
-        card.gpm_support = query_support(calls, place, readings[1])
-    if not card.gpm_support:
-        if card.gpm_support is False:
-            calls.report(readings[1], place, GpuReason.UNSUPPORTED, "GPM needs the Hopper generation or a newer one")
-        if instance is not None:
-            calls.report("utilization", place, GpuReason.MIG, "without GPM, there is no utilization under MIG")
-        return None, None
-    return card.gpm.setdefault(instance, GpmMeter()).read(calls, place, readings, instance)
+        card.gpm_support = query_support(calls, place)
+    if card.gpm_support is False:
+        calls.report(READING, place, GpuReason.UNSUPPORTED, "GPM needs the Hopper generation or a newer one")
+    return card.gpm.setdefault(instance, GpmMeter()).read(calls, place, instance) if card.gpm_support else NO_SHARES
 
 
 def _memory(calls: GuardedCalls, place: CallPlace) -> tuple[int | None, int | None, int | None]:
@@ -106,6 +103,7 @@ def _utilization(calls: GuardedCalls, card: GpuCard) -> tuple[float | None, floa
     place = card.place
     if card.mig_enabled:
         calls.report("utilization", place, GpuReason.MIG)
+        calls.report(READING, place, GpuReason.MIG)
         return None, None
     rates = calls.read("utilization", place, "nvmlDeviceGetUtilizationRates")
     if rates is None:

@@ -16,7 +16,7 @@ class GpuProblem:
     """A reading that is not available.
 
     Attributes:
-        reading: what is missing: `devices` for all, or the name of a reading, such as `power`.
+        reading: what is missing: `devices` for all, or the name of a reading, such as `power` (docs/gpu.md).
         device: UUID of the GPU or the MIG instance, `#3` if it has none yet; "" for the whole machine.
         detail: the call and its return code, for people; "" without one.
     """

@@ -172,7 +172,7 @@ def _cause(last: GpuSample | None) -> GpuProblem | None:
 def _start(setup: Mapping[str, object], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
     """Start the sampling process. The subprocesses of asyncio would start a thread for each, which needs memory."""
     return subprocess.Popen(
-        (sys.executable, "-m", f"{__package__}.child", json.dumps(setup)),
+        (sys.executable, "-P", "-m", f"{__package__}.child", json.dumps(setup)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

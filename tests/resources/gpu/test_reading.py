@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.resources.gpu import session as sessions
-from pilotfish.sidecar.resources.gpu.calls import SessionEndedError
+from pilotfish.sidecar.resources.gpu.calls import CallPlace, SessionEndedError
 from pilotfish.sidecar.resources.gpu.card import MOST_DEVICES
 from pilotfish.sidecar.resources.gpu.problems import ENDS_SESSION, GpuReason, reason_of
 from pilotfish.sidecar.resources.gpu.sample import DeviceSample, GpuSample, MigSample, encode
@@ -33,6 +33,10 @@ VALUES = {
     "nvmlDeviceGetUtilizationRates": ("utilization", "memory_utilization"),
     "nvmlGpmSampleGet": ("sm_utilization",),
 }
+READINGS = {
+    "memory_free": "memory", "memory_total": "memory", "memory_used": "memory", "memory_utilization": "utilization",
+    "mig_enabled": "mig",
+}  # fmt: skip
 HARMLESS = (2, 3, 4, 6, 7, 8, 10, 13, 14, 15, 16, 17, 19, 20, 21, 25, 27, 29, 30, 999, 4711, -1)
 
 
@@ -44,6 +48,19 @@ def device(sample: GpuSample, uuid: str = "GPU-0") -> DeviceSample:
     found = sample.device(uuid)
     assert found is not None
     return found
+
+
+def unexplained(sample: GpuSample) -> set[tuple[str, str]]:
+    """Return the values that are absent without a problem."""
+    parts: list[DeviceSample | MigSample] = list(sample.devices)
+    parts += [part for card in sample.devices for part in card.instances]
+    absent = {
+        (one.uuid, READINGS.get(field.name, field.name))
+        for one in parts
+        for field in dataclasses.fields(one)
+        if getattr(one, field.name) is None and field.name not in {"compute_instance", "gpu_instance", "share"}
+    }
+    return absent - {(one.device, one.reading) for one in sample.problems}
 
 
 def two(bench: Bench) -> GpuSample:
@@ -121,6 +138,7 @@ def test_under_mig_utilization_is_that_of_the_instances_by_gpm(
     )
     assert reasons(found, "utilization") == reasons(found, "process_utilization") == {GpuReason.MIG}
     assert (card.power, card.energy) == (300.0, 5000.0)
+    assert not unexplained(found)
     assert [(one.uuid, one.gpu_instance, one.utilization, one.sm_utilization) for one in card.instances] == [
         ("MIG-0-0", 7, 0.75, 0.40),
         ("MIG-0-2", 9, 0.10, 0.05),
@@ -135,11 +153,29 @@ def test_under_mig_utilization_is_that_of_the_instances_by_gpm(
     ]
 
 
+def test_compute_instances_of_one_gpu_instance_share_its_utilization(
+    driver: ScriptedDriver, bench: Callable[[], Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_mig(driver)
+    driver.change({"instance.0.2.gpu_instance": 7, "instance.0.2.compute_instance": 1})
+    running, names = bench(), list[str]()
+    read = running.calls.read
+
+    def recorded(reading: str, place: CallPlace, name: str, *arguments: object) -> object:
+        names.append(name)
+        return read(reading, place, name, *arguments)
+
+    monkeypatch.setattr(running.calls, "read", recorded)
+    assert [one.utilization for one in device(two(running)).instances] == [0.75, 0.75]
+    assert names.count("nvmlGpmMigSampleGet") == 2  # once in each sample
+
+
 def test_under_mig_before_hopper_utilization_is_unavailable_with_the_reason(
     driver: ScriptedDriver, bench: Callable[[], Bench]
 ) -> None:
     with_mig(driver, **{"gpm.0": 0})
     found = two(bench())
+    assert not unexplained(found)
     assert [one.utilization for one in device(found).instances] == [None, None]
     assert reasons(found, "utilization", "MIG-0-0") == {GpuReason.MIG}
     assert reasons(found, "sm_utilization", "MIG-0-0") == {GpuReason.UNSUPPORTED}
@@ -345,6 +381,7 @@ def test_every_value_is_in_range_or_absent(
     with within_memory(64 * 1024 * 1024):
         found = two(bench())
     assert decode(encode(found)) == found
+    assert not unexplained(found)
     for one in found.devices:
         for name, most in RANGES.items():
             value = getattr(one, name)
@@ -370,3 +407,4 @@ def test_any_code_from_any_call_gives_a_sample_or_ends_the_session(
         assert {reason_of(code) for code in codes.values()} & ENDS_SESSION
     else:
         assert decode(encode(found)) == found
+        assert not unexplained(found)
