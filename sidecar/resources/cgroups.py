@@ -13,13 +13,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from .kernel_files import kernel_text
 
 MOST_GROUPS = 1000  # cgroups below one whose processes are listed
 UNLIMITED = 1 << 60  # bytes; version 1 writes almost 2**63 for no limit
+CONTROLLERS = ("cpu", "cpuacct", "memory")  # those of version 1 that are read
 PRESSURES = ("cpu", "io", "memory")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -137,21 +137,26 @@ def exclusive(group: Cgroup, allowed: Collection[int]) -> Cgroup:
 
     On a laptop, a model server shares the cgroup of its terminal with other programs.
     """
-    own = {folder for folder in group.tops if (found := members(folder)) and found <= set(allowed)}
+    wanted = {group.v2, *(group.v1[name] for name in CONTROLLERS if name in group.v1)}
+    own = {folder for folder in wanted if folder is not None and _has_only(folder, set(allowed))}
     v1 = {controller: folder for controller, folder in group.v1.items() if folder in own}
     return Cgroup(group.v2 if group.v2 in own else None, v1, group.tops)
 
 
-def members(folder: Path) -> set[int] | None:
-    """Return the ids of the processes in a cgroup and those below; None if they cannot be listed, or are too many."""
-    found: set[int] = set()
+def _has_only(folder: Path, allowed: Collection[int]) -> bool:
+    """Return whether a cgroup and those below have no other process; False if they cannot be listed, or are too many.
+
+    It ends with the first other process: below the root, there are hundreds of cgroups.
+    """
     try:
-        folders = list(islice(_folders(folder), MOST_GROUPS + 1))
-        for each in folders:
-            found.update(int(word) for word in kernel_text(each / "cgroup.procs").split() if word.isdecimal())
+        for count, each in enumerate(_folders(folder)):
+            if count == MOST_GROUPS:
+                return False
+            if any(int(word) not in allowed for word in kernel_text(each / "cgroup.procs").split() if word.isdecimal()):
+                return False
     except OSError:
-        return None
-    return found if len(folders) <= MOST_GROUPS else None
+        return False
+    return True
 
 
 def _folders(folder: Path) -> Iterator[Path]:
