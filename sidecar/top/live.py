@@ -103,7 +103,7 @@ async def _poll(state: _State, source: Source, interval: float) -> None:
 async def _paint(state: _State, source: Source, console: Console, poller: asyncio.Task[None]) -> None:
     """Paint until the user quits, or until polling fails for good."""
     while not (state.view.over or state.received):
-        width, height = console.size
+        width, height = console.size = os.get_terminal_size(sys.stdout.fileno())  # $COLUMNS does not follow a window
         snapshot = state.history.snapshot(time.monotonic())
         picture = screen(source.title, snapshot, rows(snapshot, state.view.split), state.view, width, height)
         with console:  # one write, so that the terminal shows no half picture

@@ -46,8 +46,8 @@ def test_80_columns_hold_what_matters_most() -> None:
 def test_a_wide_table_has_every_column_in_full() -> None:
     head, line = text_lines([WHOLE], 400)
     assert head.split() == [
-        "NAMESPACE", "MODEL", "REPL", "REQ/S", "P95", "ERR", "CORES", "GPUS", "CPU/REQ", "GPU/REQ", "COST/1000", "DRIFT",
-        "STATE",
+        "NAMESPACE", "MODEL", "REPL", "REQ/S", "P95", "ERR", "CORES", "GPUS", "CPU/REQ", "GPU/REQ", "COST/1000",
+        "DRIFT", "STATE",
     ]  # fmt: skip
     assert line.split()[:4] == ["flights-production", "arrival-delays", "2026-11-29", "11/12→15"]
     assert line.endswith("12%  1 of 12 no answer 12 s")
