@@ -97,6 +97,7 @@ bench-control: venv ## what a monitor with 1000 pods costs the controller, and a
 	$(BIN)/python -m tests.benchmarks.control
 	$(BIN)/python -m tests.benchmarks.injector
 	$(BIN)/python -m tests.support.datasets || true
+	.ci/autoscaler > build/autoscaler || echo "WARNING: no HorizontalController; it is not compared" >&2
 	$(BIN)/python -m tests.benchmarks.scaling $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile

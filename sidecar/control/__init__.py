@@ -13,7 +13,7 @@
 
 `loop.py` runs these steps once a second. `app.py` builds the loop from two tables, POLICIES and LANES, with one row per
 kind: `notify/` and `retrain/`. Both send events by `webhook/`. In a cluster, `cluster.py` adds the executors that
-create objects, and `download.py` fetches profiles. Outboxes, stores, executors, loop and app do I/O; all other modules
+create objects and the kind `scale/`, and `download.py` fetches profiles. Outboxes, stores, executors, loop and app do I/O; all other modules
 are pure.
 
 The loop is level-triggered: it compares the current facts with the entries of the ledger, and stores no events. A
@@ -30,7 +30,7 @@ Glossary. More terms: docs/glossary.md
 
 situation     everything that a decision may depend on, as plain values
 fact          a value with the time at which it was observed
-rules         what the document allows for one kind: mode, cooldown, greatest age of a fact, target, obstacle
+rules         what the document allows for one kind: mode, cooldown, actions an hour, greatest age of a fact, obstacle
 policy        a pure function from the situation to the intents of one kind
 intent        one action that a policy wants. Its nature is ONCE (per cause: a retraining) or LEVEL (a desired against
               an observed value: replicas, resources)
@@ -43,6 +43,7 @@ entry         an intent and its state
 pending       allowed by the guard and not applied yet
 delivered     applied: the executor reported success
 dead          given up; an operator has to act
-superseded    ended before it was applied: its cause ended, or a newer intent for its key replaced it
+superseded    ended before it was applied: its cause ended, a newer intent for its key replaced it, or it was dropped
+dropped       an attempt without effect, because the object does not have the observed value any more
 episode       one cause of drift or of worse performance, from the alarm to its end
 """

@@ -93,7 +93,7 @@ CONDITIONS: dict[str, ConditionType] = {
     ),
     "Scaling": ConditionType(
         "The replicas follow the signals, or their desired number is published for another autoscaler.",
-        (Reason.PUBLISHED, Reason.SCALING),
+        (Reason.PUBLISHED, Reason.SCALING, Reason.SETTLING),
         (
             Reason.ACTIONS_PER_HOUR,
             Reason.API_MISSING,
@@ -110,6 +110,7 @@ CONDITIONS: dict[str, ConditionType] = {
             Reason.KILL_SWITCH,
             Reason.MANUAL_CHANGE,
             Reason.MODE,
+            Reason.MORE_REPLICAS_DONT_HELP,
             Reason.NOT_AUTHORIZED,
             Reason.NOT_CONFIGURED,
             Reason.NOT_SCALABLE,
@@ -120,7 +121,7 @@ CONDITIONS: dict[str, ConditionType] = {
             Reason.SCALING_ELSEWHERE,
             Reason.SIGNALS_MISSING,
             Reason.TARGET_NOT_FOUND,
-            Reason.TARGET_OFF,
+            Reason.SCALING_DISABLED,
             Reason.THROTTLED,
             Reason.UNSCHEDULABLE,
         ),

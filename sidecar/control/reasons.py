@@ -40,7 +40,7 @@ class Reason(ReasonTable):
     APPLIED_ELSEWHERE = (
         "applied_elsewhere",
         "the replicas are a part of a manifest that another client applies server-side",
-        "remove spec.replicas from the manifest, or set spec.scaling.takeOwnership",
+        "set spec.scaling.takeOwnership, and remove the replicas from the manifest after the first change",
     )
     AUTOSCALER = (
         "autoscaler",
@@ -101,7 +101,7 @@ class Reason(ReasonTable):
     GITOPS = (
         "gitops",
         "Argo CD or Flux applies the replicas from a repository",
-        "remove spec.replicas from the manifest in the repository, or set spec.scaling.takeOwnership",
+        "let the tool ignore the replicas as the message says, and set spec.scaling.takeOwnership",
     )
     IDLE = "idle", "no retraining is wanted or in progress"
     INJECTED = "injected", "every pod of the target has a sidecar"
@@ -258,6 +258,7 @@ class Reason(ReasonTable):
     )
     SECRET = "secret", "the secret cannot be used", "check the Secret or file that the document names, and its key"
     SECRET_REF = "secret_ref", "the document names a Kubernetes Secret, which exists only in a cluster"
+    SETTLING = "settling", "the signals are from before the last change of the replicas; the next ones decide"
     SIGNALS_MISSING = (
         "signals_missing",
         "fewer than half of the ready pods have sent recent signals, or no signal can be read; replicas stay",
@@ -270,11 +271,6 @@ class Reason(ReasonTable):
         "target_not_found",
         "the workload in spec.targetRef does not exist or has no pod selector",
         "correct spec.targetRef",
-    )
-    TARGET_OFF = (
-        "target_off",
-        "the target has 0 replicas, which switches scaling off",
-        "set its replicas to 1 or more to scale it again",
     )
     TARGET_SHARED = (
         "target_shared",

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ..errors import UsageError, quote_value
 from ..report.schema import Report
-from .measurements import accounting_at_rest, overhead_of
+from .measurements import accounting_at_rest, model_use, overhead_of
 from .messages import AnyMessage, ProcessFailure, reason_of
 from .processes import REQUEST_FILE, TIMEOUT, DemoProcesses, fetch_report, prepare, start_processes
 from .sandbox import DemoError, Sandbox
@@ -89,13 +89,16 @@ async def _demo(args: argparse.Namespace, console: Console) -> int:
             screen.show(DemoState(PLAN), state)
             prepared = await asyncio.to_thread(prepare, PLAN)
             processes = await start_processes(sandbox, PLAN, prepared)
+            before = await model_use(client, processes.admin, processes.token)
             state = await _follow(state, sandbox.messages, processes, client, screen, args.picture)
         await processes.replay.stop()
         while not sandbox.messages.empty():
             item = sandbox.messages.get_nowait()
             state = state if isinstance(item, Report) else on_message(state, item)
         accounting = await accounting_at_rest(client, processes.admin)
-        results = summarise(state, accounting, overhead_of(sandbox.folder / "shared"), time.monotonic() - began)
+        used = before, await model_use(client, processes.admin, processes.token)
+        overhead = overhead_of(sandbox.folder / "shared")
+        results = summarise(state, accounting, overhead, time.monotonic() - began, used)
         _print_summary(console, results)
         if args.keep:
             await _keep(console, processes, sandbox.folder)

@@ -1,4 +1,4 @@
-"""Figures that the demo takes from outside, as a user would: the accounting in /metrics, the proxy's cost in /proc."""
+"""Figures that the demo takes from outside, as a user would: accounting in /metrics, use in /report and /proc."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
 from ..channel.page import PageError, read_page
+from ..report.blocks.resources import PredictionCost
+from ..report.response import ReportResponse
 
 QUEUED = "queued"
 REST = 8.0  # seconds until the last records must be measured
 POLL = 0.2  # seconds
+SAMPLED = 2.5  # seconds after which a sample of resources must be in the report
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,21 @@ class MeasuredAccounting:
 
 
 @dataclass(frozen=True, slots=True)
-class ProxyUsage:
-    """CPU time of the proxy in seconds and its resident memory in bytes."""
+class ProcessUsage:
+    """CPU time of a process in seconds and its resident memory in bytes."""
 
     cpu_seconds: float
     resident: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """CPU seconds of the model server, as Pilotfish and as /proc count them, and the cost of its predictions."""
+
+    reported: float
+    counted: float
+    predictions: tuple[PredictionCost, ...]
+    currency: str
 
 
 def read_accounting(exposition: str) -> MeasuredAccounting:
@@ -77,13 +91,33 @@ async def accounting_at_rest(client: aiohttp.ClientSession, admin: str) -> Measu
     return found
 
 
-def overhead_of(shared: Path) -> ProxyUsage | None:
+async def model_use(client: aiohttp.ClientSession, admin: str, token: str) -> ModelUse | None:
+    """Return what the model server used, from a sample that is newer than this call; None if it is not measured."""
+    await asyncio.sleep(SAMPLED)
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    try:
+        async with client.get(f"{admin}/report", headers=headers) as response:
+            found = msgspec.json.decode(await response.read(), type=ReportResponse).resources
+    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
+        return None
+    use = next((use for use in found.use if use.of == "model"), None) if found is not None else None
+    if found is None or use is None or found.source.pid is None:
+        return None
+    with suppress(OSError):
+        return ModelUse(use.cpu_seconds, _usage(found.source.pid).cpu_seconds, found.predictions, found.currency)
+    return None
+
+
+def overhead_of(shared: Path) -> ProcessUsage | None:
     """Return the resources used by the proxy that writes the page in the folder `shared`; None if /proc lacks them."""
     try:
-        pid = read_page(shared / "page").pid
-        with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/statm") as statm:
-            user, system = stat.read().rpartition(")")[2].split()[11:13]
-            pages = int(statm.read().split()[1])
+        return _usage(read_page(shared / "page").pid)
     except (OSError, PageError):
         return None
-    return ProxyUsage((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _usage(pid: int) -> ProcessUsage:
+    with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/statm") as statm:
+        user, system = stat.read().rpartition(")")[2].split()[11:13]
+        pages = int(statm.read().split()[1])
+    return ProcessUsage((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"))

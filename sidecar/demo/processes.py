@@ -28,6 +28,7 @@ REQUEST_FILE = "request.json"  # one row that a person can send
 SEED = 2013
 POLL = 0.1  # seconds between two checks while a process starts
 TIMEOUT = aiohttp.ClientTimeout(total=5)
+PRICES = {"cpuHour": 0.04, "memoryGiBHour": 0.005, "currency": "USD"}  # about those of a cloud
 FALSE_ALARMS = {"count": 1, "per": "30d"}  # the default; at one tick a second that is one in 2,592,000 ticks
 
 
@@ -116,6 +117,7 @@ def monitor(webhook: str) -> dict[str, object]:
             "mode": "act",
             "model": {"name": MODEL_NAME, "version": MODEL_VERSION},
             "profiles": [{"version": MODEL_VERSION, "path": "profile.json"}],
+            "prices": PRICES,
             "drift": {"tick": f"{reference.TICK:.0f}s", "falseAlarms": FALSE_ALARMS},
             "retrain": {"causes": ["drift"], "webhook": {"url": webhook, "secretFile": "secret"}},
         },

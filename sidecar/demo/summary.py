@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from .measurements import MeasuredAccounting, ProxyUsage
+from .measurements import MeasuredAccounting, ModelUse, ProcessUsage
 from .state import DemoState, date_of
+
+TOLERANCE, TICKS = 0.05, 0.02  # of the CPU time, and seconds: the resolution of /proc is 0.01 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,16 @@ class SummaryLine:
 
 
 def summarise(
-    state: DemoState, accounting: MeasuredAccounting | None, overhead: ProxyUsage | None, seconds: float
+    state: DemoState,
+    accounting: MeasuredAccounting | None,
+    overhead: ProcessUsage | None,
+    seconds: float,
+    used: tuple[ModelUse | None, ModelUse | None] = (None, None),
 ) -> list[SummaryLine]:
-    """Return the lines of the summary, in the order of the demo."""
+    """Return the lines of the summary, in the order of the demo. `used` is the use before and after the traffic."""
     return [
         *_traffic(state, accounting, overhead, seconds),
+        *_cost(*used),
         *_detection(state),
         *_loop(state),
     ]
@@ -35,7 +42,7 @@ def failed_checks(results: list[SummaryLine]) -> list[str]:
 
 
 def _traffic(
-    state: DemoState, accounting: MeasuredAccounting | None, overhead: ProxyUsage | None, seconds: float
+    state: DemoState, accounting: MeasuredAccounting | None, overhead: ProcessUsage | None, seconds: float
 ) -> list[SummaryLine]:
     rows, requests = (sum(getattr(day, name) for day in state.days) for name in ("rows", "requests"))
     failures = sum(day.failures for day in state.days)
@@ -59,6 +66,20 @@ def _traffic(
             text += f"; {core:.1%} of a core, {overhead.resident / 2**20:.0f} MiB"
         results.append(SummaryLine("proxy overhead", text))
     return results
+
+
+def _cost(before: ModelUse | None, after: ModelUse | None) -> list[SummaryLine]:
+    """Return what a prediction used and cost, and whether Pilotfish counts the CPU time that /proc counts."""
+    if before is None or after is None:
+        return [SummaryLine("a prediction", "unknown: the process of the model server was not measured")]
+    text = "none was measured"
+    for found in after.predictions[:1]:
+        text = f"{(found.cpu_seconds or 0.0) * 1e6:.0f} µs of CPU"
+        if found.cost_per_1000 is not None:
+            text += f", {found.cost_per_1000 * 1000:.3g} {after.currency} per million"
+    reported, counted = after.reported - before.reported, after.counted - before.counted
+    text += f"; {reported:.2f} s of CPU in all, {counted:.2f} s by /proc"
+    return [SummaryLine("a prediction", text, abs(reported - counted) <= TOLERANCE * counted + TICKS)]
 
 
 def _detection(state: DemoState) -> list[SummaryLine]:

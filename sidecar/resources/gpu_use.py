@@ -2,7 +2,8 @@
 
 A GPU on which only the model server has processes counts as a whole: time of the card, time with a kernel, and energy.
 On a shared GPU, the driver's samples of each process give the time with a kernel. Energy and card time are divided like
-it, which is an estimate. If the driver hides the processes, as in a container, all visible GPUs count as a whole.
+it, which is an estimate. A MIG instance counts as its share of the card, also for the energy, since a card has one
+counter. If the driver hides the processes, as in a container, all visible GPUs count as a whole.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ BILLION, MILLION = 10**9, 10**6
 SHARED_CARD = (
     "a GPU is shared with other processes; energy and idle time of the model server are estimates, divided like the "
     "time in which its kernels ran"
+)
+MIG_CARD = (
+    "the model server uses a part of a GPU under MIG, which counts as its share of the card; energy is an estimate, "
+    "since the counter is that of the whole card"
 )
 HIDDEN_PROCESSES = "the driver hides the processes on the GPUs, so all visible GPUs count as the model server's"
 
@@ -32,33 +37,66 @@ class ModelGpuUse:
 
 def model_gpu_use(before: GpuUse, after: GpuUse, pids: Collection[int], *, hidden: bool) -> ModelGpuUse:
     """Return the use of the processes `pids` between two sums; `hidden` if the driver does not show them."""
-    processes: dict[str, dict[int, float]] = {}
-    for (pid, device), sums in after.processes.items():
-        earlier = before.processes.get((pid, device), ResourceSum())
-        processes.setdefault(device, {})[pid] = max(0.0, sums.busy_seconds - earlier.busy_seconds)
-    ours = {device for device, found in processes.items() if found.keys() & set(pids)}
-    counted = set(after.devices) if hidden and not ours else ours
-    busy = card = energy = 0.0
-    shared = False
-    for uuid in counted & after.devices.keys():
-        part = 1.0 if uuid not in ours else _part(processes[uuid], pids)
-        shared |= part < 1.0
-        sums, earlier = after.devices[uuid], before.devices.get(uuid, ResourceSum())
-        busy += max(0.0, sums.busy_seconds - earlier.busy_seconds) * part
-        card += max(0.0, sums.measured_seconds - earlier.measured_seconds) * part
-        energy += max(0.0, sums.energy_joules - earlier.energy_joules) * part
-    notes = ((SHARED_CARD,) if shared else ()) + ((HIDDEN_PROCESSES,) if counted and not ours else ())
-    with_time, with_energy = after.with_utilization & counted, after.with_energy & counted
+    processes: dict[str, dict[int, float]] = {}  # by GPU or MIG instance
+    for (pid, unit), sums in after.processes.items():
+        earlier = before.processes.get((pid, unit), ResourceSum())
+        busy = max(0.0, sums.busy_seconds - earlier.busy_seconds)
+        if busy or (pid, unit) in after.present:
+            processes.setdefault(unit, {})[pid] = busy
+    ours = {unit for unit, found in processes.items() if found.keys() & set(pids)}
+    counted = ours or (set(after.devices) if hidden else set())
+    parts = {unit: _part(processes[unit], pids) if unit in ours else 1.0 for unit in counted}
+    timed = [_Timed.of(unit, part, before, after) for unit, part in parts.items() if unit in after.with_utilization]
+    powered = [
+        _joules(unit, part, before, after) for unit, part in parts.items() if _card(unit, after)[0] in after.with_energy
+    ]
+    notes = (
+        (SHARED_CARD, any(part < 1.0 for part in parts.values())),
+        (MIG_CARD, any(unit in after.cards for unit in counted)),
+        (HIDDEN_PROCESSES, bool(counted) and not ours),
+    )
     return ModelGpuUse(
-        round(busy * BILLION) if with_time else None,
-        round(card * BILLION) if with_time else None,
-        round(energy * MILLION) if with_energy else None,
-        notes,
+        round(sum(one.busy for one in timed) * BILLION) if timed else None,
+        round(sum(one.whole for one in timed) * BILLION) if timed else None,
+        round(sum(powered) * MILLION) if powered else None,
+        tuple(text for text, applies in notes if applies),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """Seconds of whole cards: with a kernel, and in all."""
+
+    busy: float
+    whole: float
+
+    @classmethod
+    def of(cls, unit: str, part: float, before: GpuUse, after: GpuUse) -> _Timed:
+        """Return the part `part` of the growth of a GPU or a MIG instance."""
+        then, now = _sums(unit, before), _sums(unit, after)
+        part *= _card(unit, after)[1]
+        return cls(
+            max(0.0, now.busy_seconds - then.busy_seconds) * part,
+            max(0.0, now.measured_seconds - then.measured_seconds) * part,
+        )
+
+
+def _joules(unit: str, part: float, before: GpuUse, after: GpuUse) -> float:
+    card, share = _card(unit, after)
+    return max(0.0, _sums(card, after).energy_joules - _sums(card, before).energy_joules) * part * share
+
+
+def _sums(unit: str, use: GpuUse) -> ResourceSum:
+    return use.devices.get(unit) or use.instances.get(unit) or ResourceSum()
+
+
+def _card(unit: str, use: GpuUse) -> tuple[str, float]:
+    """Return the GPU of a GPU or a MIG instance, and the share of it."""
+    return use.cards.get(unit, (unit, 1.0))
+
+
 def _part(processes: dict[int, float], pids: Collection[int]) -> float:
-    """Return the part of a card that belongs to `pids`: of the time with a kernel, else of the number of processes."""
+    """Return the part of a unit that belongs to `pids`: of the time with a kernel, else of the number of processes."""
     own = {pid: busy for pid, busy in processes.items() if pid in pids}
     if len(own) == len(processes):
         return 1.0

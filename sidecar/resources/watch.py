@@ -162,13 +162,14 @@ class ResourceWatch:
         self._searched_at = now
         processes = list_processes()
         mounts = read_mounts()
-        self._own = find_group([self._options.root], processes, mounts)
-        own = tree([self._options.root], processes) | ancestors(self._options.root, processes)
-        found = choose(self._options, processes, own)
+        pilotfish = tree([self._options.root], processes)
+        found = choose(self._options, processes, pilotfish | ancestors(self._options.root, processes))
         if found.source != self._found.source:
             _LOG.info("resources: source %s: %s", found.source.kind, found.source.text)
         self._found = found
-        self._model = find_group(found.pids, processes, mounts, tree([self._options.root], processes))
+        model = tree(found.pids, processes)
+        self._model = find_group(found.pids, processes, mounts, pilotfish - model)
+        self._own = find_group([self._options.root], processes, mounts, model)
 
     def _sample_groups(self) -> dict[str, UsageSample | None]:
         now = self._clock()

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import PlantError
 from .queueing import replica_queue
@@ -49,8 +49,7 @@ class Replica:
     ready_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class StepResult:
+class StepResult(NamedTuple):
     """What happened in one step, `slow` and `latency` for the requests of this step.
 
     Requests in service and in the queue (`inside`), completed ones and those that the client gave up, the share of slow
@@ -76,7 +75,9 @@ class Plant:
         self.replicas = [Replica(number, now - service.startup, now) for number in range(replicas)]
         self.inside = 0.0
         self._created = replicas
-        self._recent: deque[float] = deque(maxlen=max(1, round(service.timeout / STEP)))
+        self._ready = 0
+        self._recent: deque[float] = deque([0.0] * max(1, round(service.timeout / STEP)))
+        self._arrived_recently = 0.0
 
     def scale(self, replicas: int, now: float) -> None:
         """Create or remove replicas so that there are `replicas`."""
@@ -84,25 +85,29 @@ class Plant:
             self.replicas.append(Replica(self._created, now, now + self.service.startup))
             self._created += 1
         del self.replicas[replicas:]  # the youngest are last, and are ready last
+        self._ready = min(self._ready, replicas)
 
-    def ready(self, now: float) -> Sequence[Replica]:
-        """Return the replicas that serve requests."""
-        return [replica for replica in self.replicas if replica.ready_at <= now]
+    def ready(self, now: float) -> int:
+        """Return how many replicas serve requests; they come first in `replicas`. Time must not go back."""
+        while self._ready < len(self.replicas) and self.replicas[self._ready].ready_at <= now:
+            self._ready += 1
+        return self._ready
 
     def step(self, arrived: float, now: float) -> StepResult:
         """Let `arrived` requests come in the STEP seconds from `now`."""
-        ready = sum(replica.ready_at <= now for replica in self.replicas)
+        ready = self.ready(now)
         total = self.inside + arrived
+        self._arrived_recently += arrived - self._recent.popleft()
         self._recent.append(arrived)
         after = ready * self.queue.after(total / ready) if ready else total
-        self.inside = min(after, sum(self._recent))  # no request in the queue is older than the timeout
-        each = self.inside / ready if ready else 0.0
+        inside = self.inside = min(after, self._arrived_recently)  # the others are older than the timeout
+        each = inside / ready if ready else 0.0
         return StepResult(
             ready,
             arrived,
             max(0.0, total - after),
-            after - self.inside,
-            self.inside,
+            after - inside,
+            inside,
             self.queue.slow(each) if ready else 1.0,
             self.queue.busy(each) if ready else 0.0,
         )

@@ -7,13 +7,13 @@ trace with the same seed meet the same requests.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..control.scale.facts import PodFacts, Sample, ScaleFacts
+from .observer import Observer
 from .plant import STEP, Plant, Service, StepResult
 from .policies import ReplicaPolicy
 from .trace import Floats, LoadTrace
@@ -80,6 +80,7 @@ def play(
     """Return what happens if `policy` scales `service`, which starts with `replicas` ready ones, under `trace`."""
     counts, known = arrivals(trace, seed)
     plant = Plant(service, replicas, trace.start)
+    observer = Observer(plant)
     every = max(1, round(policy.interval / STEP))
     columns = tuple(array("d") for _ in range(8))  # a long trace has millions of steps
     changes: list[Change] = []
@@ -90,8 +91,10 @@ def play(
         row = (one.arrived, one.completed, one.given_up, one.inside, one.slow, _latency(plant, one), pods, one.ready)
         for column, value in zip(columns, row, strict=True):
             column.append(value)
+        if has_data:
+            observer.send(one)
         if (place + 1) % every == 0:
-            change = _decide(plant, policy, one, now + STEP, has_data)
+            change = _decide(observer, policy, now + STEP)
             if change is not None:
                 changes.append(change)
         if progress is not None and place % REPORT_EVERY == 0:
@@ -106,47 +109,12 @@ def _latency(plant: Plant, result: StepResult) -> float:
     return min(plant.queue.latency(result.inside / result.ready), plant.service.timeout)
 
 
-def _decide(plant: Plant, policy: ReplicaPolicy, result: StepResult, now: float, has_data: bool) -> Change | None:
+def _decide(observer: Observer, policy: ReplicaPolicy, now: float) -> Change | None:
+    plant = observer.plant
     before = len(plant.replicas)
-    decision = policy.decide(scale_facts(plant, result, now, has_data))
+    decision = policy.decide(observer.facts(now))
     if decision.desired == before:
         return None
     plant.scale(decision.desired, now)
     policy.applied(before, decision.desired, now)
     return Change(now, before, decision.desired, decision.reason, decision.text)
-
-
-def scale_facts(plant: Plant, result: StepResult, now: float, has_data: bool) -> ScaleFacts:
-    """Return what a controller would observe of the service after a step; without data, no pod sends signals."""
-    serving = _signals(plant, result, now) if has_data and result.ready else {}
-    pods = []
-    for replica in plant.replicas:
-        ready = replica.ready_at <= now
-        heard = replica.ready_at < now  # it has served for a part of the last step
-        name = f"replica-{replica.number}"
-        pods.append(
-            PodFacts(
-                uid=name,
-                name=name,
-                phase="Running",
-                ready=ready,
-                ready_changed_at=replica.ready_at if ready else replica.created_at,
-                started_at=replica.created_at,
-                created_at=replica.created_at,
-                answering=heard,
-                values=serving if heard else {},
-            )
-        )
-    return ScaleFacts(spec_replicas=len(pods), status_replicas=len(pods), pods=tuple(pods), at=now)
-
-
-def _signals(plant: Plant, result: StepResult, now: float) -> Mapping[str, Sample]:
-    each = result.inside / result.ready
-    values = {
-        "concurrency": Sample(each, at=now, window=STEP),
-        "cpu": Sample(100.0 * result.busy, at=now, window=STEP),  # percent: the pods have no requests
-        "requestRate": Sample(result.completed / result.ready / STEP, at=now, window=STEP),
-    }
-    if result.completed > 0:
-        values["latency"] = Sample(plant.queue.latency(each), at=now, window=STEP)
-    return values

@@ -12,9 +12,9 @@ from ..control.scale.plan import DEFAULT_DOWN, DEFAULT_UP, ScalePlan
 from ..control.scale.recommender import Recommendation, recommend
 from ..control.scale.state import ScaleState, scaled
 from .errors import PlantError
+from .observer import SIGNALS
 
 HOUR = 3600.0
-MODELLED = ("concurrency", "cpu", "latency", "requestRate")  # signals that the simulated pods send
 MAX_REPLICAS = 1000  # that a simulation may have; each one costs time in each step
 
 
@@ -88,8 +88,8 @@ def simulated_plan(plan: ScalePlan) -> tuple[ScalePlan, Sequence[str]]:
         raise PlantError(
             f"minReplicas {plan.min_replicas}: a simulation has at most {MAX_REPLICAS} replicas; give fewer"
         )
-    missing = tuple(signal.id for signal in plan.signals if signal.id not in MODELLED)
-    signals = tuple(signal for signal in plan.signals if signal.id in MODELLED)
+    missing = tuple(signal.id for signal in plan.signals if signal.id not in SIGNALS)
+    signals = tuple(signal for signal in plan.signals if signal.id in SIGNALS)
     kept = replace(plan, signals=signals, max_replicas=min(plan.max_replicas, MAX_REPLICAS))
     if not kept.loads:
         raise PlantError(

@@ -90,4 +90,6 @@ def changes_line(simulation: Simulation) -> Iterator[str]:
 
 def interval_note(interval: float) -> str:
     """Return how often the policies decide."""
-    return f"each policy decides every {show_duration(interval)}; the pods send signals every 5s"
+    return (
+        f"each policy decides every {show_duration(interval)} by the means of the signals that the pods send every 5s"
+    )

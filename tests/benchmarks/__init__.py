@@ -9,5 +9,6 @@ proxy_aiohttp.py      a plain reverse proxy in aiohttp, for comparison
 analyzer_section.py   what a decoded request costs the analyzer, and how fast values are binned: the table
 analyzer_cost.py      one run of the analyzer's pipeline behind its real socket
 decode_cost.py        decoding alone, by form of the request
+resources_section.py  what the sampling of CPU, memory and attribution costs the analyzer: the table
 detection/            `make bench-detection`: every promise of drift detection, beside River and Evidently
 """

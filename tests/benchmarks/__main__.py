@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import analyzer_section, attacks_section, gpu_section, proxy_section
+from tests.benchmarks import analyzer_section, attacks_section, gpu_section, proxy_section, resources_section
 from tests.support.programs import missing
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -18,6 +18,7 @@ SECTIONS = {
     "attacks": attacks_section.section,
     "gpu": gpu_section.section,
     "proxy": proxy_section.section,
+    "resources": resources_section.section,
 }
 
 

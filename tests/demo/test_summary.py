@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pilotfish.sidecar.demo.measurements import MeasuredAccounting, ProxyUsage, overhead_of, read_accounting
+from pilotfish.sidecar.demo.measurements import MeasuredAccounting, ProcessUsage, overhead_of, read_accounting
 from pilotfish.sidecar.demo.state import DemoState
 from pilotfish.sidecar.demo.summary import failed_checks, summarise
 from tests.demo.made import day
@@ -30,12 +30,12 @@ pilotfish_rows_total{model="air-time",side="prediction"} 39
 
 
 def broken(state: DemoState, accounting: MeasuredAccounting | None = EXACT) -> list[str]:
-    return failed_checks(summarise(state, accounting, ProxyUsage(2.0, 2**24), 60.0))
+    return failed_checks(summarise(state, accounting, ProcessUsage(2.0, 2**24), 60.0))
 
 
 def test_a_closed_loop_keeps_every_promise() -> None:
     state = state_after(*loop())
-    results = {result.what: result.measured for result in summarise(state, EXACT, ProxyUsage(0.35, 2**24), 60.0)}
+    results = {result.what: result.measured for result in summarise(state, EXACT, ProcessUsage(0.35, 2**24), 60.0)}
     assert broken(state) == []
     assert results["alarm after"] == "900 rows of changed traffic"
     assert results["onset"] == "4 August; the change was on 4 August"

@@ -187,15 +187,13 @@ def test_yaml_and_json_give_the_same_document() -> None:
             "add a signal of the load",
         ),
         (
-            "{scaling: {maxReplicas: 3, signals: [{type: cpu, targetUtilization: 8}, {type: latency, target: 1s, "
-            "quantile: 0.9}]}}",
+            "{scaling: {maxReplicas: 3, signals: [*cpu, {type: latency, target: 1s, quantile: 0.9}]}}",
             "$.spec.scaling.signals[1].quantile",
             "is 0.9",
             "0.5, 0.95, 0.99",
         ),
         (
-            "{scaling: {maxReplicas: 3, signals: [{type: cpu, targetUtilization: 8}, {type: prometheus, name: cpu, "
-            "query: a, target: 1}]}}",
+            "{scaling: {maxReplicas: 3, signals: [*cpu, {type: prometheus, name: cpu, query: a, target: 1}]}}",
             "$.spec.scaling.signals[1]",
             "is the second signal cpu",
             "signals[0]",
@@ -255,6 +253,7 @@ def test_yaml_and_json_give_the_same_document() -> None:
     ],
 )
 def test_an_error_names_path_value_and_remedy(text: str, path: str, what: str, remedy: str) -> None:
+    text = text.replace("*cpu", "{type: cpu, targetUtilization: 8}")
     if "scaling" in text:
         text = text.replace("{scaling", "{targetRef: {apiVersion: apps/v1, kind: Deployment, name: a}, scaling")
     problem = only_problem(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulate.test_command import DAY, simulate
+from tests.simulate.test_command import HOUR, simulate
 from tests.support.waiting import patient
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -19,8 +19,8 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 def test_the_page_is_drawn(tmp_path: Path) -> None:
     assert BROWSER is not None
-    trace, page, shot = tmp_path / "day.csv", tmp_path / "out.html", tmp_path / "out.png"
-    trace.write_text(DAY)
+    trace, page, shot = tmp_path / "load.csv", tmp_path / "out.html", tmp_path / "out.png"
+    trace.write_text(HOUR)
     assert simulate("--trace", trace, "--html", page) == 0
     done = subprocess.run(
         [BROWSER, *FLAGS, f"--user-data-dir={tmp_path / 'browser'}", f"--screenshot={shot}", page.as_uri()],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,7 +32,8 @@ class Script:
         self.made: list[tuple[int, int, float]] = []
 
     def decide(self, facts: ScaleFacts) -> Decision:
-        self.seen.append(facts)
+        pods = tuple(replace(pod, values=dict(pod.values)) for pod in facts.pods)  # facts are valid until the next ones
+        self.seen.append(replace(facts, pods=pods))
         return Decision(self._numbers.pop(0) if self._numbers else facts.spec_replicas, "script", "")
 
     def applied(self, before: int, after: int, at: float) -> None:

@@ -22,10 +22,10 @@ NAMESPACE, OPERATOR = "keda", "keda-operator"
 GROUP = "v1beta1.external.metrics.k8s.io"
 
 
-def start_keda(plane: ControlPlane, *, trusted: Path, accounts: Sequence[tuple[str, str]]) -> None:
+def start_keda(plane: ControlPlane, *, trusted: Sequence[Path], accounts: Sequence[tuple[str, str]]) -> None:
     """Install KEDA and start it, and wait until it serves metrics; skip the test where it is not built.
 
-    `trusted` is a certificate that it trusts in addition. It may make tokens with the audience `pilotfish` for
+    `trusted` are certificates that it trusts in addition. It may make tokens with the audience `pilotfish` for
     `accounts`, by namespace and name.
     """
     programs = Path(SAID.read_text().strip() or "/missing") if SAID.exists() else Path("/missing")
@@ -39,7 +39,8 @@ def start_keda(plane: ControlPlane, *, trusted: Path, accounts: Sequence[tuple[s
         folder.mkdir()
     for source, name in (("ca.crt", "ca.crt"), ("api.crt", "tls.crt"), ("api.key", "tls.key")):
         shutil.copy(plane.folder / source, certificates / name)
-    shutil.copy(trusted, authorities / "pilotfish.crt")
+    for number, path in enumerate(trusted):
+        shutil.copy(path, authorities / f"{number}.crt")
     audiences = [{"namespace": place, "serviceAccountName": name, "audience": "pilotfish"} for place, name in accounts]
     environment = {
         "KUBECONFIG": str(operator),

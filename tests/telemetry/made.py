@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import CounterPage, PageSnapshot, read_page
 from pilotfish.sidecar.report import schema as report
+from pilotfish.sidecar.report.blocks.resources import ResourceSource
 from pilotfish.sidecar.report.control_status import ControlStatus, IntentStatus
 from pilotfish.sidecar.report.sync_status import SyncStatus
+from pilotfish.sidecar.resources.accounts import RESOURCES, Accounts, Window
+from pilotfish.sidecar.resources.collector import collect
+from pilotfish.sidecar.resources.reporting import resource_report
+from pilotfish.sidecar.resources.totals import Totals
+from pilotfish.sidecar.resources.usage import UsageSample
+from pilotfish.sidecar.resources.watch import ResourceView
+from pilotfish.sidecar.settings.document import Model, Prices
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 
+PRICES = Prices(gpu_hour=2.0, cpu_hour=0.04, memory_gib_hour=0.005, kwh=0.3, currency="<i>")
 NOW = 1_700_000_000.0
 HOSTILE = 'a"b\\c\nd'
 BLIND = report.BlindSpot(reason="columns_absent", text=f"<b>{HOSTILE}</b>", since=NOW - 9, total=False)
@@ -136,9 +146,43 @@ def whole_report() -> report.Report:
     )  # fmt: skip
 
 
+def resource_view() -> ResourceView:
+    """Return a view of resources with a value for each metric."""
+    accounts = Accounts(Totals())
+    route = "POST /v2/models/m/infer"
+    for at in range(2):
+        amounts = dict.fromkeys(RESOURCES, 10**9 * at)
+        counters = ("cpu", "oom_kills", "pressure_cpu", "pressure_io", "received", "sent", "throttled")
+        window = Window(
+            elapsed_ns=10**9,
+            in_flight={route: 10**9 * at},
+            exchanges={route: 5},
+            measured=amounts,
+            usage={(of, counter): at for of in ("model", "pilotfish") for counter in counters},
+        )
+        accounts.add(window, Model(name=HOSTILE, version="1"), PRICES)
+    sample = UsageSample(
+        at_ns=1, source="a", method=f"cgroup {HOSTILE}", processes=1, threads=2, cpu_ns=1, throttled_ns=1,
+        pressure_ns={"cpu": 1}, memory=1 << 30, memory_limit=1 << 31, oom_kills=1, received=1, sent=1,
+    )  # fmt: skip
+    source = ResourceSource(kind="local", reason="listener", text=HOSTILE, pid=7)
+    return ResourceView(
+        source=source,
+        totals=accounts.totals,
+        model=sample,
+        model_cores=0.5,
+        own=sample,
+        own_cores=0.1,
+        notes=(HOSTILE,),
+    )
+
+
 def reading(path: Path) -> ScrapeInput:
+    view, made = resource_view(), whole_report()
     return ScrapeInput(
-        report=whole_report(),
+        extra=(partial(collect, view, PRICES),),
+        resources=resource_report(view, made, PRICES),
+        report=made,
         page=page(path),
         control=CONTROL,
         sync=SYNC,

@@ -16,6 +16,7 @@ from ..reasons import Reason
 from ..retrain.record import RETRAIN
 from ..scale.policy import KIND as SCALE
 from .key import MonitorKey
+from .scaling_status import ScalingFinding
 from .world import Item, World
 
 NORMAL, WARNING = "Normal", "Warning"
@@ -40,6 +41,7 @@ class EventAnnouncer:
     key: MonitorKey
     world: World
     _open: frozenset[str] | None = None
+    _futile: bool = False
     _blind: dict[str, tuple[float, bool]] = field(default_factory=dict)  # by reason: since when, and whether announced
 
     def closed_tick(self, version: str, result: TickResult) -> None:
@@ -82,6 +84,14 @@ class EventAnnouncer:
                 self.world.audit.record("blind", self.key, reason=reason, text=spot.text)
                 kind = Reason.BLIND if spot.total else Reason.PARTLY_BLIND
                 self._event(item, kind.camel, "Observe", spot.text, WARNING)
+
+    def scaling(self, found: ScalingFinding | None, item: Item) -> None:
+        """Announce that more replicas do not help: no intent says so, because nothing is wanted then."""
+        futile = found is not None and found.held is not None and found.held.reason is Reason.MORE_REPLICAS_DONT_HELP
+        if futile and not self._futile and found is not None:
+            self.world.audit.record("scaling_futile", self.key, text=found.text)
+            self._event(item, Reason.MORE_REPLICAS_DONT_HELP.camel, "Scale", found.text, WARNING)
+        self._futile = futile
 
     def intent(self, entry: LedgerEntry, item: Item) -> None:
         """Announce the decision or the outcome of a retraining, or of a change of the replicas."""

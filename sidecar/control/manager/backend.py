@@ -12,11 +12,11 @@ import msgspec
 from ...settings.document import Metrics
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading, ReplicasReading
-from ..reasons import Reason
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
 from .pods import releases
 from .runtime import MonitorRuntime
+from .scaling_answer import scale_answer
 from .scaling_status import ScalingFinding
 from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError, ScaleAnswer
 
@@ -169,7 +169,7 @@ class ControllerBackend:
     def scale(self, namespace: str, monitor: str) -> ScaleAnswer | None:
         """Return the recommended replicas of a monitor; None for an unknown one."""
         runtime = self._synced().runtimes.get((namespace, monitor))
-        return None if runtime is None else _scale_answer(runtime.replicas)
+        return None if runtime is None else scale_answer(runtime.replicas)
 
     def _synced(self) -> Monitors:
         monitors = self.monitors()
@@ -228,31 +228,12 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
     )
 
 
-def _scale_answer(found: ScalingFinding | None) -> ScaleAnswer:
-    """Return the number for other autoscalers: current, allowed by mode and switches, and from enough pods."""
-    if found is None:
-        reason = Reason.NOT_CONFIGURED
-        return ScaleAnswer(reason=reason, problem=f"{reason.meaning}; add it to the document")
-    if not found.published:
-        reason = Reason.NOT_PUBLISHED
-        return ScaleAnswer(reason=reason, problem=f"{reason.meaning}; {reason.remedy}")
-    problem = found.held.explained if found.held is not None else ""
-    return ScaleAnswer(
-        desired=found.desired,
-        current=found.current,
-        reason=found.reason,
-        message=found.message,
-        at=found.at,
-        problem=problem,
-    )
-
-
 def _replicas(found: ScalingFinding | None) -> ReplicasReading | None:
     if found is None:
         return None
     return ReplicasReading(
         current=found.current,
-        desired=found.desired,
+        desired=None if found.published and found.withheld else found.desired,
         held=found.held.reason if found.held is not None else "",
         ratios=found.ratios,
         scaled_at=found.scaled_at,

@@ -235,7 +235,7 @@ def _scaling(view: MonitorView) -> Answer:
         reason = Reason.PUBLISHED if found.published else Reason.SCALING
         return TRUE, reason.camel, "; ".join(filter(None, (reason.meaning, found.message)))
     reason = found.held.reason
-    status = UNKNOWN if reason in kind.unknown else FALSE
+    status = TRUE if reason in kind.true else UNKNOWN if reason in kind.unknown else FALSE
     return status, reason.camel, found.text
 
 

@@ -178,6 +178,7 @@ class MonitorRuntime:
         elif self.loaded:
             self._publish(self.core.report(self.core.primary))
         self.announcer.blind_spots(self.blind, self.item)
+        self.announcer.scaling(self.replicas, self.item)
         if self.settled:
             await self.writer.write(self.item, self.view())
 

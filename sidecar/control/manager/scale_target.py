@@ -26,7 +26,7 @@ from ...kube.read import get, list_all, list_some
 from ...settings.document import TargetRef
 from ..reasons import Reason
 from ..scale.kinds import at_path, kserve_kind, needs_scale, resource_of
-from ..scale.target import FactProblem, Surroundings, TargetFacts, target_facts
+from ..scale.target import FactProblem, TargetFacts, TargetSurroundings, target_facts
 from .selectors import Selector, SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube
 from .world import Item
@@ -46,13 +46,14 @@ LISTS = {
 
 @dataclass(frozen=True, slots=True)
 class NamespaceList:
-    """All objects of one kind in a namespace, requested at an epoch second; `problem` is why they are unknown.
+    """All objects of one kind in a namespace, requested at the epoch second `at` and used before `until`.
 
-    A kind that the cluster does not serve has no objects.
+    `problem` is why they are unknown. A kind that the cluster does not serve has no objects.
     """
 
     items: tuple[Item, ...]
     at: float
+    until: float
     problem: FactProblem | None = None
 
 
@@ -73,7 +74,7 @@ class ScaleTargetReader:
         lists = dict(zip(names, await asyncio.gather(*(self._list(namespace, name) for name in names)), strict=True))
         pods, problem = await self._pending(namespace, found, scale)
         problems += tuple(filter(None, (*(one.problem for one in lists.values()), problem)))
-        surroundings = Surroundings(
+        surroundings = TargetSurroundings(
             autoscalers=lists["autoscalers"].items,
             scaled_objects=lists["scaledObjects"].items,
             vertical_autoscalers=lists["verticalAutoscalers"].items,
@@ -110,7 +111,7 @@ class ScaleTargetReader:
         key = (namespace, name)
         async with self._locks.setdefault(key, asyncio.Lock()):
             now, known = self.clock(), self._lists.get(key)
-            if known is None or not 0 <= now - known.at < LIST_SECONDS:
+            if known is None or not known.at <= now < known.until:
                 known = self._lists[key] = await self._read(namespace, name, now)
             return known
 
@@ -119,10 +120,10 @@ class ScaleTargetReader:
         try:
             found, _ = await list_all(self.kube, resource, namespace, trim=_trim)
         except NotFoundError:
-            return NamespaceList((), now)
-        except KubeError as error:
-            return NamespaceList((), now, _problem(name, _named(resource), error))
-        return NamespaceList(tuple(found), now)
+            found = []
+        except KubeError as error:  # from its end on, so that those who wait for it do not try again, one by one
+            return NamespaceList((), now, self.clock() + LIST_SECONDS, _problem(name, _named(resource), error))
+        return NamespaceList(tuple(found), now, now + LIST_SECONDS)
 
     async def _pending(
         self, namespace: str, found: Item, scale: Item | None
@@ -189,12 +190,13 @@ def _trim(item: dict[str, Any]) -> dict[str, Any]:
     """Return the part of an object that the facts need: no managedFields, and no triggers of a ScaledObject."""
     metadata, spec = item.get("metadata") or {}, item.get("spec") or {}
     return {
-        "metadata": {key: metadata[key] for key in ("generation", "labels", "name") if key in metadata},
+        "metadata": {key: metadata[key] for key in _KEPT_METADATA if key in metadata},
         "spec": {key: spec[key] for key in _KEPT if key in spec},
         "status": {key: value for key, value in (item.get("status") or {}).items() if isinstance(value, int)},
     }
 
 
+_KEPT_METADATA = ("generation", "labels", "name", "ownerReferences")
 _KEPT = ("maxUnavailable", "minAvailable", "scaleTargetRef", "selector", "targetRef", "updatePolicy")
 
 

@@ -22,7 +22,7 @@ from ..ledger import DELIVERED, SUPERSEDED, IntentLedger, LedgerEntry
 from ..reasons import Reason
 from ..scale.facts import ScaleFacts
 from ..scale.guard import Hold, ScaleView, Wish
-from ..scale.manual import ManualChange, OwnWrite, manual_change, reverting_owner
+from ..scale.manual import ManualChange, OwnWrite, blocking_owner, manual_change
 from ..scale.plan import ScalePlan
 from ..scale.policy import KIND
 from ..scale.recommender import Recommendation, recommend
@@ -126,7 +126,7 @@ class ScalingWatch:
         now, settings = self.world.clock(), found.settings
         items = self.world.pods.pods_in(self.key.namespace)
         loads = self.world.signals.of(item["metadata"]["uid"] for item in items)
-        pods = read_pods(items, selector, settings, loads, reading, now)
+        pods = read_pods(items, selector, settings, loads, reading, now, self._writes[-1].at if self._writes else 0.0)
         facts = ScaleFacts(
             spec_replicas=target.spec_replicas,
             status_replicas=target.status_replicas,
@@ -148,7 +148,13 @@ class ScalingWatch:
             pods=pods,
             external=bool(reading.totals),
             recommendation=recommendation,
-            wish=Wish(recommendation.desired, recommendation.reason, _explained(recommendation, pods), found.at),
+            wish=Wish(
+                recommendation.desired,
+                recommendation.reason,
+                _explained(recommendation, pods),
+                found.at,
+                held=recommendation.held,
+            ),
             problems=reading.problems,
         )
 
@@ -171,6 +177,7 @@ class ScalingWatch:
             wish=look.wish,
             heard=look.pods.heard,
             expected=look.pods.expected,
+            outdated=look.pods.outdated,
             external=look.external,
         )
         if target is None:
@@ -209,10 +216,8 @@ class ScalingWatch:
         return Hold(Reason.SCALING_ELSEWHERE, f"{what}; {Reason.SCALING_ELSEWHERE.remedy}")
 
     def _owner(self, target: TargetFacts, settings: Scaling) -> Hold | None:
-        owner = target.owner or reverting_owner(self._writes, target)
-        if owner is None or (settings.take_ownership and owner.yields):
-            return None
-        return Hold(owner.reason, owner.message)
+        owner = blocking_owner(self._writes, target, take_ownership=settings.take_ownership)
+        return Hold(owner.reason, owner.message) if owner is not None else None
 
     def _manual_hold(self, settings: Scaling, now: float) -> Hold | None:
         change = self._manual

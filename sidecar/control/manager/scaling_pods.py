@@ -15,6 +15,7 @@ from .selectors import Selector
 from .world import Item
 
 SIGNAL_SECONDS = 5.0  # between two signals of a pod
+SPREAD_SECONDS = 2.0  # until the load is spread over another number of pods
 RECENT_SECONDS = 3 * SIGNAL_SECONDS  # older ones count as missing
 CONCURRENCY, LATENCY, REQUEST_RATE = "concurrency", "latency", "requestRate"  # ids of the signals of pods
 QUANTILES = {0.5: "latency_p50", 0.95: "latency_p95", 0.99: "latency_p99"}
@@ -26,13 +27,15 @@ class PodsReading:
     """The pods of a target.
 
     `heard` is the number of ready pods with a value of any signal, `expected` that of all ready pods. `sampled` is the
-    number of pods of a release before, which send the concurrency of a moment instead of its mean.
+    number of pods of a release before, which send the concurrency of a moment instead of its mean. `outdated` is the
+    number of ready pods whose newest load is from before the last change of the replicas.
     """
 
     pods: tuple[PodFacts, ...]
     heard: int
     expected: int
     sampled: int
+    outdated: int = 0
 
 
 NO_PODS = PodsReading((), 0, 0, 0)
@@ -45,19 +48,24 @@ def read_pods(
     signals: Mapping[str, tuple[float, Signals]],
     others: SignalReading,
     now: float,
+    changed_at: float = 0.0,
 ) -> PodsReading:
     """Return the pods among `items` that `selector` selects, with their values at `now`, in epoch seconds.
 
+    A load that a pod measured before `changed_at`, when there was another number of replicas, is left out: it would
+    cause a second change for one cause.
     `signals` has the newest load by UID with the time of its arrival, and `others` what other sources have read.
     """
     found: list[PodFacts] = []
-    heard = expected = sampled = 0
+    heard = expected = sampled = outdated = 0
     for item in items:
         metadata, status = item["metadata"], item.get("status") or {}
         if not selector.matches(metadata.get("labels") or {}) or status.get("phase") in _ENDED:
             continue
         arrived, load = signals.get(metadata["uid"], (float("-inf"), None))
         recent = load if 0 <= now - arrived <= RECENT_SECONDS else None
+        old = recent is not None and arrived - SIGNAL_SECONDS < changed_at + SPREAD_SECONDS and changed_at <= now
+        recent = None if old else recent
         name = metadata["name"]
         values = {id_: named[name] for id_, named in others.by_pod.items() if name in named}
         requests = {id_: named[name] for id_, named in others.requests.items() if name in named}
@@ -69,8 +77,9 @@ def read_pods(
         if pod.ready and not pod.deleting:
             expected += 1
             heard += bool(pod.values)
+            outdated += old
             sampled += recent is not None and recent.concurrency is None
-    return PodsReading(tuple(found), heard, expected, sampled)
+    return PodsReading(tuple(found), heard, expected, sampled, outdated)
 
 
 def values_of(settings: Scaling, signals: Signals) -> dict[str, float]:

@@ -14,7 +14,7 @@ from ..situation import ACT
 from .scaling import ScalingLook
 
 NOT_SEEN = frozenset(  # holds with which there is no desired number
-    (Reason.API_SERVER_UNREACHABLE, Reason.SIGNALS_MISSING, Reason.STALE, Reason.TARGET_OFF, Reason.WAITING)
+    (Reason.API_SERVER_UNREACHABLE, Reason.SIGNALS_MISSING, Reason.STALE, Reason.SCALING_DISABLED, Reason.WAITING)
 )
 
 
@@ -54,6 +54,16 @@ class ScalingFinding:
         return self.held.reason if self.held is not None else self.why
 
     @property
+    def withheld(self) -> str:
+        """Why the number is not given to an autoscaler, which would act on it; empty if it is.
+
+        A recommender without signals repeats the present number. An autoscaler should then use its own fallback.
+        """
+        if self.held is not None:
+            return self.held.explained
+        return (self.message or self.why.meaning) if self.why in NOT_SEEN else ""
+
+    @property
     def text(self) -> str:
         """The reason in words: why they stay as they are, and else why they are wanted."""
         return "; ".join(filter(None, (self.held.explained if self.held is not None else "", self.message)))
@@ -88,10 +98,12 @@ def scaling_finding(
 
 
 def _limited(view: ScaleView, intents: list[IntentStatus]) -> Hold | None:
-    """Return why a change that no hold prevents is not made: by mode, a limit, or the failure of an attempt.
+    """Return why a change that no hold prevents is not made: it would not help, or mode, limit or attempt prevent it.
 
     `intents` are the newest first.
     """
+    if view.wish is not None and view.wish.why is Reason.MORE_REPLICAS_DONT_HELP:
+        return Hold(view.wish.why)
     if view.mode != ACT:
         return Hold(Reason.MODE, f"the mode is {view.mode}, so that nothing is written")
     if view.bounded == view.current or not intents or view.settings.surface == "metric":

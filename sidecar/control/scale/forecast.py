@@ -8,6 +8,7 @@ present level. It is used only where it was right: over the last period, it must
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 from math import floor, log2
 
@@ -97,14 +98,18 @@ def _skill(history: History, horizon: float) -> float | None:
     if len(history.periods) < 3:  # two complete ones and the present one
         return None
     ahead = max(1, round(horizon / (history.period / BINS)))
+    values = [value for period in history.periods for value in _decoded(period)]
+    end = len(values) - BINS + history.index % BINS  # the open bin
+    begin = max(0, end - BINS - ahead)
+    usual = [_mean(values[index - BINS :: -BINS]) if index >= BINS else None for index in range(begin, end)]
     without, with_forecast = [], []
-    for index in range(history.index - BINS, history.index):
-        now, then = _value(history, index), _value(history, index - ahead)
-        usual, usual_then = _season(history, index), _season(history, index - ahead)
-        if now is None or then is None or usual is None or usual_then is None:
+    for index in range(begin + ahead, end):
+        now, then = values[index], values[index - ahead]
+        season, season_then = usual[index - begin], usual[index - begin - ahead]
+        if now is None or then is None or season is None or season_then is None:
             continue
         without.append(abs(now - then))
-        with_forecast.append(abs((now - then) - (usual - usual_then)))
+        with_forecast.append(abs((now - then) - (season - season_then)))
     if len(without) < 0.9 * BINS or not sum(without):
         return None
     skill = 1.0 - sum(with_forecast) / sum(without)
@@ -122,8 +127,11 @@ def _between(history: History, position: float) -> float | None:
 
 def _season(history: History, index: int) -> float | None:
     """Return the mean of the bins at the same phase in the periods before the bin `index`."""
-    found = [_value(history, index - BINS * back) for back in range(1, MOST_PERIODS)]
-    known = [value for value in found if value is not None]
+    return _mean([_value(history, index - BINS * back) for back in range(1, MOST_PERIODS)])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 

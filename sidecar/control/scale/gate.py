@@ -1,8 +1,8 @@
 """The latency gate: a latency above its target adds one policy step, and forbids fewer replicas.
 
 A latency is not proportional to the replicas, so it never sets their number. After each step, the gate waits until the
-new replicas answer, and compares. Two steps without benefit end its attempts: what is slow is then shared by all
-replicas, such as a database, or lies in each of them.
+new replicas answer, and compares. Two steps without benefit end its attempts until the latency was good again: what is
+slow is then shared by all replicas, such as a database, or lies in each of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from .state import GateState, GateStep
 FUTILE_STEPS = 2
 BENEFIT = 0.9  # of the latency before the step: a smaller change may be chance
 SETTLING = 60.0  # seconds that queues need to drain, and quantiles to show it
-RETRY = 3600.0  # seconds after which a gate that gave up tries again
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +73,11 @@ def judge(
         return GateOutcome(
             found.current if near else 0, Reason.LATENCY_NEAR_TARGET if near else None, what, GateState()
         )
-    if state.gave_up_at and now - state.gave_up_at < RETRY:
+    if state.gave_up:
         return GateOutcome(found.current, Reason.MORE_REPLICAS_DONT_HELP, what, state)
     step = state.step
     if step is None:
-        return _begun(plan, latency, GateState(futile=0 if state.gave_up_at else state.futile), found, now, what)
+        return _begun(plan, latency, state, found, now, what)
     if not step.reached_at:
         if found.current < step.goal:
             return GateOutcome(min(step.goal, plan.max_replicas), Reason.LATENCY_ABOVE_TARGET, what, state)
@@ -93,7 +92,7 @@ def judge(
     futile = 0 if latency <= BENEFIT * step.latency else state.futile + 1
     if futile >= FUTILE_STEPS:
         text = f"{what}, as before two steps of more replicas"
-        return GateOutcome(found.current, Reason.MORE_REPLICAS_DONT_HELP, text, GateState(gave_up_at=now))
+        return GateOutcome(found.current, Reason.MORE_REPLICAS_DONT_HELP, text, GateState(gave_up=True))
     return _begun(plan, latency, GateState(futile=futile), found, now, what)
 
 

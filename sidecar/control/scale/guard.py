@@ -36,12 +36,16 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The number of replicas that the recommender wants, why, and when it was computed, in epoch seconds."""
+    """The number of replicas that the recommender wants, why, and when it was computed, in epoch seconds.
+
+    `held` is whether facts are missing, so that the present number is wanted.
+    """
 
     desired: int
     why: Reason
     text: str
     at: float
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,7 @@ class ScaleView:
         owner: who else sets the replicas, and may not be overruled.
         manual: a change by a person, for as long as it is respected.
         heard, expected: pods with recent signals, and pods that should have sent some.
+        outdated: pods whose newest signals are from before the last change of the replicas.
         external: whether a signal that does not come from pods is known.
         rollout: what a rollout that is in progress waits for; empty without one.
         unschedulable: the number of pods that no node has room for.
@@ -80,6 +85,7 @@ class ScaleView:
     manual: Hold | None = None
     heard: int = 0
     expected: int = 0
+    outdated: int = 0
     external: bool = False
     rollout: str = ""
     unschedulable: int = 0
@@ -132,7 +138,7 @@ def _stale(view: ScaleView, now: float) -> Hold | None:
 
 
 def _off(view: ScaleView, _now: float) -> Hold | None:
-    return Hold(Reason.TARGET_OFF) if view.current == 0 else None
+    return Hold(Reason.SCALING_DISABLED) if view.current == 0 else None
 
 
 def _unknown(view: ScaleView, _now: float) -> Hold | None:
@@ -150,8 +156,14 @@ def _manual(view: ScaleView, _now: float) -> Hold | None:
 def _quorum(view: ScaleView, _now: float) -> Hold | None:
     if view.outside or view.external or (view.heard and view.heard >= QUORUM * view.expected):
         return None
+    if view.heard + view.outdated >= QUORUM * view.expected > 0:
+        return Hold(Reason.SETTLING)
     what = f"{view.heard} of {number(view.expected, 'ready pod')} sent recent signals"
     return Hold(Reason.SIGNALS_MISSING, f"{what}; {Reason.SIGNALS_MISSING.remedy}")
+
+
+def _held(view: ScaleView, _now: float) -> Hold | None:
+    return Hold(view.wish.why, view.wish.text) if view.wish is not None and view.wish.held else None
 
 
 def _rollout(view: ScaleView, _now: float) -> Hold | None:
@@ -176,8 +188,8 @@ def _disruption(view: ScaleView, _now: float) -> Hold | None:
 
 
 FACTS: tuple[Check, ...] = (_stopped, _trouble, _contact, _unread, _stale, _off)
-HOLDS: tuple[Check, ...] = (*FACTS, _unknown, _owner, _manual, _quorum, _rollout, _unschedulable, _disruption)
-PUBLISHED: tuple[Check, ...] = (*FACTS, _quorum)  # the autoscaler that reads the number decides the rest
+HOLDS: tuple[Check, ...] = (*FACTS, _unknown, _owner, _manual, _quorum, _held, _rollout, _unschedulable, _disruption)
+PUBLISHED: tuple[Check, ...] = (*FACTS, _quorum, _held)  # the autoscaler that reads the number decides the rest
 
 
 def find_hold(view: ScaleView, now: float) -> Hold | None:

@@ -32,13 +32,14 @@ COMPLETE = frozenset(("apps", kind) for kind in ("Deployment", "ReplicaSet", "St
 class KServeKind:
     """A kind of KServe: the fields that are set to the desired replicas, and the labels of its pods besides the name.
 
-    `selected` is the label with the name of the object. `problem` returns why an object cannot be scaled, empty if it
-    can.
+    The label `selected` has the name of the object. The name of its Deployment is that name and `deployment`.
+    `problem` returns why an object cannot be scaled, empty if it can.
     """
 
     fields: tuple[tuple[str, ...], ...]
     selected: str
     labels: Mapping[str, str]
+    deployment: str
     problem: Callable[[Item], str]
 
     def pod_labels(self, name: str) -> dict[str, str]:
@@ -191,18 +192,20 @@ WORKLOADS: Mapping[tuple[str, str], Callable[[Item, Item], str]] = {
     (KSERVE_GROUP, "InferenceService"): _inference_service,
 }
 
-# by kind, alphabetically; the fields are those of the CustomResourceDefinitions of KServe 0.17
+# by kind, alphabetically; the fields are those of serving.kserve.io/v1beta1, v1alpha1 and v1alpha2
 KSERVE: Mapping[str, KServeKind] = {
     "InferenceService": KServeKind(
         (("spec", "predictor", "minReplicas"), ("spec", "predictor", "maxReplicas")),
         "serving.kserve.io/inferenceservice",
         {"component": "predictor"},
+        "-predictor",
         _knative,
     ),
     "LLMInferenceService": KServeKind(
         (("spec", "replicas"),),
         "app.kubernetes.io/name",
         {"app.kubernetes.io/part-of": "llminferenceservice", "kserve.io/component": "workload"},
+        "-kserve",
         _has_scaling,
     ),
 }

@@ -43,7 +43,7 @@ def writers_of(item: Item, path: Sequence[str]) -> tuple[FieldWriter, ...]:
         if _contains(entry.get("fieldsV1"), path):
             manager, operation = str(entry.get("manager") or ""), str(entry.get("operation") or "Update")
             subresource = str(entry.get("subresource") or "")
-            found.append(FieldWriter(manager, operation, subresource, _epoch_seconds(entry.get("time"))))
+            found.append(FieldWriter(manager, operation, subresource, epoch_seconds(entry.get("time"))))
     return tuple(sorted(found, key=lambda writer: (writer.at or 0.0, writer.manager), reverse=True))
 
 
@@ -68,7 +68,8 @@ def _contains(fields: object, path: Sequence[str]) -> bool:
     return fields is not None
 
 
-def _epoch_seconds(text: object) -> float | None:
+def epoch_seconds(text: object) -> float | None:
+    """Return a time of the API server in epoch seconds; None for a text that is none."""
     try:
         return datetime.fromisoformat(str(text)).timestamp()
     except ValueError:

@@ -7,16 +7,18 @@ replicas back to one number is an owner: the controller stops, instead of fighti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .owners import FieldOwner, is_loop
+from .appliers import is_loop
+from .field_owner import FieldOwner
 from .target import TargetFacts
 
 REVERTS = 2  # times that a loop sets one number, until it counts as an owner
 REVERTS_OF_OTHERS = 3  # the same for a client that may be a person
+OLDEST_FACTS = 120.0  # seconds; a write that is later than facts by more shows that the clock was set back
 REVERTS_COUNTED = 86_400.0  # seconds; older changes do not count, so that one attempt a day remains
 
 
@@ -33,12 +35,13 @@ class OwnWrite:
 class ManualChange:
     """The replicas that another client set after the last write of the controller, at an epoch second.
 
-    `manager` is the field manager of the client, empty if it is unknown.
+    `manager` is the field manager of the client, empty if it is unknown. `after` is the epoch second of that write.
     """
 
     replicas: int
     manager: str
     at: float
+    after: float = 0.0
 
     def held_for(self, hold: float, now: float) -> float:
         """Return for how many more seconds a change is held that is held for `hold` seconds; 0 if that has ended."""
@@ -48,19 +51,32 @@ class ManualChange:
 def manual_change(writes: Sequence[OwnWrite], facts: TargetFacts, previous: ManualChange | None) -> ManualChange | None:
     """Return the change of the replicas by another client since the last of `writes`; None if there is none.
 
-    `writes` are in order of time. `previous` is the result for the last observation. It keeps the time of a change,
-    since the API server records none for a write of the scale subresource, such as that of `kubectl scale`.
+    `writes` are in order of time; those before the target was created do not count. `previous` is the result for the
+    last observation. It keeps the time of a change, since the API server records none for a write of the scale
+    subresource, such as that of `kubectl scale`. A number that nobody set, since a manifest lost the field, is none.
     """
-    if not writes or facts.at <= writes[-1].at or facts.spec_replicas == writes[-1].after:
+    last = writes[-1] if writes and writes[-1].at >= facts.created_at else None
+    if last is None or facts.default or facts.spec_replicas == last.after:
         return None
     if any(writer.own for writer in facts.writers):
         return None
+    if 0 <= last.at - facts.at <= OLDEST_FACTS:
+        return None  # seen before the write
     writer = facts.last_writer
-    found = ManualChange(facts.spec_replicas, writer.manager if writer else "", facts.at)
+    found = ManualChange(facts.spec_replicas, writer.manager if writer else "", facts.at, last.at)
     if writer is not None and writer.at is not None:
-        return ManualChange(found.replicas, found.manager, max(writer.at, writes[-1].at))
-    same = previous is not None and (previous.replicas, previous.manager) == (found.replicas, found.manager)
-    return previous if same and previous is not None and previous.at > writes[-1].at else found
+        return replace(found, at=min(max(writer.at, last.at), facts.at))
+    return previous if previous is not None and replace(previous, at=found.at) == found else found
+
+
+def blocking_owner(writes: Sequence[OwnWrite], facts: TargetFacts, *, take_ownership: bool) -> FieldOwner | None:
+    """Return the owner of the replicas because of which nothing is written; None if there is none.
+
+    `take_ownership` overrides an owner that yields, but not a client that then keeps setting the replicas back.
+    """
+    if facts.owner is not None and not (take_ownership and facts.owner.yields):
+        return facts.owner
+    return reverting_owner(writes, facts)
 
 
 def reverting_owner(writes: Sequence[OwnWrite], facts: TargetFacts) -> FieldOwner | None:
@@ -70,7 +86,8 @@ def reverting_owner(writes: Sequence[OwnWrite], facts: TargetFacts) -> FieldOwne
     """
     if manual_change(writes, facts, None) is None:
         return None
-    recent = [write for write in writes if facts.at - write.at <= REVERTS_COUNTED]
+    begin = max(facts.at - REVERTS_COUNTED, facts.created_at)
+    recent = [write for write in writes if write.at >= begin]
     following = [*(write.before for write in recent[1:]), facts.spec_replicas]
     changes = [found for write, found in zip(recent, following, strict=True) if found != write.after]
     reverts = sum(1 for _ in takewhile(facts.spec_replicas.__eq__, reversed(changes)))

@@ -43,11 +43,11 @@ class GateStep(msgspec.Struct, frozen=True, array_like=True):
 
 
 class GateState(msgspec.Struct, frozen=True, array_like=True):
-    """The memory of the latency gate: the open step, the steps without benefit in a row, and when it gave up, or 0."""
+    """The memory of the latency gate: the open step, the steps without benefit in a row, and whether it gave up."""
 
     step: GateStep | None = None
     futile: int = 0
-    gave_up_at: float = 0.0
+    gave_up: bool = False
 
 
 class StartupState(msgspec.Struct, frozen=True, array_like=True):

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..reasons import Reason
+from .appliers import is_default, later_reset
 from .disruption import disruption_floor
+from .field_owner import FieldOwner
 from .kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas
-from .managed_fields import FieldWriter, writers_of
-from .owners import FieldOwner, find_owner, find_resources_owner, later_reset
+from .managed_fields import FieldWriter, epoch_seconds, writers_of
+from .owners import find_owner, find_resources_owner
 
 Item = Mapping[str, Any]
 
@@ -41,6 +43,7 @@ class TargetFacts:
         spec_replicas: the desired replicas; of a kind with bounds, its lower bound.
         status_replicas: the replicas that exist.
         writers: the clients that wrote the present desired replicas, the latest one first.
+        default: whether nobody set the desired replicas, so that the default of the API server holds.
         owner: another owner of the replicas.
         resources_owner: another owner of the resources of the pods.
         warning: who will reset the replicas at a later time, and the remedy; empty if nobody will.
@@ -50,6 +53,7 @@ class TargetFacts:
         disruption_floor: the fewest replicas that all PodDisruptionBudgets allow now; None without one.
         problems: the facts that are unknown.
         at: when the oldest of the facts was requested, in epoch seconds.
+        created_at: when the object was created, by the clock of the API server; 0 if that is unknown.
     """
 
     kind: str
@@ -59,7 +63,9 @@ class TargetFacts:
     spec_replicas: int
     status_replicas: int
     at: float
+    created_at: float = 0.0
     writers: tuple[FieldWriter, ...] = ()
+    default: bool = False
     owner: FieldOwner | None = None
     resources_owner: FieldOwner | None = None
     warning: str = ""
@@ -76,7 +82,7 @@ class TargetFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class TargetSurroundings:
     """The objects of the namespace that decide whether the replicas of a target may change.
 
     `budgets` and `pods` are those of the target only. A list that could not be read is empty, and in `problems`.
@@ -90,7 +96,7 @@ class Surroundings:
     problems: tuple[FactProblem, ...] = field(default=())
 
 
-def target_facts(target: Item, scale: Item | None, found: Surroundings, at: float) -> TargetFacts:
+def target_facts(target: Item, scale: Item | None, found: TargetSurroundings, at: float) -> TargetFacts:
     """Return the facts about the object `target`; `scale` is its scale subresource, for a kind that needs it."""
     replicas, rollout = spec_replicas(scale or target), rollout_of(target)
     return TargetFacts(
@@ -101,7 +107,9 @@ def target_facts(target: Item, scale: Item | None, found: Surroundings, at: floa
         spec_replicas=replicas,
         status_replicas=status_replicas(scale or target),
         at=at,
+        created_at=epoch_seconds(at_path(target, ("metadata", "creationTimestamp"))) or 0.0,
         writers=writers_of(target, replicas_path(target)),
+        default=is_default(target),
         owner=find_owner(target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects),
         resources_owner=find_resources_owner(target, vertical_autoscalers=found.vertical_autoscalers),
         warning=later_reset(target),

@@ -12,7 +12,7 @@ import msgspec
 from ...reason import ReasonTable
 from .sharing import CardSharing
 
-Source = Literal["local", "node", "none", "rules"]
+Source = Literal["local", "none", "rules"]
 
 
 class SourceReason(ReasonTable):

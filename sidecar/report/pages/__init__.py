@@ -9,6 +9,7 @@ Modules
     overview       the top of the page: state, notices, key figures, evidence, the promise
     drift_cards    one card per drifted feature
     feature_table  one row per column; derived features and relations are folded away
+    resources      what model server and Pilotfish use, what routes cost
     tables         episodes, performance, findings, traffic, accounting, profile
     audit          a profile that is being learned, decisions, stream detectors, rows on disk
     summary        a short text version for a terminal

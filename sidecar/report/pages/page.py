@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from ..response import ReportResponse
 from ..timeline.schema import Timeline
-from . import audit, drift_cards, feature_table, overview, sync, tables
+from . import audit, drift_cards, feature_table, overview, resources, sync, tables
 from .markup import text
 
 CHARTS, _REST = (
@@ -41,6 +41,7 @@ def render(answer: ReportResponse, timeline: Timeline, live: bool = False) -> st
         tables.columns(answer),
         tables.others(answer),
         tables.routes(answer),
+        resources.resources(answer),
         tables.accounting(answer, live),
         audit.kept(answer),
         overview.promise(answer),

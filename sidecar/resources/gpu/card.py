@@ -7,6 +7,7 @@ from typing import Any
 
 from .calls import MACHINE, CallPlace, GuardedCalls
 from .gpm import GpmMeter
+from .newest import NewestStamp
 from .problems import GpuReason
 
 MOST_DEVICES = 64  # a machine with more is not known; a count beyond is an error of the driver
@@ -25,6 +26,7 @@ class Instance:
     gpu_instance: int | None
     compute_instance: int | None
     slices: int | None
+    share: float | None
 
 
 @dataclass(slots=True)
@@ -34,7 +36,7 @@ class GpuCard:
     Attributes:
         events: the event set of its Xid errors; None if it has none.
         gpm: the previous samples of GPM, by GPU instance; None is the whole GPU.
-        utilization_seen, processes_seen: time of the newest sample of the driver, microseconds.
+        utilization_newest, processes_newest: which samples of the driver are new.
         ecc: corrected and uncorrected errors.
         gpm_support: whether it has GPM; None until it was asked.
     """
@@ -48,8 +50,8 @@ class GpuCard:
     gpm_support: bool | None = None
     events: Any = None
     gpm: dict[int | None, GpmMeter] = field(default_factory=dict)
-    utilization_seen: int = 0
-    processes_seen: int = 0
+    utilization_newest: NewestStamp = field(default_factory=NewestStamp)
+    processes_newest: NewestStamp = field(default_factory=NewestStamp)
 
 
 def enumerate_cards(calls: GuardedCalls, previous: dict[str, GpuCard]) -> dict[str, GpuCard]:
@@ -74,6 +76,8 @@ def _card(calls: GuardedCalls, index: int, previous: dict[str, GpuCard]) -> GpuC
         return None
     uuid = calls.read("devices", CallPlace(handle, f"#{index}", index), "nvmlDeviceGetUUID")
     if not uuid:
+        if uuid is not None:
+            calls.report("devices", unnamed, GpuReason.INVALID_VALUE, "its UUID is empty")
         return None
     place = CallPlace(handle, uuid, index)
     mode = calls.optional("mig", place, "nvmlDeviceGetMigMode", default=(MIG_DISABLED,))
@@ -93,7 +97,7 @@ def _card(calls: GuardedCalls, index: int, previous: dict[str, GpuCard]) -> GpuC
     known = previous.get(uuid)
     if known is not None:
         card.gpm, card.events = known.gpm, known.events
-        card.utilization_seen, card.processes_seen = known.utilization_seen, known.processes_seen
+        card.utilization_newest, card.processes_newest = known.utilization_newest, known.processes_newest
     else:
         card.events = _register_xids(calls, place)
     if card.mig_enabled:
@@ -125,12 +129,15 @@ def _register_xids(calls: GuardedCalls, place: CallPlace) -> Any:
 
 def _instances(calls: GuardedCalls, place: CallPlace) -> tuple[Instance, ...]:
     most = calls.count("mig", place, calls.read("mig", place, "nvmlDeviceGetMaxMigDeviceCount"))
-    found = (_instance(calls, place, index) for index in range(min(most or 0, MOST_INSTANCES)))
-    return tuple(one for one in found if one is not None)
+    found = (_instance(calls, place, index, most) for index in range(min(most or 0, MOST_INSTANCES)))
+    return tuple({one.place.label: one for one in found if one is not None}.values())
 
 
-def _instance(calls: GuardedCalls, place: CallPlace, index: int) -> Instance | None:
-    """Return the MIG instance `index`; None if the GPU has none with this index, since the indices have gaps."""
+def _instance(calls: GuardedCalls, place: CallPlace, index: int, most: int | None) -> Instance | None:
+    """Return the MIG instance `index`; None if the GPU has none with this index, since the indices have gaps.
+
+    `most` instances of one slice fit on the GPU.
+    """
     handle = calls.optional("mig", place, "nvmlDeviceGetMigDeviceHandleByIndex", index, quiet=_ABSENT)
     if handle is None:
         return None
@@ -139,13 +146,15 @@ def _instance(calls: GuardedCalls, place: CallPlace, index: int) -> Instance | N
         return None
     part = CallPlace(handle, uuid, place.index)
     attributes = calls.read("slices", part, "nvmlDeviceGetAttributes_v2")
+    slices = None
+    if attributes is not None:
+        slices = calls.count("slices", part, attributes.computeInstanceSliceCount, most or MOST_INSTANCES)
     return Instance(
         place=part,
         gpu_instance=_identity(calls, part, "nvmlDeviceGetGpuInstanceId"),
         compute_instance=_identity(calls, part, "nvmlDeviceGetComputeInstanceId"),
-        slices=None
-        if attributes is None
-        else calls.count("slices", part, attributes.computeInstanceSliceCount, MOST_INSTANCES),
+        slices=slices,
+        share=slices / most if slices and most else None,
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import resource
 import signal
 import sys
 import time
@@ -23,7 +24,7 @@ from ...system.parent_death import signal_on_parent_death
 from .calls import MARK_BYTES, GuardedCalls, SessionEndedError
 from .problems import GpuReason
 from .sample import GpuProblem, GpuSample, encode
-from .session import GpuSession, listed_by_kernel
+from .session import GpuSession, is_isolated, listed_by_kernel
 
 DATA_BYTES = 256 * 1024 * 1024  # a list whose length the driver gets wrong must not use up the memory
 
@@ -36,6 +37,7 @@ def main(argument: str) -> int:
     if not signal_on_parent_death(signal.SIGKILL, parent=setup["parent"]):
         return 0
     limit_data(DATA_BYTES)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a driver that crashes would fill the disk
     with mmap.mmap(setup["memory"], MARK_BYTES) as mark:
         try:
             import pynvml  # type: ignore[import-untyped]
@@ -55,7 +57,7 @@ def main(argument: str) -> int:
 
 def _run_session(calls: GuardedCalls, output: int, interval: float) -> bool:
     """Send the samples of one session; return whether another one can follow in this process."""
-    session = GpuSession(calls, listed_by_kernel)
+    session = GpuSession(calls, listed_by_kernel, isolated=is_isolated())
     problems = session.open()
     if problems:
         _send(output, _failed(*problems))
@@ -83,4 +85,4 @@ def _send(output: int, sample: GpuSample) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    os._exit(main(sys.argv[1]))  # the end of the driver's library may hang, too

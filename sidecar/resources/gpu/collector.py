@@ -53,10 +53,10 @@ def _gauge(metric: Metric, values: Mapping[str, float | None]) -> Family:
 
 def _info(sample: GpuSample) -> Family:
     family, driver = names.INFO.gauge(), sample.driver or ""
-    for device in sample.devices:
-        family.add_metric((device.uuid, "", device.name or "", driver), 1)
-        for part in device.instances:
-            family.add_metric((part.uuid, device.uuid, device.name or "", driver), 1)
+    found = {device.uuid: ("", device.name or "") for device in sample.devices}
+    found |= {part.uuid: (device.uuid, device.name or "") for device in sample.devices for part in device.instances}
+    for uuid, (parent, name) in found.items():
+        family.add_metric((uuid, parent, name, driver), 1)
     return family
 
 

@@ -46,7 +46,9 @@ class GpuUse:
     Attributes:
         devices: by the UUID of the GPU. `energy_joules` exists for GPUs only, since a card has one counter.
         instances: by the UUID of the MIG instance.
-        processes: by (pid, UUID of the GPU); without MIG.
+        processes: by (pid, UUID of the GPU or of the MIG instance); those of instances have no utilization.
+        present: the processes of the last sample.
+        cards: by the UUID of a MIG instance, the UUID of its GPU and the share of it, 0 to 1.
         xids: number of Xid errors by (UUID of the GPU, number of the error).
         with_utilization, with_energy: UUIDs for which the sums of time and of energy are known.
     """
@@ -54,6 +56,8 @@ class GpuUse:
     devices: Mapping[str, ResourceSum] = field(default_factory=lambda: MappingProxyType({}))
     instances: Mapping[str, ResourceSum] = field(default_factory=lambda: MappingProxyType({}))
     processes: Mapping[tuple[int, str], ResourceSum] = field(default_factory=lambda: MappingProxyType({}))
+    present: frozenset[tuple[int, str]] = frozenset()
+    cards: Mapping[str, tuple[str, float]] = field(default_factory=lambda: MappingProxyType({}))
     xids: Mapping[tuple[str, int], int] = field(default_factory=lambda: MappingProxyType({}))
     with_utilization: frozenset[str] = frozenset()
     with_energy: frozenset[str] = frozenset()
@@ -66,6 +70,8 @@ class GpuMeter:
         self._devices: dict[str, ResourceSum] = {}
         self._instances: dict[str, ResourceSum] = {}
         self._processes: dict[tuple[int, str], ResourceSum] = {}
+        self._present: frozenset[tuple[int, str]] = frozenset()
+        self._cards: dict[str, tuple[str, float]] = {}
         self._xids: dict[tuple[str, int], int] = {}
         self._with_utilization: set[str] = set()
         self._with_energy: set[str] = set()
@@ -78,6 +84,8 @@ class GpuMeter:
             devices=MappingProxyType(dict(self._devices)),
             instances=MappingProxyType(dict(self._instances)),
             processes=MappingProxyType(dict(self._processes)),
+            present=self._present,
+            cards=MappingProxyType(dict(self._cards)),
             xids=MappingProxyType(dict(self._xids)),
             with_utilization=frozenset(self._with_utilization),
             with_energy=frozenset(self._with_energy),
@@ -93,8 +101,11 @@ class GpuMeter:
             for instance in device.instances:
                 _busy(self._instances, instance.uuid, instance.utilization, seconds)
                 self._know(instance.uuid, instance.utilization)
+                if instance.share is not None:
+                    self._cards[instance.uuid] = (device.uuid, instance.share)
         for process in sample.processes:
             self._add_process(process, seconds)
+        self._present = frozenset(_unit(process) for process in sample.processes)
         _shorten(self._processes)
         _shorten(self._xids)
 
@@ -132,15 +143,17 @@ class GpuMeter:
         return risen if 0.0 <= risen <= MOST_WATTS * passed else None  # reset by a restart of the driver
 
     def _add_process(self, process: ProcessSample, seconds: float) -> None:
-        if process.instance is None:
-            key = (process.pid, process.device)
-            found = self._processes.pop(key, None)  # to the end: the oldest are dropped first
-            self._processes[key] = found or ResourceSum()
-            _busy(self._processes, key, process.utilization, seconds)
+        key = _unit(process)
+        self._processes[key] = self._processes.pop(key, ResourceSum())  # to the end: the oldest are dropped first
+        _busy(self._processes, key, process.utilization, seconds)
 
     def _know(self, uuid: str, utilization: float | None) -> None:
         if utilization is not None:
             self._with_utilization.add(uuid)
+
+
+def _unit(process: ProcessSample) -> tuple[int, str]:
+    return process.pid, process.instance or process.device
 
 
 def _busy(sums: dict[_Key, ResourceSum], key: _Key, utilization: float | None, seconds: float) -> None:

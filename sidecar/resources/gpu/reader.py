@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from .calls import NOT_PROVIDED, CallPlace, GuardedCalls
-from .card import MILLI, MOST_POWER, GpuCard, Instance
-from .gpm import PER_CENT, GpmMeter, query_support
+from .card import MILLI, MOST_POWER, GpuCard
+from .gpm import NO_SHARES, PER_CENT, READING, GpmMeter, GpmShares, query_support
 from .problems import GpuReason
 from .sample import DeviceSample, MigSample
 
@@ -15,14 +16,12 @@ MOST_MILLIJOULES = 2**62
 MOST_CELSIUS = 300
 MOST_XIDS = 64  # of one sample; a flood of errors must not delay the sample
 MEMBERS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")  # of nvmlValue_t, by nvmlValueType_t
-_WHOLE = ("kernel_time", "sm_utilization")
-_PART = ("utilization", "sm_utilization")
 
 
-def read_device(calls: GuardedCalls, card: GpuCard, now: int) -> DeviceSample:
-    """Return the sample of one GPU. `now` is the time in microseconds since the epoch, the clock of the driver."""
+def read_device(calls: GuardedCalls, card: GpuCard) -> DeviceSample:
+    """Return the sample of one GPU."""
     place = card.place
-    utilization, memory_utilization = _utilization(calls, card, now)
+    utilization, memory_utilization = _utilization(calls, card)
     total, used, free = _memory(calls, place)
     power = calls.read("power", place, "nvmlDeviceGetPowerUsage")
     energy = calls.read("energy", place, "nvmlDeviceGetTotalEnergyConsumption")
@@ -34,7 +33,7 @@ def read_device(calls: GuardedCalls, card: GpuCard, now: int) -> DeviceSample:
         name=card.name,
         utilization=utilization,
         memory_utilization=memory_utilization,
-        sm_utilization=None if card.mig_enabled else _gpm(calls, card, place, None)[1],
+        sm_utilization=None if card.mig_enabled else _gpm(calls, card, place.label, None).busy,
         memory_total=total,
         memory_used=used,
         memory_free=free,
@@ -46,43 +45,42 @@ def read_device(calls: GuardedCalls, card: GpuCard, now: int) -> DeviceSample:
         ecc_uncorrected=card.ecc[1],
         xids=_xids(calls, card),
         mig_enabled=card.mig_enabled,
-        instances=tuple(_instance(calls, card, one) for one in card.instances),
+        instances=tuple(_instances(calls, card)),
     )
 
 
-def _instance(calls: GuardedCalls, card: GpuCard, instance: Instance) -> MigSample:
-    total, used, free = _memory(calls, instance.place)
-    utilization, busy = None, None
-    if instance.gpu_instance is not None:
-        utilization, busy = _gpm(calls, card, instance.place, instance.gpu_instance)
-    return MigSample(
-        uuid=instance.place.label,
-        gpu_instance=instance.gpu_instance,
-        compute_instance=instance.compute_instance,
-        slices=instance.slices,
-        memory_total=total,
-        memory_used=used,
-        memory_free=free,
-        utilization=utilization,
-        sm_utilization=busy,
-    )
+def _instances(calls: GuardedCalls, card: GpuCard) -> Iterator[MigSample]:
+    """Yield the samples of the MIG instances. Those of one GPU instance share its utilization."""
+    shares: dict[int, GpmShares] = {}
+    for one in card.instances:
+        total, used, free = _memory(calls, one.place)
+        found, identity = NO_SHARES, one.gpu_instance
+        if identity is not None:
+            found = shares[identity] = shares.get(identity) or _gpm(calls, card, one.place.label, identity)
+        if found.running is None:
+            calls.report("utilization", one.place, GpuReason.MIG, "without GPM, there is no utilization under MIG")
+        yield MigSample(
+            uuid=one.place.label,
+            gpu_instance=one.gpu_instance,
+            compute_instance=one.compute_instance,
+            slices=one.slices,
+            share=one.share,
+            memory_total=total,
+            memory_used=used,
+            memory_free=free,
+            utilization=found.running,
+            sm_utilization=found.busy,
+        )
 
 
-def _gpm(
-    calls: GuardedCalls, card: GpuCard, label: CallPlace, instance: int | None
-) -> tuple[float | None, float | None]:
-    """Return what GPM measured for a GPU, or for one of its GPU instances; its problems carry the label of `label`."""
-    place = CallPlace(card.place.handle, label.label, card.place.index)
-    readings = _WHOLE if instance is None else _PART
+def _gpm(calls: GuardedCalls, card: GpuCard, label: str, instance: int | None) -> GpmShares:
+    """Return what GPM measured for a GPU, or for one of its GPU instances; its problems carry `label`."""
+    place = CallPlace(card.place.handle, label, card.place.index)
     if card.gpm_support is None:
-        card.gpm_support = query_support(calls, place, readings[1])
-    if not card.gpm_support:
-        if card.gpm_support is False:
-            calls.report(readings[1], place, GpuReason.UNSUPPORTED, "GPM needs the Hopper generation or a newer one")
-        if instance is not None:
-            calls.report("utilization", place, GpuReason.MIG, "without GPM, there is no utilization under MIG")
-        return None, None
-    return card.gpm.setdefault(instance, GpmMeter()).read(calls, place, readings, instance)
+        card.gpm_support = query_support(calls, place)
+    if card.gpm_support is False:
+        calls.report(READING, place, GpuReason.UNSUPPORTED, "GPM needs the Hopper generation or a newer one")
+    return card.gpm.setdefault(instance, GpmMeter()).read(calls, place, instance) if card.gpm_support else NO_SHARES
 
 
 def _memory(calls: GuardedCalls, place: CallPlace) -> tuple[int | None, int | None, int | None]:
@@ -96,7 +94,7 @@ def _memory(calls: GuardedCalls, place: CallPlace) -> tuple[int | None, int | No
     return total, calls.count("memory", place, found.used, most), calls.count("memory", place, found.free, most)
 
 
-def _utilization(calls: GuardedCalls, card: GpuCard, now: int) -> tuple[float | None, float | None]:
+def _utilization(calls: GuardedCalls, card: GpuCard) -> tuple[float | None, float | None]:
     """Return the shares of time with a kernel and with access to memory.
 
     The driver keeps several samples a second. Their mean covers the whole interval, and `nvmlDeviceGetUtilizationRates`
@@ -105,42 +103,30 @@ def _utilization(calls: GuardedCalls, card: GpuCard, now: int) -> tuple[float | 
     place = card.place
     if card.mig_enabled:
         calls.report("utilization", place, GpuReason.MIG)
+        calls.report(READING, place, GpuReason.MIG)
         return None, None
     rates = calls.read("utilization", place, "nvmlDeviceGetUtilizationRates")
     if rates is None:
         return None, None
-    mean = _mean_utilization(calls, card, now)
+    mean = _mean_utilization(calls, card)
     last = calls.number("utilization", place, rates.gpu, PER_CENT, scale=1 / PER_CENT)
     memory = calls.number("utilization", place, rates.memory, PER_CENT, scale=1 / PER_CENT)
     return last if mean is None else mean, memory
 
 
-def _mean_utilization(calls: GuardedCalls, card: GpuCard, now: int) -> float | None:
+def _mean_utilization(calls: GuardedCalls, card: GpuCard) -> float | None:
     """Return the mean of the driver's samples since the last call; None without any."""
-    kind = calls.nvml.NVML_GPU_UTILIZATION_SAMPLES
-    since = seen_before(card.utilization_seen, now)
-    found = calls.optional("utilization", card.place, "nvmlDeviceGetSamples", kind, since, quiet=_NO_MEAN)
-    if not found or not 0 <= found[0] < len(MEMBERS):
+    kind, newest = calls.nvml.NVML_GPU_UTILIZATION_SAMPLES, card.utilization_newest
+    found = calls.optional("utilization", card.place, "nvmlDeviceGetSamples", kind, newest.since, quiet=_NO_MEAN)
+    kind_of_value, samples = found or (0, ())
+    if not 0 <= kind_of_value < len(MEMBERS):
         return None
-    member = MEMBERS[found[0]]
-    samples = [(one.timeStamp, getattr(one.sampleValue, member)) for one in found[1]]
-    newer = [(at, value) for at, value in samples if since < at <= now + LEEWAY and 0 <= value <= PER_CENT]
-    if not newer:
-        return None
-    card.utilization_seen = max(at for at, _ in newer)
-    return float(sum(value for _, value in newer)) / len(newer) / PER_CENT
+    member = MEMBERS[kind_of_value]
+    new = (samples[place] for place in newest.take_new([one.timeStamp for one in samples]))
+    valid = [value for one in new if 0 <= (value := getattr(one.sampleValue, member)) <= PER_CENT]
+    return float(sum(valid)) / len(valid) / PER_CENT if valid else None
 
 
-def seen_before(seen: int, now: int) -> int:
-    """Return from which time on the driver's samples are new, in microseconds.
-
-    `seen` is the time of the newest sample so far. After the clock was set back, it would be in the future, and the
-    driver would return nothing until then.
-    """
-    return seen if 0 < seen <= now + LEEWAY else max(0, now - LEEWAY)
-
-
-LEEWAY = 1_000_000  # microseconds
 _NO_MEAN = NOT_PROVIDED | {GpuReason.NO_SAMPLES, GpuReason.INCONSISTENT}
 
 

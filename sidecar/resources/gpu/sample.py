@@ -16,7 +16,7 @@ class GpuProblem:
     """A reading that is not available.
 
     Attributes:
-        reading: what is missing: `devices` for all, or the name of a reading, such as `power`.
+        reading: what is missing: `devices` for all, or the name of a reading, such as `power` (docs/gpu.md).
         device: UUID of the GPU or the MIG instance, `#3` if it has none yet; "" for the whole machine.
         detail: the call and its return code, for people; "" without one.
     """
@@ -34,7 +34,8 @@ class MigSample:
     Attributes:
         uuid: of the instance, such as `MIG-...`.
         gpu_instance, compute_instance: its ids; instances of one GPU instance share memory and `utilization`.
-        slices: compute slices of the GPU that it has.
+        slices: compute slices that it has.
+        share: part of the GPU that these are, 0 to 1.
         memory_total, memory_used, memory_free: bytes.
         utilization: share of time in which a kernel ran in its GPU instance, 0 to 1 (GPM, from Hopper on).
         sm_utilization: share of the instance's SMs that were busy, 0 to 1 (GPM, from Hopper on).
@@ -44,6 +45,7 @@ class MigSample:
     gpu_instance: int | None
     compute_instance: int | None
     slices: int | None
+    share: float | None
     memory_total: int | None
     memory_used: int | None
     memory_free: int | None

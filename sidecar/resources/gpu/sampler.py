@@ -66,7 +66,8 @@ class GpuSampler:
     def latest(self) -> GpuSample:
         """The last sample; one without devices, with a problem, if the sampling process is silent or not running."""
         silence = time.monotonic() - self._received_at
-        if self._latest.devices and silence > 3 * self._options.interval + 1.0:
+        usual = max(self._options.interval, self._latest.seconds or 0.0)  # a driver may be slow
+        if self._latest.devices and silence > 3 * usual + 1.0:
             detail = f"no sample for {silence:.0f} s"
             return _without_devices(GpuProblem(reason=GpuReason.SAMPLER_HUNG, reading="devices", detail=detail))
         return self._latest
@@ -171,7 +172,7 @@ def _cause(last: GpuSample | None) -> GpuProblem | None:
 def _start(setup: Mapping[str, object], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
     """Start the sampling process. The subprocesses of asyncio would start a thread for each, which needs memory."""
     return subprocess.Popen(
-        (sys.executable, "-m", f"{__package__}.child", json.dumps(setup)),
+        (sys.executable, "-P", "-m", f"{__package__}.child", json.dumps(setup)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

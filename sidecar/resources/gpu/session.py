@@ -14,24 +14,28 @@ from .calls import MACHINE, GuardedCalls
 from .card import GpuCard, enumerate_cards
 from .problems import GpuReason
 from .reader import read_device
-from .sample import GpuProblem, GpuSample
+from .sample import DeviceSample, GpuProblem, GpuSample, ProcessSample
 from .tasks import read_processes
 
 REFRESH_SECONDS = 10.0
 REOPEN_SECONDS = 60.0  # after a GPU was lost
+FIRST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
 KERNEL_LIST = "/proc/driver/nvidia/gpus"
 
 
 class GpuSession:
     """Takes samples. `open` first; `sample` raises SessionEndedError when the driver is gone.
 
+    `kernel_list` returns the kernel's list of GPUs. `isolated` if this process does not see all processes.
+
     Attributes:
         devices: number of GPUs of the last enumeration.
     """
 
-    def __init__(self, calls: GuardedCalls, kernel_list: Callable[[], Any]) -> None:
+    def __init__(self, calls: GuardedCalls, kernel_list: Callable[[], Any], *, isolated: bool) -> None:
         self._calls = calls
         self._kernel_list = kernel_list
+        self._isolated = isolated
         self._listed = kernel_list()
         self._cards: dict[str, GpuCard] = {}
         self._driver: str | None = None
@@ -65,11 +69,12 @@ class GpuSession:
         """Return the sample of `now`, epoch seconds, which is `moment` by the monotonic clock."""
         if moment >= self._refresh_at:
             self._refresh(moment)
-        microseconds = int(now * 1e6)
-        devices = tuple(read_device(self._calls, card, microseconds) for card in self._cards.values())
-        processes = tuple(
-            task for card in self._cards.values() for task in read_processes(self._calls, card, microseconds)
-        )
+        devices: list[DeviceSample] = []
+        processes: list[ProcessSample] = []
+        for card in self._cards.values():
+            device = read_device(self._calls, card)
+            devices.append(device)
+            processes += read_processes(self._calls, card, device.memory_used, isolated=self._isolated)
         problems = (*self._lasting, *self._calls.take_problems())
         if self._reopen_at is None and any(one.reason is GpuReason.DEVICE_LOST for one in problems):
             self._reopen_at = moment + REOPEN_SECONDS
@@ -78,8 +83,8 @@ class GpuSession:
             at=now,
             seconds=None if since is None else moment - since,
             driver=self._driver,
-            devices=devices,
-            processes=processes,
+            devices=tuple(devices),
+            processes=tuple(processes),
             problems=problems,
         )
 
@@ -90,6 +95,11 @@ class GpuSession:
         self._lasting = self._calls.take_problems()
         if not self._cards and not self._lasting:
             self._lasting = (GpuProblem(reason=GpuReason.NO_DEVICE, reading="devices"),)
+
+
+def is_isolated() -> bool:
+    """Return whether this process has another PID namespace than the first one, as in a container."""
+    return os.readlink("/proc/self/ns/pid") != FIRST_NAMESPACE
 
 
 def listed_by_kernel() -> tuple[str, ...]:

@@ -10,10 +10,11 @@ from .calls import CallPlace, GuardedCalls
 from .card import GpuCard
 from .gpm import PER_CENT
 from .problems import GpuReason
-from .reader import LEEWAY, MOST_BYTES, seen_before
+from .reader import MOST_BYTES
 from .sample import ProcessSample
 
 MOST_PROCESSES = 1024  # of one GPU
+USED_BYTES = 64 * 1024 * 1024  # a GPU that nobody uses has less
 COMPUTE = ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2")
 CLIENTS = "nvmlDeviceGetMPSComputeRunningProcesses_v3"  # the clients of MPS are in no other list
 UTILIZATION = ("nvmlDeviceGetProcessUtilization", "nvmlDeviceGetProcessesUtilizationInfo")
@@ -25,8 +26,12 @@ class _Share:
     memory_utilization: float | None
 
 
-def read_processes(calls: GuardedCalls, card: GpuCard, now: int) -> Iterator[ProcessSample]:
-    """Yield the processes on one GPU. `now` is the time in microseconds since the epoch."""
+def read_processes(calls: GuardedCalls, card: GpuCard, used: int | None, *, isolated: bool) -> Iterator[ProcessSample]:
+    """Yield the processes on one GPU, which have `used` bytes of its memory.
+
+    In a PID namespace of its own (`isolated`), the driver leaves out the processes of others, or lists them with the
+    id 0. An empty list then does not mean that nobody uses the GPU.
+    """
     if card.mig_enabled:
         for instance in card.instances:
             for pid, memory in _memory_by_pid(calls, instance.place).items():
@@ -35,7 +40,9 @@ def read_processes(calls: GuardedCalls, card: GpuCard, now: int) -> Iterator[Pro
             calls.report("process_utilization", card.place, GpuReason.MIG)
         return
     memory_of = _memory_by_pid(calls, card.place)
-    shares = _shares(calls, card, now, wanted=bool(memory_of))
+    if isolated and not memory_of and (used or 0) >= USED_BYTES:
+        calls.report("processes", card.place, GpuReason.FOREIGN_PROCESS, "memory is used, and no process is listed")
+    shares = _shares(calls, card, wanted=bool(memory_of))
     for pid in sorted({*memory_of, *shares})[:MOST_PROCESSES]:
         yield _sample(card, pid, memory_of.get(pid), shares.get(pid, _Share(None, None)), None)
 
@@ -76,18 +83,17 @@ def _named(calls: GuardedCalls, place: CallPlace, reading: str, entries: Iterabl
             calls.report(reading, place, GpuReason.FOREIGN_PROCESS)
 
 
-def _shares(calls: GuardedCalls, card: GpuCard, now: int, *, wanted: bool) -> dict[int, _Share]:
+def _shares(calls: GuardedCalls, card: GpuCard, *, wanted: bool) -> dict[int, _Share]:
     """Return the utilization of each process that was active since the last sample. Several samples are averaged.
 
     The driver returns an error, or success without a sample, if it has none; this is a problem if it is `wanted`.
     """
-    since = seen_before(card.processes_seen, now)
-    found = calls.first("process_utilization", card.place, [(name, since) for name in UTILIZATION])
+    newest = card.processes_newest
+    found = calls.first("process_utilization", card.place, [(name, newest.since) for name in UTILIZATION])
+    samples = list(_named(calls, card.place, "process_utilization", found or ()))
     by_pid: dict[int, list[Any]] = {}
-    for one in _named(calls, card.place, "process_utilization", found or ()):
-        if since < one.timeStamp <= now + LEEWAY:
-            card.processes_seen = max(card.processes_seen, one.timeStamp)
-            by_pid.setdefault(one.pid, []).append(one)
+    for place in newest.take_new([one.timeStamp for one in samples]):
+        by_pid.setdefault(samples[place].pid, []).append(samples[place])
     if wanted and found is not None and not by_pid:
         calls.report("process_utilization", card.place, GpuReason.NO_SAMPLES)
     return {

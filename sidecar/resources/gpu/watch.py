@@ -1,6 +1,7 @@
 """Decides how long to wait for the sampling process, when to start it again, and what to log. Pure.
 
-A call that hung twice is left out for 10 minutes: the other readings go on. A GPU with three such calls is left out.
+A call that hangs twice within 10 minutes is left out for 10 minutes: the other readings go on. A GPU with three such
+calls is left out.
 """
 
 from __future__ import annotations
@@ -8,14 +9,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from ...errors import number
+from ...errors import escape_unprintable, number
 from .calls import call_key
 from .problems import EXPECTED, GpuReason
 from .sample import GpuProblem, GpuSample
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before a restart
 HEALTHY_SECONDS = 60.0  # a process that ran so long resets the wait
-AVOID_AFTER = 2  # hangs of one call
 AVOID_DEVICE_AFTER = 3  # calls of one GPU that are avoided
 AVOID_SECONDS = 600.0
 # The first sample includes nvmlInit, which wakes each GPU up if the driver is not persistent.
@@ -43,7 +43,7 @@ class SamplerWatch:
 
     restarts: dict[GpuReason, int] = field(default_factory=dict)
     _failures: int = 0
-    _hangs: dict[str, int] = field(default_factory=dict)
+    _hangs: dict[str, float] = field(default_factory=dict)  # when a call last hung
     _avoided: dict[str, float] = field(default_factory=dict)  # until when
     _logged: tuple[GpuReason, str] | None = None
 
@@ -59,7 +59,7 @@ class SamplerWatch:
         if not sample.devices or self._logged == _WORKS:
             return None
         self._logged = _WORKS
-        names = sorted({device.name or "unnamed" for device in sample.devices})
+        names = sorted({escape_unprintable(device.name or "unnamed") for device in sample.devices})
         found = f"{number(len(sample.devices), 'GPU')} ({', '.join(names)}), driver {sample.driver or 'unknown'}"
         return logging.INFO, f"GPU samples: {found}"
 
@@ -74,10 +74,9 @@ class SamplerWatch:
 
     def on_hang(self, call: str, silence: float, ran: float, now: float) -> RestartPlan:
         """Plan the restart after a process that was killed because it sent nothing for `silence` seconds."""
-        if call:
-            self._hangs[call] = self._hangs.get(call, 0) + 1
-            if "@" in call and self._hangs[call] >= AVOID_AFTER:
-                del self._hangs[call]
+        if "@" in call:
+            previous, self._hangs[call] = self._hangs.get(call), now
+            if previous is not None and now - previous < AVOID_SECONDS:
                 self._avoided[call] = now + AVOID_SECONDS
         detail = f"{call or 'the start'} did not return for {silence:g} s"
         return self._plan(GpuProblem(reason=GpuReason.SAMPLER_HUNG, reading="devices", detail=detail), ran)

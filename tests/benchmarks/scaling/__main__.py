@@ -1,5 +1,7 @@
 """Compare scaling with the algorithm of the HPA, both with a target that was tuned on half of the traces.
 
+The HorizontalController of Kubernetes also plays the held-out half, if `.ci/autoscaler > build/autoscaler` built it.
+
     python -m tests.benchmarks.scaling            # tune, then the held-out half
     python -m tests.benchmarks.scaling --quick    # without the traces of 17 days
     python -m tests.benchmarks.scaling --write    # also write docs/scaling-measured.md
@@ -16,9 +18,10 @@ from pathlib import Path
 
 from tests.benchmarks.__main__ import machine
 from tests.benchmarks.scaling import choice, table
-from tests.benchmarks.scaling.contenders import CONTENDERS, TARGETS
+from tests.benchmarks.scaling.contenders import COMPILED, CONTENDERS, HPA, TARGETS
 from tests.benchmarks.scaling.runner import run_all
-from tests.benchmarks.scaling.traces import HALVES, check_frozen, traces
+from tests.benchmarks.scaling.traces import HALVES, HELD_OUT, TUNING, check_frozen, names
+from tests.support.horizontal import SAID
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT, PICTURES = ROOT / "docs" / "scaling-measured.md", ROOT / "docs" / "scaling"
@@ -37,16 +40,17 @@ def main() -> int:
     arguments = parser.parse_args()
     check_frozen()
     started = time.monotonic()
-    jobs = [
-        (half, trace.name, contender, target)
-        for half in HALVES
-        for trace in traces(half)
-        for contender in CONTENDERS
-        for target in TARGETS
-        if not (arguments.quick and trace.kind in LONG_KINDS)
-    ]
-    runs = run_all(jobs, ROOT / "build" / "scaling", arguments.jobs)
+    kept = {
+        half: [name for name in names(half) if not (arguments.quick and name.startswith(LONG_KINDS))] for half in HALVES
+    }
+    store = ROOT / "build" / "scaling"
+    tuning = [(name, contender, target) for name in kept[TUNING] for contender in CONTENDERS for target in TARGETS]
+    runs = run_all(tuning, store, arguments.jobs)
     targets = choice.chosen(runs)
+    last = [(name, contender, targets[contender]) for name in kept[HELD_OUT] for contender in CONTENDERS]
+    if SAID.exists():
+        last += [(name, COMPILED, targets[HPA]) for name in kept[HELD_OUT]]
+    runs += run_all(last, store, arguments.jobs)
     print(table.markdown(runs, targets))
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     if arguments.write:

@@ -1,4 +1,4 @@
-"""The two algorithms, and what one of them does with one trace. Both have one parameter: the target of concurrency."""
+"""The algorithms, and what one of them does with one trace. Both have one parameter: the target of concurrency."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from pilotfish.sidecar.control.scale.facts import ScaleFacts
 from pilotfish.sidecar.control.scale.plan import ScalePlan
 from pilotfish.sidecar.settings.scaling import ConcurrencySignal, Forecast, LatencySignal, Scaling
 from pilotfish.sidecar.simulate.outcome import Outcome
 from pilotfish.sidecar.simulate.plant import Service as SimulatedService
 from pilotfish.sidecar.simulate.play import Played, first_replicas, play
-from pilotfish.sidecar.simulate.policies import RecommenderPolicy, horizontal_plan
+from pilotfish.sidecar.simulate.policies import Decision, RecommenderPolicy, horizontal_plan
 from tests.benchmarks.scaling.traces import DAY, FrozenTrace
+from tests.support.horizontal import Horizontal, running_horizontal
 
 HPA, PILOTFISH = "HPA", "Pilotfish"
+COMPILED = "HorizontalController"  # of Kubernetes, compiled from its module; HPA: the recommender without extensions
 CONTENDERS = (HPA, PILOTFISH)
-TARGETS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2)  # requests in flight for each request that a replica serves at once
+TARGETS = (0.6, 0.7, 0.8, 0.9, 1.0)  # requests in flight for each request that a replica serves at once
 WEEK = 7 * DAY
 QUANTILE = 0.95
 
@@ -39,10 +42,10 @@ class Run:
     given_up: float
 
 
-def plan_of(trace: FrozenTrace, contender: str, target: float) -> ScalePlan:
-    """Return the plan of an algorithm: its defaults, the bounds of the service, and the target."""
+def scaling_of(trace: FrozenTrace, target: float) -> Scaling:
+    """Return the block of a document: the bounds of the service, the target, and defaults."""
     service = trace.service
-    scaling = Scaling(
+    return Scaling(
         min_replicas=service.minimum,
         max_replicas=service.maximum,
         signals=(
@@ -51,12 +54,26 @@ def plan_of(trace: FrozenTrace, contender: str, target: float) -> ScalePlan:
         ),
         forecast=Forecast(period=DAY if trace.load.seconds < WEEK else WEEK),
     )
-    plan = ScalePlan.of(scaling)
-    return horizontal_plan(plan) if contender == HPA else plan
+
+
+class CompiledPolicy:
+    """The HorizontalController of Kubernetes, which keeps the replicas that it set itself."""
+
+    interval = 15.0
+
+    def __init__(self, controller: Horizontal) -> None:
+        self._controller = controller
+
+    def decide(self, facts: ScaleFacts) -> Decision:
+        answer = self._controller.step(facts)
+        return Decision(answer.replicas, answer.reason, "")
+
+    def applied(self, before: int, after: int, at: float) -> None:
+        pass
 
 
 def played(trace: FrozenTrace, contender: str, target: float) -> tuple[Played, SimulatedService]:
-    """Return what an algorithm does with a trace. The arrivals are the same for both."""
+    """Return what an algorithm does with a trace. The arrivals are the same for all."""
     service = SimulatedService(
         service_time=trace.service.service_time,
         slots=trace.service.slots,
@@ -64,8 +81,14 @@ def played(trace: FrozenTrace, contender: str, target: float) -> tuple[Played, S
         target=trace.service.target,
         quantile=QUANTILE,
     )
-    first = first_replicas(trace.load, service, trace.service.minimum, trace.service.maximum)
-    policy = RecommenderPolicy(plan_of(trace, contender, target))
+    scaling = scaling_of(trace, target)
+    first = first_replicas(trace.load, service, scaling.min_replicas, scaling.max_replicas)
+    if contender == COMPILED:
+        with running_horizontal() as controller:
+            controller.begin(scaling, first, trace.load.start)
+            return play(trace.load, service, CompiledPolicy(controller), first, seed=16), service
+    plan = ScalePlan.of(scaling)
+    policy = RecommenderPolicy(horizontal_plan(plan) if contender == HPA else plan)
     return play(trace.load, service, policy, first, seed=16), service
 
 

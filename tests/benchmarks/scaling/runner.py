@@ -11,16 +11,16 @@ from pathlib import Path
 from tests.benchmarks.scaling.contenders import Run, run
 from tests.benchmarks.scaling.traces import trace
 
-Job = tuple[str, str, str, float]  # half, name of the trace, algorithm, target
+Job = tuple[str, str, float]  # name of the trace, algorithm, target
 
 
 def _work(job: Job) -> dict[str, object]:
-    _, name, contender, target = job
+    name, contender, target = job
     return run(trace(name), contender, target)
 
 
 def _place(store: Path, job: Job) -> Path:
-    return store / f"{job[1]}-{job[2]}-{job[3]:g}.json"
+    return store / f"{job[0]}-{job[1]}-{job[2]:g}.json"
 
 
 def run_all(jobs: Iterable[Job], store: Path, processes: int) -> list[Run]:
@@ -28,7 +28,7 @@ def run_all(jobs: Iterable[Job], store: Path, processes: int) -> list[Run]:
     store.mkdir(parents=True, exist_ok=True)
     wanted = list(jobs)
     missing = [job for job in wanted if not _place(store, job).exists()]
-    missing.sort(key=lambda job: ("weekly" not in job[1] and "recorded" not in job[1], job))  # the longest first
+    missing.sort(key=lambda job: (not job[0].startswith(("recorded", "weekly")), job))  # the longest first
     with ProcessPoolExecutor(processes) as pool:
         futures = {pool.submit(_work, job): job for job in missing}
         for done, future in enumerate(as_completed(futures), 1):

@@ -40,6 +40,9 @@ class Fleet:
     generation: int = 1
     step: Step = ignore_step
     silent: set[str] = field(default_factory=set)
+    quiet: bool = False  # whether no pod sends signals
+    late: bool = False  # whether the signals are those of the step before
+    shared: float = 0.0
     make: Callable[[str, float], Signals] = signals_of
 
     async def begin(self) -> None:
@@ -82,11 +85,12 @@ class Fleet:
     def send(self) -> None:
         """Let each ready pod send its share of the load."""
         pods = [item["metadata"]["name"] for item in self.small.pods.pods_in(KEY.namespace)]
-        if self.load is None or not pods:
+        if self.load is None or self.quiet or not pods:
             return
+        self.shared = self.shared if self.late else self.load / len(pods)
         for name in pods:
             if name not in self.silent:
-                self.small.signals.take(self.make(name, self.load / len(pods)), self.small.now)
+                self.small.signals.take(self.make(name, self.shared), self.small.now)
 
     @property
     def replicas(self) -> int:

@@ -12,24 +12,14 @@ from pilotfish.sidecar.control.manager.switch import PAUSED
 from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.managed_fields import FieldWriter
-from pilotfish.sidecar.control.scale.owners import FieldOwner
 from tests.control.cycles import Crash
 from tests.control.manager.fleets import SCALING, STEP, Fleet, signals_of
 from tests.control.manager.lives import Life
+from tests.control.manager.owning import HELM, HPA
 from tests.control.manager.worlds import KEY, monitor_item
 
 pytestmark = pytest.mark.asyncio
 
-HPA = FieldOwner(
-    kind="HorizontalPodAutoscaler",
-    name="delays",
-    manager="kube-controller-manager",
-    reason=Reason.AUTOSCALER,
-    text="the HorizontalPodAutoscaler delays scales the target",
-    remedy="delete it",
-    yields=False,
-)
-HELM = replace(HPA, kind="Helm", name="delays", manager="helm", reason=Reason.APPLIED_ELSEWHERE, yields=True)
 MINUTE = 60.0
 
 
@@ -55,6 +45,21 @@ async def test_replicas_follow_the_load_up_and_down() -> None:
     assert ("AboveTarget", "3 -> 6") in [(reason, note.split(", ")[1][:6]) for reason, note in fleet.small.events]
     assert {line["state"] for line in fleet.audit()} == {"pending", "delivered"}
     assert fleet.audit()[0]["target"] == "Deployment/team/delays"
+
+
+async def test_signals_from_before_a_change_cause_no_second_one() -> None:
+    rules = {"scaleDown": {"stabilizationWindowSeconds": 0}}
+    fleet = await running(load=60.0, scaling={**SCALING, "interval": "5s", "behavior": rules})
+    await fleet.wait(MINUTE)
+    assert fleet.applied == [6]
+    fleet.load = 31.0
+    await fleet.wait(STEP)
+    fleet.late = True  # the pods that stay still send what they measured beside those that are gone
+    await fleet.wait(STEP)
+    assert fleet.applied == [6, 4]
+    fleet.late = False
+    await fleet.wait(2 * MINUTE)
+    assert fleet.applied == [6, 4]
 
 
 async def test_steady_load_with_noise_changes_nothing() -> None:
@@ -225,7 +230,7 @@ async def test_a_target_with_no_replicas_is_off() -> None:
     fleet = await running()
     fleet.small.target.set(0)
     await fleet.wait(2 * MINUTE)
-    assert (fleet.applied, fleet.condition) == ([], "False/TargetOff")
+    assert (fleet.applied, fleet.condition) == ([], "False/ScalingDisabled")
 
 
 async def test_a_paused_monitor_changes_nothing() -> None:

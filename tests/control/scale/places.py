@@ -17,7 +17,8 @@ from pilotfish.sidecar.control.situation import Fact
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.errors import ConflictError
-from pilotfish.sidecar.kube.patch import merge_patch
+from pilotfish.sidecar.kube.objects import DEPLOYMENTS
+from pilotfish.sidecar.kube.patch import apply, merge_patch
 from pilotfish.sidecar.kube.read import get
 from pilotfish.sidecar.kube.replace import replace as put
 from pilotfish.sidecar.settings.document import TargetRef
@@ -106,6 +107,13 @@ class Place:
                 await put(self.kube, resource, body, subresource="scale", field_manager=manager)
                 return
         raise AssertionError(f"{target.kind} {target.name} changes all the time")
+
+    async def apply(self, replicas: int, manager: str) -> None:
+        """Apply the Deployment on the server, and force conflicts."""
+        body = deployment(replicas=replicas)
+        body["metadata"] = {"name": "delays", "namespace": self.namespace}
+        del body["status"]
+        await apply(self.kube, DEPLOYMENTS, body, field_manager=manager, force=True)
 
     async def patch(self, target: TargetRef, body: dict[str, Any], manager: str = "") -> None:
         """Change an object by a merge patch."""

@@ -5,17 +5,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.control.scale.appliers import is_loop
 from pilotfish.sidecar.control.scale.manual import (
     REVERTS,
     REVERTS_COUNTED,
     REVERTS_OF_OTHERS,
     ManualChange,
     OwnWrite,
+    blocking_owner,
     manual_change,
     reverting_owner,
 )
-from pilotfish.sidecar.control.scale.owners import is_loop
-from tests.control.scale.targets import facts
+from pilotfish.sidecar.control.scale.owners import find_owner
+from tests.control.scale.targets import autoscaler, deployment, facts, reference, written_by
 from tests.control.situations import HOUR, NOON
 from tests.support.examples import examples
 
@@ -24,7 +26,7 @@ HOLD = 1800.0
 
 
 def test_other_replicas_of_another_writer_are_a_manual_change() -> None:
-    assert manual_change([WRITE], facts(3, "kubectl"), None) == ManualChange(3, "kubectl", NOON)
+    assert manual_change([WRITE], facts(3, "kubectl"), None) == ManualChange(3, "kubectl", NOON, WRITE.at)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +46,20 @@ def test_nothing_else_is_a_manual_change(
     assert manual_change(writes, facts(replicas, *managers, at=at), None) is None
 
 
+def test_the_default_after_a_manifest_lost_the_field_is_no_manual_change() -> None:
+    assert manual_change([WRITE], facts(1, "kubectl-client-side-apply", default=True), None) is None
+
+
+def test_a_target_that_was_created_anew_is_no_manual_change_and_reverts_nothing() -> None:
+    again = facts(2, "helm", created_at=NOON - 30)
+    assert manual_change([WRITE], again, None) is None
+    assert reverting_owner(reverts(2, 2, 2), facts(2, "helm", created_at=NOON - 30)) is None
+    older = facts(2, "helm", created_at=NOON - HOUR)
+    assert manual_change([WRITE], older, None) is not None
+
+
 def test_a_writer_that_is_not_recorded_is_another_one() -> None:
-    assert manual_change([WRITE], facts(3), None) == ManualChange(3, "", NOON)
+    assert manual_change([WRITE], facts(3), None) == ManualChange(3, "", NOON, WRITE.at)
 
 
 def test_the_time_of_a_change_without_a_record_is_that_of_the_first_observation() -> None:
@@ -53,20 +67,34 @@ def test_the_time_of_a_change_without_a_record_is_that_of_the_first_observation(
     later = manual_change([WRITE], facts(3, "kubectl", at=NOON + 900), first)
     assert later == first
     again = manual_change([WRITE], facts(5, "kubectl", at=NOON + 900), later)
-    assert again == ManualChange(5, "kubectl", NOON + 900), "another number is another change"
+    assert again == ManualChange(5, "kubectl", NOON + 900, WRITE.at), "another number is another change"
 
 
 def test_the_same_number_after_another_write_is_another_change() -> None:
     first = manual_change([WRITE], facts(2, "kubectl"), None)
     writes = [WRITE, OwnWrite(2, 4, NOON + 100)]
-    assert manual_change(writes, facts(2, "kubectl", at=NOON + 200), first) == ManualChange(2, "kubectl", NOON + 200)
+    assert manual_change(writes, facts(2, "kubectl", at=NOON + 200), first) == ManualChange(
+        2, "kubectl", NOON + 200, NOON + 100
+    )
 
 
 def test_the_recorded_time_of_a_change_counts_where_there_is_one() -> None:
     found = manual_change([WRITE], facts(3, "kubectl-patch", written_at=NOON - 30), None)
-    assert found == ManualChange(3, "kubectl-patch", NOON - 30)
+    assert found == ManualChange(3, "kubectl-patch", NOON - 30, WRITE.at)
     skewed = manual_change([WRITE], facts(3, "kubectl-patch", written_at=NOON - 500), None)
-    assert skewed == ManualChange(3, "kubectl-patch", WRITE.at), "it cannot be older than the write that it undoes"
+    assert skewed == ManualChange(3, "kubectl-patch", WRITE.at, WRITE.at), "it is not older than the write"
+
+
+def test_a_clock_that_was_set_back_neither_hides_a_change_nor_holds_it_for_ever() -> None:
+    earlier = NOON - 2 * HOUR
+    first = manual_change([WRITE], facts(3, "kubectl", at=earlier), None)
+    assert first == ManualChange(3, "kubectl", earlier, WRITE.at)
+    later = manual_change([WRITE], facts(3, "kubectl", at=earlier + HOLD), first)
+    assert later is not None
+    assert later.held_for(HOLD, earlier + HOLD) == 0
+    recorded = manual_change([WRITE], facts(3, "kubectl-patch", at=earlier, written_at=NOON), None)
+    assert recorded is not None
+    assert recorded.at == earlier
 
 
 @pytest.mark.parametrize(("now", "left"), [(NOON, 1800), (NOON + 600, 1200), (NOON + 1800, 0), (NOON + 9000, 0)])
@@ -124,6 +152,30 @@ def test_a_slow_loop_that_undoes_several_writes_at_once_is_an_owner() -> None:
     writes = [OwnWrite(before, before + 1, NOON - 3600 + 60 * index) for index, before in enumerate((2, 3, 4, 2, 3))]
     owner = reverting_owner(writes, facts(2, "argocd-controller"))
     assert owner is not None
+
+
+@pytest.mark.parametrize(
+    ("client", "numbers", "take", "reason"),
+    [
+        (None, (2,), False, None),
+        ("argocd-server-side", (2,), False, Reason.GITOPS),
+        ("argocd-server-side", (2,), True, None),
+        ("argocd-server-side", (2, 2), True, Reason.REVERTED),
+    ],
+)
+def test_taking_ownership_overrides_an_owner_until_it_reverts(
+    client: str | None, numbers: tuple[int, ...], take: bool, reason: Reason | None
+) -> None:
+    found = facts(2, "argocd-controller", owner=find_owner(written_by(client)) if client else None)
+    owner = blocking_owner(reverts(*numbers), found, take_ownership=take)
+    assert (owner.reason if owner is not None else None) == reason
+
+
+def test_taking_ownership_never_overrides_an_autoscaler() -> None:
+    found = facts(2, owner=find_owner(deployment(), autoscalers=[autoscaler(reference())]))
+    owner = blocking_owner([], found, take_ownership=True)
+    assert owner is not None
+    assert owner.reason is Reason.AUTOSCALER
 
 
 @settings(max_examples=examples(200))

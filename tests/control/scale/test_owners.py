@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.control.scale.appliers import is_default, later_reset
 from pilotfish.sidecar.control.scale.managed_fields import writers_of
-from pilotfish.sidecar.control.scale.owners import find_owner, find_resources_owner, later_reset
+from pilotfish.sidecar.control.scale.owners import find_owner, find_resources_owner
 from tests.control.scale.targets import autoscaler, deployment, reference, scaled_object, written_by
 from tests.support.examples import examples
 
@@ -48,7 +49,8 @@ def test_who_wrote_the_replicas_once_does_not_own_them(client: str) -> None:
 def test_the_remedy_for_helm_names_the_conflict_of_its_next_upgrade() -> None:
     owner = find_owner(written_by("helm4"))
     assert owner is not None
-    assert "then your next `helm upgrade` would conflict on .spec.replicas" in owner.remedy
+    assert "your next `helm upgrade` would conflict on .spec.replicas" in owner.remedy
+    assert "removed before, it falls to 1" in owner.remedy
     assert owner.manager == "helm"
 
 
@@ -66,6 +68,27 @@ def test_who_resets_the_replicas_later_is_a_warning(client: str, warning: str) -
     found = later_reset(written_by(client))
     assert found.startswith(warning)
     assert bool(found) == bool(warning)
+
+
+@pytest.mark.parametrize(
+    ("client", "default"),
+    [
+        ("helm4-after-removal", True),
+        ("kubectl-client-side-apply-after-removal", True),
+        ("kubectl-client-side-apply-without-replicas", True),
+        ("argocd-without-replicas", True),
+        ("kubectl-client-side-apply", False),
+        ("kubectl-scale", False),
+        ("helm3", False),
+        ("helm4", False),
+    ],
+)
+def test_a_number_that_nobody_set_is_the_default(client: str, default: bool) -> None:
+    assert is_default(written_by(client)) == default
+
+
+def test_an_object_without_records_has_no_known_default() -> None:
+    assert not is_default(deployment())
 
 
 @pytest.mark.parametrize(
@@ -186,6 +209,23 @@ def test_the_fields_of_kserve_are_those_that_are_applied() -> None:
     owner = find_owner(found)
     assert owner is not None
     assert ".spec.predictor.minReplicas" in owner.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "deployment_name"), [("InferenceService", "fares-predictor"), ("LLMInferenceService", "fares-kserve")]
+)
+def test_an_autoscaler_on_the_deployment_of_kserve_is_an_owner_unless_kserve_made_it(
+    kind: str, deployment_name: str
+) -> None:
+    target = {"apiVersion": "serving.kserve.io/v1beta1", "kind": kind, "metadata": {"name": "fares"}}
+    found = autoscaler(reference(name=deployment_name))
+    owner = find_owner(target, autoscalers=[found])
+    assert owner is not None
+    assert owner.reason is Reason.AUTOSCALER
+    found["metadata"]["ownerReferences"] = [{**reference(kind, "fares"), "controller": True}]
+    assert find_owner(target, autoscalers=[found]) is None
+    keda = scaled_object({"name": deployment_name})
+    assert find_owner(target, scaled_objects=[keda]) is not None
 
 
 JSON = st.recursive(

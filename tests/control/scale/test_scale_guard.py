@@ -62,15 +62,21 @@ VIEWS = {
     "no contact": (seen(contact_age=91.0), "refused", "api_server_unreachable"),
     "old target": (seen(replicas=Fact(4, NOON - 46.0)), "refused", "stale"),
     "old wish": (seen(wish=Wish(6, Reason.SCALING, "", NOON - 46.0)), "refused", "stale"),
-    "off": (seen(0), "refused", "target_off"),
+    "off": (seen(0), "refused", "scaling_disabled"),
     "owner": (seen(owner=HPA), "refused", "autoscaler"),
     "autoscalers cannot be listed": (seen(unknown=Hold(Reason.NOT_AUTHORIZED)), "refused", "not_authorized"),
     "manual change": (seen(manual=Hold(Reason.MANUAL_CHANGE)), "refused", "manual_change"),
     "half of the pods": (seen(heard=2), PENDING, "scaling"),
     "less than half": (seen(heard=1), "refused", "signals_missing"),
+    "signals from before the last change": (seen(heard=1, outdated=3), "refused", "settling"),
     "no pod": (seen(heard=0, expected=0), "refused", "signals_missing"),
     "no pod, but a query": (seen(heard=0, expected=0, external=True), PENDING, "scaling"),
     "no pod, and outside of the bounds": (seen(9, 8, heard=0), PENDING, "scaling"),
+    "a signal is missing": (
+        seen(wish=Wish(4, Reason.SIGNALS_MISSING, "cpu is missing", NOON, held=True)),
+        "refused",
+        "signals_missing",
+    ),
     "rollout": (seen(rollout="1 of 4 pods is old"), "refused", "rollout_in_progress"),
     "a pod waits for a node": (seen(unschedulable=1), "refused", "unschedulable"),
     "fewer pods while one waits for a node": (seen(wanted=3, unschedulable=1), PENDING, "scaling"),
@@ -172,7 +178,7 @@ def test_no_history_of_observations_is_acted_on_outside_of_bounds_limits_and_fre
                 assert moved.stopped is None
                 assert moved.owner is None
                 assert moved.contact_age <= 90
-                assert 2 <= entry.desired <= 8
+                assert 2 <= entry.desired <= max(8, min(moved.floor, moved.current))
                 assert entry.desired > moved.current or entry.desired >= min(moved.floor, moved.current)
                 assert not (moved.unschedulable and entry.desired > moved.current)
                 assert moved.replicas is not None

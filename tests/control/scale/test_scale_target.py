@@ -13,7 +13,7 @@ from pilotfish.sidecar.control.executor import Done, RetryAt
 from pilotfish.sidecar.control.manager.scale_target import LIST_SECONDS, LISTS, ScaleTargetReader
 from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.reasons import Reason
-from pilotfish.sidecar.control.scale.manual import ManualChange, OwnWrite, manual_change
+from pilotfish.sidecar.control.scale.manual import ManualChange, OwnWrite, blocking_owner, manual_change
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.delete import delete
@@ -29,6 +29,9 @@ from tests.support.apiserver.server import ApiServer
 from tests.support.waiting import POLL, patient
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(patient(120))]
+
+
+LATER = 4_000_000_000.0  # after the creation of every object
 
 
 @dataclass
@@ -51,18 +54,43 @@ async def test_a_target_that_nobody_else_scales_has_no_owner_and_no_problem(plac
 
 async def test_a_change_by_kubectl_scale_is_a_manual_change(place: Place) -> None:
     await place.create()
-    clock = Clock()
+    clock = Clock(LATER)
     reader = ScaleTargetReader(place.kube, clock)
     await place.scale(4, manager="pilotfish")
-    writes = [OwnWrite(2, 4, NOON)]
+    writes = [OwnWrite(2, 4, LATER)]
     clock.now += 15
     assert manual_change(writes, await reader.read(place.namespace, DEPLOYMENT), None) is None
     await place.scale(3)
     clock.now += 15
     change = manual_change(writes, await reader.read(place.namespace, DEPLOYMENT), None)
-    assert change == ManualChange(3, "kubectl", NOON + 30)
+    assert change == ManualChange(3, "kubectl", LATER + 30, LATER)
     clock.now += 15
     assert manual_change(writes, await reader.read(place.namespace, DEPLOYMENT), change) == change
+
+
+async def test_a_loop_that_reverts_is_fought_twice_and_then_named(place: Place) -> None:
+    """Argo CD applies server-side and forces conflicts; every 15 s, the controller wants 4 replicas."""
+    clock = Clock(LATER)
+    reader, writes, reasons = ScaleTargetReader(place.kube, clock), list[OwnWrite](), list[Reason]()
+    await place.apply(2, "argocd-controller")
+    for _ in range(6):
+        clock.now += 15
+        seen = await reader.read(place.namespace, DEPLOYMENT)
+        owner = blocking_owner(writes, seen, take_ownership=True)
+        if owner is not None:
+            reasons.append(owner.reason)
+            assert owner.manager == "argocd-controller"
+            continue
+        await place.scale(4, manager="pilotfish")
+        writes.append(OwnWrite(seen.spec_replicas, 4, clock.now))
+        clock.now += 15
+        assert blocking_owner(writes, await reader.read(place.namespace, DEPLOYMENT), take_ownership=False) is None
+        await place.apply(2, "argocd-controller")
+    assert [write.before for write in writes] == [2, 2]
+    assert reasons == [Reason.REVERTED] * 4
+    seen = await reader.read(place.namespace, DEPLOYMENT)
+    assert seen.owner is not None
+    assert seen.owner.reason is Reason.GITOPS
 
 
 async def test_an_autoscaler_is_found_until_it_is_deleted(place: Place) -> None:
@@ -141,8 +169,13 @@ async def test_a_scaled_object_is_found_where_keda_is_installed() -> None:
     assert (owner.reason, owner.name) == (Reason.SCALED_OBJECT, "delays-so")
 
 
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize(("status", "reason"), [(403, Reason.NOT_AUTHORIZED), (500, Reason.API_SERVER_UNREACHABLE)])
+@pytest.mark.parametrize(
+    ("name", "status", "reason"),
+    [
+        *((name, 403, Reason.NOT_AUTHORIZED) for name in LISTS),
+        pytest.param("budgets", 500, Reason.API_SERVER_UNREACHABLE, marks=pytest.mark.long),
+    ],
+)
 async def test_a_list_that_cannot_be_read_is_a_problem_of_that_fact_alone(
     name: str, status: int, reason: Reason
 ) -> None:

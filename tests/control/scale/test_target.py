@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.scale.disruption import disruption_floor
 from pilotfish.sidecar.control.scale.kinds import KSERVE, rollout_of, scale_body
-from pilotfish.sidecar.control.scale.target import Surroundings, count_unschedulable, target_facts
+from pilotfish.sidecar.control.scale.target import TargetSurroundings, count_unschedulable, target_facts
 from tests.control.scale.targets import autoscaler, budget, deployment, reference
 from tests.control.situations import NOON
 from tests.support.examples import examples
@@ -134,9 +134,9 @@ def test_pods_without_a_node_are_counted_and_those_that_start_or_end_are_not() -
 
 
 def test_facts_are_those_of_the_object_and_its_surroundings() -> None:
-    item = deployment(replicas=5)
+    item = deployment(replicas=5, creationTimestamp="2023-11-14T22:13:20Z")
     item["status"]["updatedReplicas"] = 2
-    found = Surroundings(
+    found = TargetSurroundings(
         autoscalers=[autoscaler(reference())],
         budgets=[budget(expected=5, healthy=5, desired=4)],
         pods=[pod()],
@@ -147,13 +147,13 @@ def test_facts_are_those_of_the_object_and_its_surroundings() -> None:
     assert (facts.rollout_in_progress, facts.unschedulable, facts.disruption_floor) == (True, 1, 4)
     assert facts.rollout == "3 of 5 pods have an older template"
     assert facts.owner is not None
-    assert facts.last_writer is None
+    assert (facts.last_writer, facts.created_at) == (None, NOON)
 
 
 def test_the_numbers_of_a_kind_of_the_user_are_those_of_its_scale() -> None:
     item = workload("example.org/v1", "Model", {}, size=7)
     scale = {"kind": "Scale", "metadata": {"resourceVersion": "9"}, "spec": {}, "status": {"replicas": 2}}
-    facts = target_facts(item, scale, Surroundings(), NOON)
+    facts = target_facts(item, scale, TargetSurroundings(), NOON)
     assert (facts.spec_replicas, facts.status_replicas, facts.resource_version) == (0, 2, "9")
 
 

@@ -39,12 +39,13 @@ class Bench:
     listed: list[str] = field(default_factory=lambda: ["0000:01:00.0"])
     session: GpuSession = field(init=False)
     moment: float = 0.0
+    isolated: bool = False
 
     def __post_init__(self) -> None:
         self.open()
 
     def open(self) -> None:
-        self.session = GpuSession(self.calls, lambda: tuple(self.listed))
+        self.session = GpuSession(self.calls, lambda: tuple(self.listed), isolated=self.isolated)
         assert self.session.open() == ()
 
     def sample(self, now: float, after: float = 1.0) -> GpuSample:
@@ -55,7 +56,7 @@ class Bench:
 @pytest.fixture
 def bench(driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Bench]:
     ctypes.CDLL(str(driver.library / LIBRARY))
-    monkeypatch.setenv("PILOTFISH_NVML_SCRIPT", str(driver.script))
+    monkeypatch.setenv("NVML_SCRIPT", str(driver.script))
     import pynvml  # type: ignore[import-untyped]
 
     opened: list[GuardedCalls] = []

@@ -7,7 +7,7 @@ from pilotfish.sidecar.resources.gpu.meter import GpuMeter
 from pilotfish.sidecar.resources.gpu.problems import EXPECTED, GpuReason
 from pilotfish.sidecar.resources.gpu.sample import GpuProblem, GpuSample
 from pilotfish.sidecar.telemetry import gpu_names
-from tests.resources.gpu.made import device, instance, process, sample
+from tests.resources.gpu.made import WHOLE, device, sample
 
 
 def series(found: GpuSample, restarts: dict[GpuReason, int] | None = None) -> dict[tuple[str, ...], float]:
@@ -18,22 +18,6 @@ def series(found: GpuSample, restarts: dict[GpuReason, int] | None = None) -> di
         for family in collect(found, meter.use, restarts or {})
         for one in family.samples
     }
-
-
-WHOLE = sample(
-    device(
-        name="H100", utilization=0.5, memory_utilization=0.2, sm_utilization=0.3, memory_total=100, memory_used=60,
-        memory_free=30, power=300.0, power_limit=700.0, energy=5.0, temperature=60, ecc_corrected=3, ecc_uncorrected=1,
-        xids=(79,),
-    ),
-    device(
-        "GPU-1", name="H100", mig_enabled=True, power=100.0,
-        instances=(instance("MIG-1", utilization=0.75, memory_total=10, memory_used=4, memory_free=6),),
-    ),
-    seconds=2.0,
-    processes=(process(7, 0.5), process(8, 0.1, "GPU-1", "MIG-1")),
-    problems=(GpuProblem(reason=GpuReason.MIG, reading="utilization", device="GPU-1"),),
-)  # fmt: skip
 
 
 def test_each_metric_of_the_table_is_exported() -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.resources.gpu import session as sessions
-from pilotfish.sidecar.resources.gpu.calls import SessionEndedError
+from pilotfish.sidecar.resources.gpu.calls import CallPlace, SessionEndedError
 from pilotfish.sidecar.resources.gpu.card import MOST_DEVICES
 from pilotfish.sidecar.resources.gpu.problems import ENDS_SESSION, GpuReason, reason_of
 from pilotfish.sidecar.resources.gpu.sample import DeviceSample, GpuSample, MigSample, encode
@@ -33,6 +33,10 @@ VALUES = {
     "nvmlDeviceGetUtilizationRates": ("utilization", "memory_utilization"),
     "nvmlGpmSampleGet": ("sm_utilization",),
 }
+READINGS = {
+    "memory_free": "memory", "memory_total": "memory", "memory_used": "memory", "memory_utilization": "utilization",
+    "mig_enabled": "mig",
+}  # fmt: skip
 HARMLESS = (2, 3, 4, 6, 7, 8, 10, 13, 14, 15, 16, 17, 19, 20, 21, 25, 27, 29, 30, 999, 4711, -1)
 
 
@@ -44,6 +48,19 @@ def device(sample: GpuSample, uuid: str = "GPU-0") -> DeviceSample:
     found = sample.device(uuid)
     assert found is not None
     return found
+
+
+def unexplained(sample: GpuSample) -> set[tuple[str, str]]:
+    """Return the values that are absent without a problem."""
+    parts: list[DeviceSample | MigSample] = list(sample.devices)
+    parts += [part for card in sample.devices for part in card.instances]
+    absent = {
+        (one.uuid, READINGS.get(field.name, field.name))
+        for one in parts
+        for field in dataclasses.fields(one)
+        if getattr(one, field.name) is None and field.name not in {"compute_instance", "gpu_instance", "share"}
+    }
+    return absent - {(one.device, one.reading) for one in sample.problems}
 
 
 def two(bench: Bench) -> GpuSample:
@@ -121,13 +138,14 @@ def test_under_mig_utilization_is_that_of_the_instances_by_gpm(
     )
     assert reasons(found, "utilization") == reasons(found, "process_utilization") == {GpuReason.MIG}
     assert (card.power, card.energy) == (300.0, 5000.0)
+    assert not unexplained(found)
     assert [(one.uuid, one.gpu_instance, one.utilization, one.sm_utilization) for one in card.instances] == [
         ("MIG-0-0", 7, 0.75, 0.40),
         ("MIG-0-2", 9, 0.10, 0.05),
     ]
     assert card.instances[0] == MigSample(
-        uuid="MIG-0-0", gpu_instance=7, compute_instance=0, slices=1, memory_total=10 << 30, memory_used=1 << 30,
-        memory_free=9 << 30, utilization=0.75, sm_utilization=0.40,
+        uuid="MIG-0-0", gpu_instance=7, compute_instance=0, slices=1, share=1 / 7, memory_total=10 << 30,
+        memory_used=1 << 30, memory_free=9 << 30, utilization=0.75, sm_utilization=0.40,
     )  # fmt: skip
     assert [(one.pid, one.instance, one.utilization) for one in found.processes if one.device == "GPU-0"] == [
         (50, "MIG-0-0", None),
@@ -135,11 +153,29 @@ def test_under_mig_utilization_is_that_of_the_instances_by_gpm(
     ]
 
 
+def test_compute_instances_of_one_gpu_instance_share_its_utilization(
+    driver: ScriptedDriver, bench: Callable[[], Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_mig(driver)
+    driver.change({"instance.0.2.gpu_instance": 7, "instance.0.2.compute_instance": 1})
+    running, names = bench(), list[str]()
+    read = running.calls.read
+
+    def recorded(reading: str, place: CallPlace, name: str, *arguments: object) -> object:
+        names.append(name)
+        return read(reading, place, name, *arguments)
+
+    monkeypatch.setattr(running.calls, "read", recorded)
+    assert [one.utilization for one in device(two(running)).instances] == [0.75, 0.75]
+    assert names.count("nvmlGpmMigSampleGet") == 2  # once in each sample
+
+
 def test_under_mig_before_hopper_utilization_is_unavailable_with_the_reason(
     driver: ScriptedDriver, bench: Callable[[], Bench]
 ) -> None:
     with_mig(driver, **{"gpm.0": 0})
     found = two(bench())
+    assert not unexplained(found)
     assert [one.utilization for one in device(found).instances] == [None, None]
     assert reasons(found, "utilization", "MIG-0-0") == {GpuReason.MIG}
     assert reasons(found, "sm_utilization", "MIG-0-0") == {GpuReason.UNSUPPORTED}
@@ -249,13 +285,6 @@ def test_the_number_of_gpus_may_be_wrong(
     assert (GpuReason.FAILED in reasons(found, "devices", "#2")) == (count > 2)
 
 
-def test_two_gpus_with_one_uuid_are_one(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
-    driver.change({"uuid.1": "GPU-0"})
-    found = bench().sample(time.time())
-    assert len(found.devices) == 1
-    assert reasons(found, "devices") == {GpuReason.INCONSISTENT}
-
-
 def test_a_lost_gpu_has_no_values_and_the_others_keep_theirs(
     driver: ScriptedDriver, bench: Callable[[], Bench]
 ) -> None:
@@ -299,23 +328,40 @@ def test_an_xid_error_is_reported_once(driver: ScriptedDriver, bench: Callable[[
     assert device(running.sample(time.time())).xids == ()
 
 
+def test_the_mean_of_the_drivers_samples_is_preferred(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
+    driver.change({"rates.0": "10 20"})
+    assert device(bench().sample(time.time())).utilization == pytest.approx(0.15)
+
+
 @pytest.mark.parametrize("jump", [-3600, 3600])
 def test_samples_go_on_after_the_clock_was_set(driver: ScriptedDriver, bench: Callable[[], Bench], jump: int) -> None:
     running = bench()
     running.sample(time.time())
-    driver.change({"clock": jump * 1_000_000, "rates.0": "10 20"})
-    assert device(running.sample(time.time() + jump)).utilization == pytest.approx(0.15)
-    assert [one.utilization for one in running.sample(time.time() + jump, 1.0).processes][:2] in (
-        [0.3, 0.1],
-        [None, None],
-    )
+    driver.change({"clock": jump * 1_000_000, "rates.0": "15 15"})
+    found = [running.sample(time.time()) for _ in range(2)]  # the first call may find nothing new
+    assert device(found[1]).utilization == pytest.approx(0.15)
+    assert 0.3 in {one.utilization for part in found for one in part.processes}
 
 
-def test_samples_of_the_future_are_not_used(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
-    driver.change({"clock": 3600 * 1_000_000, "rates.0": "99 99"})
+def test_hidden_processes_are_a_problem_and_not_zero(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
+    driver.change({"processes.0": "", "tasks.0": None, "processes.1": "", "memory_used.1": 1 << 20})
+    running = bench()
+    assert reasons(running.sample(time.time()), "processes") == set()
+    running.isolated = True
+    running.open()
+    found = running.sample(time.time())
+    assert reasons(found, "processes") == {GpuReason.FOREIGN_PROCESS}
+    assert reasons(found, "processes", "GPU-1") == set()
+
+
+@pytest.mark.parametrize("uuid", ["", "GPU-1"])
+def test_a_gpu_without_a_uuid_of_its_own_is_left_out_with_a_reason(
+    driver: ScriptedDriver, bench: Callable[[], Bench], uuid: str
+) -> None:
+    driver.change({"uuid.0": uuid})
     found = bench().sample(time.time())
-    assert device(found).utilization == 0.5
-    assert [one.utilization for one in found.processes][:2] == [None, None]
+    assert [one.uuid for one in found.devices] == ["GPU-1"]
+    assert {one.reason for one in found.problems} & {GpuReason.INVALID_VALUE, GpuReason.INCONSISTENT}
 
 
 KEYS = sorted(name.removesuffix(".0") for name in gpu(0) if name not in {"uuid.0", "name.0", "xids.0"})
@@ -335,6 +381,7 @@ def test_every_value_is_in_range_or_absent(
     with within_memory(64 * 1024 * 1024):
         found = two(bench())
     assert decode(encode(found)) == found
+    assert not unexplained(found)
     for one in found.devices:
         for name, most in RANGES.items():
             value = getattr(one, name)
@@ -360,3 +407,4 @@ def test_any_code_from_any_call_gives_a_sample_or_ends_the_session(
         assert {reason_of(code) for code in codes.values()} & ENDS_SESSION
     else:
         assert decode(encode(found)) == found
+        assert not unexplained(found)

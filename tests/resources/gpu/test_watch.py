@@ -49,6 +49,13 @@ def test_a_call_that_hung_twice_is_left_out_for_a_while() -> None:
     assert watch.avoided(AVOID_SECONDS) == ()
 
 
+def test_hangs_with_a_long_time_between_them_are_forgotten() -> None:
+    watch = SamplerWatch()
+    hang(watch, POWER, now=0.0)
+    hang(watch, POWER, now=AVOID_SECONDS)
+    assert watch.avoided(AVOID_SECONDS) == ()
+
+
 def test_a_gpu_with_three_calls_that_hang_is_left_out() -> None:
     watch = SamplerWatch()
     for call in (POWER, "nvmlDeviceGetName@1", "nvmlDeviceGetTemperature@1", "nvmlDeviceGetName@0"):

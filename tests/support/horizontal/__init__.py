@@ -36,7 +36,7 @@ class HorizontalAnswer:
 
 @dataclass(slots=True)
 class Horizontal:
-    """A running HorizontalController. `begin` starts a case at the time `begun`, in epoch seconds; `step` continues it."""
+    """A running HorizontalController. `begin` starts a case at a time in epoch seconds, `step` continues it."""
 
     requests: IO[str]
     answers: IO[str]

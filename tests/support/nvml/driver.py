@@ -90,7 +90,7 @@ class ScriptedDriver:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of a process that loads this driver."""
-        return {**os.environ, "LD_LIBRARY_PATH": str(self.library), "PILOTFISH_NVML_SCRIPT": str(self.script)}
+        return {**os.environ, "LD_LIBRARY_PATH": str(self.library), "NVML_SCRIPT": str(self.script)}
 
     def devices(self, count: int) -> None:
         """Have `count` healthy GPUs."""

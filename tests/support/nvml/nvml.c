@@ -1,4 +1,4 @@
-/* A library with the calls of NVML that Pilotfish uses. A script (PILOTFISH_NVML_SCRIPT) says what they return.
+/* A library with the calls of NVML that Pilotfish uses. A script (NVML_SCRIPT) says what they return.
 
    The script has lines `key=value`. It is read again when the file changes, so that a test changes it while the sampler
    runs; replace it by a rename. Integers are in the units of NVML. A call whose value has no line returns NOT_SUPPORTED.
@@ -44,7 +44,7 @@ static int by_key(const void *a, const void *b) { return strcmp(((const Line *)a
 
 static void load(void) {
     static char *content;
-    const char *path = getenv("PILOTFISH_NVML_SCRIPT");
+    const char *path = getenv("NVML_SCRIPT");
     struct stat found;
     if (!path || stat(path, &found)) return;
     if (found.st_ino == inode && !memcmp(&found.st_mtim, &changed, sizeof changed)) return;

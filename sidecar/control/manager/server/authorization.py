@@ -24,15 +24,15 @@ from .review_cache import ReviewCache, Reviewed, ReviewError
 GROUP, RESOURCE = "pilotfish.dev", "modelmonitors"
 
 
-class Right(NamedTuple):
+class CallerRight(NamedTuple):
     """A verb on a subresource of a monitor."""
 
     verb: str
     subresource: str
 
 
-CREATE_ALERTS, CREATE_FEEDBACK = Right("create", "alerts"), Right("create", "feedback")
-GET_SCALE = Right("get", "scale")
+CREATE_ALERTS, CREATE_FEEDBACK = CallerRight("create", "alerts"), CallerRight("create", "feedback")
+GET_SCALE = CallerRight("get", "scale")
 
 
 class ForbiddenCallerError(RefusedRequestError):
@@ -73,7 +73,7 @@ class Authorizer:
         self.cache: ReviewCache[bool] = ReviewCache("rights of callers", clock)
         self._review = review
 
-    async def may(self, caller: Caller, right: Right, namespace: str, monitor: str) -> bool:
+    async def may(self, caller: Caller, right: CallerRight, namespace: str, monitor: str) -> bool:
         """Return whether the caller may; raise RefusedRequestError with 503 if that cannot be found out."""
         key = (caller.username, caller.uid, caller.groups, _plain(caller.extra), right, namespace, monitor)
         try:
@@ -81,7 +81,7 @@ class Authorizer:
         except (KubeError, ReviewError) as error:
             raise unavailable("the caller's rights cannot be reviewed", error) from error
 
-    async def require(self, caller: Caller, right: Right, namespace: str, monitor: str) -> None:
+    async def require(self, caller: Caller, right: CallerRight, namespace: str, monitor: str) -> None:
         """Raise ForbiddenCallerError unless the caller may."""
         if not await self.may(caller, right, namespace, monitor):
             raise ForbiddenCallerError(
@@ -90,7 +90,7 @@ class Authorizer:
                 f"resources [{RESOURCE}/{right.subresource}], verbs [{right.verb}]"
             )
 
-    async def _reviewed(self, caller: Caller, right: Right, namespace: str, monitor: str) -> Reviewed[bool]:
+    async def _reviewed(self, caller: Caller, right: CallerRight, namespace: str, monitor: str) -> Reviewed[bool]:
         body = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",

@@ -20,7 +20,7 @@ from ....errors import quote_value
 from ....kube.client import Kube
 from ....kube.errors import ForbiddenError, KubeError, NotFoundError
 from ....kube.objects import POD_METRICS
-from ....kube.read import list_all
+from ....kube.read import select
 from ....settings.scaling import CpuSignal, MemorySignal, signal_id
 from ....settings.units import read_duration
 from ...scale.facts import Sample
@@ -62,7 +62,8 @@ class PodMetricsSource:
         namespace = wanted.key.namespace
         try:
             async with asyncio.timeout(SOURCE_SECONDS):
-                found, _ = await list_all(self._kube, POD_METRICS, namespace, label_selector=str(wanted.selector))
+                query = select(str(wanted.selector), "")
+                found = await self._kube.request("GET", POD_METRICS.path(namespace), query=query)
         except (KubeError, TimeoutError) as error:
             return SignalReading(problems=dict.fromkeys(signals, _problem(error)))
         pods = [item for item in self._pods.pods_in(namespace) if item["metadata"]["name"] in wanted.pods]
@@ -86,13 +87,15 @@ class Usage:
     problem: str = ""
 
 
-def usage(metrics: Iterable[Item], pods: Iterable[Item], wanted: Wanted, now: float) -> Usage:
-    """Return the use of `wanted` by `pods`, by the PodMetrics in `metrics`.
+def usage(metrics: object, pods: Iterable[Item], wanted: Wanted, now: float) -> Usage:
+    """Return the use of `wanted` by `pods`. `metrics` is a PodMetricsList as JSON, from an API server of somebody else.
 
     A request that a pod lacks makes all values unusable, as for a HorizontalPodAutoscaler: the share of the other pods
     would stand for a target that they do not represent.
     """
-    by_name = {str(item.get("metadata", {}).get("name")): item for item in metrics}
+    by_name = {
+        str(_mapping(item.get("metadata")).get("name")): item for item in _mappings(_mapping(metrics).get("items"))
+    }
     values: dict[str, Sample] = {}
     asked: dict[str, float] = {}
     for pod in pods:
@@ -134,17 +137,32 @@ def _sample(item: Item | None, containers: Iterable[str], resource: str, now: fl
     """Return the sum over `containers`; None if one is missing, or if the measurement is not current."""
     if item is None:
         return None
-    at, window = epoch_seconds(item.get("timestamp")), read_duration(item.get("window"))
+    at, window = _time(item.get("timestamp")), read_duration(item.get("window"))
     if abs(now - at) > MAX_AGE:
         return None
-    found = {one.get("name"): _value(one, resource) for one in item.get("containers") or ()}
+    containers_measured = _mappings(item.get("containers"))
+    found = {
+        str(one.get("name")): parse_quantity(_mapping(one.get("usage")).get(resource)) for one in containers_measured
+    }
     chosen = [found.get(name) for name in containers]
     present = [value for value in chosen if value is not None and value >= 0]
     return Sample(sum(present), at, WINDOW if window is None else window) if len(present) == len(chosen) else None
 
 
-def _value(container: Mapping[str, Any], resource: str) -> float | None:
-    return parse_quantity((container.get("usage") or {}).get(resource))
+def _time(value: object) -> float:
+    """Return a time in epoch seconds; 0 for a value that is none."""
+    try:
+        return epoch_seconds(value) if isinstance(value, str) else 0.0
+    except (OSError, OverflowError):
+        return 0.0
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _problem(error: KubeError | TimeoutError) -> str:

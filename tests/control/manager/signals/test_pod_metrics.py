@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.control.manager.pod_index import PodIndex
 from pilotfish.sidecar.control.manager.pods import OWN_CONTAINERS, trim_pod
 from pilotfish.sidecar.control.manager.scaling_sources import SignalReading
-from pilotfish.sidecar.control.manager.signals.pod_metrics import PodMetricsSource, Wanted, usage
+from pilotfish.sidecar.control.manager.signals.pod_metrics import PodMetricsSource, Usage, Wanted, usage
 from pilotfish.sidecar.control.scale.facts import Sample
 from pilotfish.sidecar.inject.template import ANALYZER, PROXY, REDIRECT
 from tests.control.manager.signals.made import KEY, NOW, wanted
@@ -33,31 +34,36 @@ def pod(name: str, *, model: dict[str, str] | None = None, **others: dict[str, s
     return trim_pod({"metadata": metadata, "spec": {"containers": containers}, "status": {"phase": "Running"}})
 
 
-def measured(name: str, *, at: float = NOW - 10, window: str = "15s", **cpu: str) -> dict[str, Any]:
+def measured(name: str, cpu: dict[str, str] | None = None, *, at: float = NOW - 10) -> dict[str, Any]:
     """Return the PodMetrics of a pod: the CPU of its containers, by default that of `pod`."""
-    used = cpu or {"model": "1500m", PROXY: "400m"}
+    used = cpu if cpu is not None else {"model": "1500m", PROXY: "400m"}
     return {
         "apiVersion": "metrics.k8s.io/v1beta1",
         "kind": "PodMetrics",
         "metadata": {"name": name, "labels": {"app": "delays"}},
         "timestamp": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "window": window,
+        "window": "15s",
         "containers": [{"name": key, "usage": {"cpu": value, "memory": "512Mi"}} for key, value in used.items()],
     }
 
 
+def used(metrics: list[Any], pods: list[dict[str, Any]], one: Wanted, now: float) -> Usage:
+    """Return the use by a list of PodMetrics."""
+    return usage({"kind": "PodMetricsList", "items": metrics}, pods, one, now)
+
+
 def test_the_use_and_the_requests_are_those_of_the_model_without_the_sidecar() -> None:
-    found = usage([measured("a")], [pod("a")], CPU, NOW)
+    found = used([measured("a")], [pod("a")], CPU, NOW)
     assert found.values == {"a": Sample(1.5, NOW - 10, 15.0)}
     assert (found.requests, found.problem) == ({"a": 2.0}, "")
-    memory = usage([measured("a")], [pod("a")], MEMORY, NOW)
+    memory = used([measured("a")], [pod("a")], MEMORY, NOW)
     assert (memory.values["a"].value, memory.requests["a"]) == (512 * 1024**2, 1024**3)
 
 
 def test_all_other_containers_count_unless_one_is_named() -> None:
-    pods, metrics = [pod("a", mesh={"cpu": "1"})], [measured("a", model="1", mesh="500m", **{PROXY: "1"})]
-    assert usage(metrics, pods, CPU, NOW).values["a"].value == 1.5
-    one = usage(metrics, pods, Wanted("cpu", "mesh"), NOW)
+    pods, metrics = [pod("a", mesh={"cpu": "1"})], [measured("a", {"model": "1", "mesh": "500m", PROXY: "1"})]
+    assert used(metrics, pods, CPU, NOW).values["a"].value == 1.5
+    one = used(metrics, pods, Wanted("cpu", "mesh"), NOW)
     assert (one.values["a"].value, one.requests["a"]) == (0.5, 1.0)
 
 
@@ -76,7 +82,7 @@ def test_the_containers_of_the_injector_are_known() -> None:
     ],
 )
 def test_no_value_counts_if_a_request_is_missing(pods: list[dict[str, Any]], one: Wanted, text: str) -> None:
-    found = usage([measured("a"), measured("b")], pods, one, NOW)
+    found = used([measured("a"), measured("b")], pods, one, NOW)
     assert (found.values, text in found.problem) == ({}, True), found.problem
 
 
@@ -88,14 +94,14 @@ def test_no_value_counts_if_a_request_is_missing(pods: list[dict[str, Any]], one
         [measured("a", at=NOW - 121)],
         [measured("a", at=NOW + 121)],
         [{**measured("a"), "timestamp": None}],
-        [measured("a", **{PROXY: "1"})],
-        [measured("a", model="")],
-        [measured("a", model="-1")],
+        [measured("a", {PROXY: "1"})],
+        [measured("a", {"model": ""})],
+        [measured("a", {"model": "-1"})],
         [{**measured("a"), "containers": None}],
     ],
 )
 def test_a_pod_without_a_current_value_is_missing(metrics: list[dict[str, Any]]) -> None:
-    found = usage(metrics, [pod("a")], CPU, NOW)
+    found = used(metrics, [pod("a")], CPU, NOW)
     assert (found.values, found.requests) == ({}, {"a": 2.0})
     assert "no current cpu of 1 of 1 pods" in found.problem
 
@@ -103,12 +109,31 @@ def test_a_pod_without_a_current_value_is_missing(metrics: list[dict[str, Any]])
 @settings(max_examples=examples(100))
 @given(st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.integers(0, 4000), st.integers(-300, 300)), max_size=6))
 def test_the_values_are_those_of_the_pods_that_were_measured_lately(seen: dict[str, tuple[int, int]]) -> None:
-    metrics = [measured(name, at=NOW + age, model=f"{milli}m") for name, (milli, age) in seen.items()]
-    found = usage(metrics, [pod(name) for name in "abcd"], CPU, NOW)
+    metrics = [measured(name, {"model": f"{milli}m"}, at=NOW + age) for name, (milli, age) in seen.items()]
+    found = used(metrics, [pod(name) for name in "abcd"], CPU, NOW)
     lately = {name for name, (_, age) in seen.items() if abs(age) <= 120 and name in "abcd"}
     assert found.values.keys() == lately
     assert all(found.values[name].value == pytest.approx(seen[name][0] / 1000) for name in lately)
     assert (found.problem == "") == (len(lately) == 4)
+
+
+_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
+_WORDS = st.sampled_from(["a", "model", "500m", "-1", "15s", "2027-01-15T08:00:00Z", "0001-01-01T00:00:00"])
+_KEYS = st.sampled_from(["items", "metadata", "name", "timestamp", "window", "containers", "usage", "cpu"])
+_JSON = st.recursive(
+    _LEAVES | _WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=5),
+    max_leaves=14,
+)
+
+
+@settings(max_examples=examples(400))
+@given(_JSON, st.sampled_from(["metadata", "timestamp", "window", "containers"]))
+def test_no_response_of_any_form_raises_or_gives_a_value_that_is_no_number(found: Any, place: str) -> None:
+    for metrics in (found, {"items": found}, {"items": [{**measured("a"), place: found}]}):
+        seen = usage(metrics, [pod("a")], CPU, NOW)
+        assert all(isfinite(sample.value) and sample.value >= 0 for sample in seen.values.values())
+        assert bool(seen.problem) == (not seen.values)
 
 
 def indexed(*names: str) -> PodIndex:
@@ -159,13 +184,15 @@ async def test_nothing_is_read_for_a_document_without_such_a_signal() -> None:
         (Fault(status=503, reason="ServiceUnavailable"), "cannot be read"),
         (Fault(raw=b"<html>"), "cannot be read"),
         (Fault(drop="before"), "cannot be read"),
+        (Fault(raw=b"[]"), "no current"),
+        (Fault(raw=b'{"items": [null, {"metadata": null}]}'), "no current"),
     ],
 )
 async def test_a_failure_is_a_problem_of_each_signal(fault: Fault, text: str) -> None:
     async with ApiServer() as api:
         api.faults.add(fault)
         found = await read(api, "cpu", "memory")
-    assert not found.by_pod
+    assert not any(found.by_pod.values())
     assert [text in found.problems[name] for name in ("cpu", "memory")] == [True, True], found.problems
 
 

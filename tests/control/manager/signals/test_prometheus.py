@@ -21,7 +21,7 @@ from tests.control.manager.signals.made import KEY, NOW, wanted
 from tests.support.tls import ONE, OTHER
 
 pytestmark = pytest.mark.asyncio
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def body(*values: str) -> bytes:
@@ -33,7 +33,7 @@ def body(*values: str) -> bytes:
 def answering(content: bytes, status: int = 200) -> Handler:
     """Return a handler with this response to each request."""
 
-    async def handle(_request: web.Request) -> web.Response:
+    async def handle(_request: web.BaseRequest) -> web.Response:
         return web.Response(body=content, status=status, content_type="application/json")
 
     return handle
@@ -74,7 +74,7 @@ async def problem(handle: Handler) -> str:
 async def test_each_query_is_sent_with_the_namespace_of_the_monitor_and_its_result_is_a_total() -> None:
     seen = []
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.BaseRequest) -> web.Response:
         form = await request.post()
         seen.append((request.method, request.path_qs, form["query"], form["timeout"], form["limit"]))
         return web.Response(body=body("3" if form["query"] == "sum(a)" else "5"))
@@ -101,7 +101,7 @@ async def test_the_token_is_sent_over_tls_to_the_trusted_server_only(tmp_path: P
     token.write_text("secret-token\n")
     seen = []
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.BaseRequest) -> web.Response:
         seen.append(request.headers.get("Authorization"))
         return web.Response(body=body("3"))
 
@@ -139,7 +139,7 @@ async def test_a_response_without_one_number_is_a_problem(content: bytes, status
 
 
 async def test_a_redirect_is_not_followed() -> None:
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.BaseRequest) -> web.Response:
         assert request.path == "/api/v1/query"
         return web.Response(status=307, headers={"Location": "/elsewhere"})
 
@@ -150,7 +150,7 @@ async def test_a_server_that_does_not_end_its_response_costs_a_bounded_time(monk
     monkeypatch.setattr(prometheus, "QUERY_SECONDS", 0.2)
     gone = asyncio.Event()
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(body("3")[:20])

@@ -69,7 +69,8 @@ async def test_each_documented_query_is_one_number_and_a_wrong_one_says_why_not(
     assert len(documented) == 8
     queries = {f"documented-{number}": query for number, query in enumerate(documented)}
     source = PrometheusSource(endpoint)
-    totals, problems = {}, {}
+    totals: dict[str, float] = {}
+    problems: dict[str, str] = {}
     for name, query in {**queries, **{name: query for name, (query, _) in WRONG.items()}}.items():
         signal: dict[str, object] = {"type": "prometheus", "name": name, "query": query, "target": 4}
         found = await source.read(wanted(signal, now=time.time()))

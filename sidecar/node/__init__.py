@@ -1,1 +1,0 @@
-"""The command `pilotfish node`: what each pod uses of the GPUs of one node."""
