@@ -61,7 +61,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         began = time.time()
 
         def everything() -> str:
-            return made.render("text/plain")[0].decode() + exporters.measured(time.time() - began)
+            return made.render("text/plain")[0].decode() + exporters.gpus(time.time() - began)
 
         with receiving() as receiver, exposing(everything) as port:
             target = ScrapeTarget("pilotfish", port, {"namespace": "made", "pod": "made-0"})
