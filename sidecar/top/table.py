@@ -126,8 +126,10 @@ def fitting(rows: Sequence[Row], width: int) -> list[TableColumn]:
 
 
 def _is_used(column: TableColumn, rows: Sequence[Row]) -> bool:
-    """Return whether a column of names is needed; columns of figures always are."""
-    return column.title not in ("NAMESPACE", "PART") or any(column.text(row) for row in rows)
+    """Return whether a column of names tells rows apart; columns of figures are always used."""
+    if column.title == "NAMESPACE":
+        return len({row.namespace for row in rows}) > 1
+    return column.title != "PART" or any(row.part for row in rows)
 
 
 def _has_value(column: TableColumn, rows: Sequence[Row]) -> bool:
