@@ -212,4 +212,4 @@ def _count(part: Sequence[Row], chosen: Sequence[Row], found: Sequence[Row]) -> 
 def _nothing(snapshot: TopSnapshot, found: Sequence[Row]) -> str:
     if found:
         return "no row matches the filter; Esc clears it"
-    return "no model yet" if snapshot.age is None else f"no answer {age_text(snapshot.age)}"
+    return "no model" if snapshot.age is None else f"no answer {age_text(snapshot.age)}"
