@@ -100,7 +100,15 @@ def test_an_open_episode_is_a_word() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "-"), (0.0, "0"), (0.01234, "0.0123"), (12.34, "12.3"), (12345.0, "12345"), (0.999, "0.999")],
+    [
+        (None, "-"),
+        (0.0, "0"),
+        (0.01234, "0.0123"),
+        (12.34, "12.3"),
+        (12345.0, "12345"),
+        (0.999, "0.999"),
+        (6.14e-6, "6.1e-06"),
+    ],
 )
 def test_figures_have_three_digits(value: float | None, text: str) -> None:
     assert figure(value) == text
