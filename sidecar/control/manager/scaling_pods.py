@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from ...settings.scaling import LatencySignal, Scaling
@@ -12,6 +13,7 @@ from ..scale.facts import PodFacts, Sample
 from .pods import epoch_seconds
 from .scaling_sources import SignalReading
 from .selectors import Selector
+from .signal_book import Arrived
 from .world import Item
 
 SIGNAL_SECONDS = 5.0  # between two signals of a pod
@@ -45,57 +47,56 @@ def read_pods(
     items: Iterable[Item],
     selector: Selector,
     settings: Scaling,
-    signals: Mapping[str, tuple[float, Signals]],
+    signals: Mapping[str, Sequence[Arrived]],
     others: SignalReading,
     now: float,
     changed_at: float = 0.0,
 ) -> PodsReading:
     """Return the pods among `items` that `selector` selects, with their values at `now`, in epoch seconds.
 
-    A load that a pod measured before `changed_at`, when there was another number of replicas, is left out: it would
-    cause a second change for one cause.
-    `signals` has the newest load by UID with the time of its arrival, and `others` what other sources have read.
+    `signals` has the loads of pods by UID, the oldest first, and `others` what other sources have read. The value of a
+    pod is the mean of its loads in the last interval, if the newest one is recent. A load that it measured before
+    `changed_at`, when there was another number of replicas, is left out: it would cause a second change for one cause.
     """
     found: list[PodFacts] = []
     heard = expected = sampled = outdated = 0
+    settled_at = changed_at + SPREAD_SECONDS if 0 < changed_at <= now else 0.0
     for item in items:
         metadata, status = item["metadata"], item.get("status") or {}
         if not selector.matches(metadata.get("labels") or {}) or status.get("phase") in _ENDED:
             continue
-        arrived, load = signals.get(metadata["uid"], (float("-inf"), None))
-        recent = load if 0 <= now - arrived <= RECENT_SECONDS else None
-        old = recent is not None and arrived - SIGNAL_SECONDS < changed_at + SPREAD_SECONDS and changed_at <= now
-        recent = None if old else recent
+        loads = signals.get(metadata["uid"], ())
+        silent = not loads or now - loads[-1][0] > RECENT_SECONDS
+        interval = [load for load in loads if load[0] > now - settings.interval] or loads[-1:]
+        fresh = [] if silent else [load for load in interval if load[0] - SIGNAL_SECONDS >= settled_at]
         name = metadata["name"]
         values = {id_: named[name] for id_, named in others.by_pod.items() if name in named}
         requests = {id_: named[name] for id_, named in others.requests.items() if name in named}
-        if recent is not None:
-            own = values_of(settings, recent)
-            values |= {id_: Sample(value, arrived, window=SIGNAL_SECONDS) for id_, value in own.items()}
-        pod = _pod(item, values, requests, answering=recent is not None and recent.requests_per_second > 0)
+        if fresh:
+            own = mean_values(settings, [load for _, load in fresh])
+            values |= {id_: Sample(value, fresh[-1][0], window=SIGNAL_SECONDS) for id_, value in own.items()}
+        pod = _pod(item, values, requests, answering=any(load.requests_per_second > 0 for _, load in fresh))
         found.append(pod)
         if pod.ready and not pod.deleting:
             expected += 1
             heard += bool(pod.values)
-            outdated += old
-            sampled += recent is not None and recent.concurrency is None
+            outdated += not silent and not fresh
+            sampled += bool(fresh) and fresh[-1][1].concurrency is None
     return PodsReading(tuple(found), heard, expected, sampled, outdated)
 
 
-def values_of(settings: Scaling, signals: Signals) -> dict[str, float]:
-    """Return the values that a pod sends, by signal id; also those without a signal in `settings`.
+def mean_values(settings: Scaling, loads: Sequence[Signals]) -> dict[str, float]:
+    """Return the means of the values that a pod sends, by signal id; also those without a signal in `settings`.
 
-    A release before sends no mean concurrency; that of the moment takes its place. Without a completed request there is
-    no latency.
+    A release before sends no mean concurrency; that of the moment takes its place. Latencies are weighted by the
+    requests. Without a completed request there is no latency.
     """
-    mean = signals.concurrency
-    found = {
-        CONCURRENCY: float(signals.in_flight) if mean is None else mean,
-        REQUEST_RATE: signals.requests_per_second,
-    }
-    if signals.requests_per_second:
+    concurrency = [float(load.in_flight) if load.concurrency is None else load.concurrency for load in loads]
+    rates = [load.requests_per_second for load in loads]
+    found = {CONCURRENCY: fmean(concurrency), REQUEST_RATE: fmean(rates)}
+    if any(rates):
         quantile = next((one.quantile for one in settings.signals if isinstance(one, LatencySignal)), 0.95)
-        found[LATENCY] = getattr(signals, QUANTILES[quantile])
+        found[LATENCY] = fmean([getattr(load, QUANTILES[quantile]) for load in loads], rates)
     return found
 
 

@@ -49,7 +49,7 @@ class Fleet:
         """Start a process that leads, and let it find the target."""
         self.life = Life(self.small, self.item(), self.step)
         self.follow()
-        await self.wait(3 * STEP)
+        await self.elapse(3 * STEP)
 
     def item(self) -> dict[str, Any]:
         """The ModelMonitor."""
@@ -63,7 +63,7 @@ class Fleet:
         self.scaling |= scaling
         self.life.runtime.item = self.item()
 
-    async def wait(self, seconds: float) -> None:
+    async def elapse(self, seconds: float) -> None:
         """Let the time pass, in steps of STEP; the pods send their signals at each."""
         for _ in range(round(seconds / STEP)):
             self.small.now += STEP
