@@ -65,10 +65,8 @@ def rise(history: History, horizon: float, now: float) -> float | None:
     return level * max(0.0, *rises) if rises else None
 
 
-def wording(history: History, period: float) -> str:
+def wording(history: History) -> str:
     """Return in words whether the forecast is used, and why not."""
-    if not period:
-        return "off"
     if history.skill is None:
         return "not used: fewer than two complete periods have been observed"
     if history.skill < LEAST_SKILL:
