@@ -7,12 +7,12 @@ from functools import partial
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.facts import ScaleFacts
 from pilotfish.sidecar.control.scale.gate import SETTLING, latency_of, policy_step
-from pilotfish.sidecar.control.scale.plan import DirectionRules, Policy
+from pilotfish.sidecar.control.scale.plan import DirectionRules, RatePolicy
 from pilotfish.sidecar.control.scale.recommender import recommend
 from pilotfish.sidecar.control.scale.state import ScaleState
 from tests.control.scale.recommended import BEGIN, CONCURRENCY, LATENCY, Target, even, facts_of, plan_of, pod
 
-TWO = DirectionRules(0.0, "Max", (Policy(False, 2, 60.0),))
+TWO = DirectionRules(0.0, "Max", (RatePolicy(False, 2, 60.0),))
 PLAN = plan_of(CONCURRENCY, LATENCY, up=TWO, most=12)
 
 

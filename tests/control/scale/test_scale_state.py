@@ -15,7 +15,7 @@ from pilotfish.sidecar.control.scale.plan import PlanSignal, ScalePlan
 from pilotfish.sidecar.control.scale.recommender import recommend
 from pilotfish.sidecar.control.scale.state import (
     MAX_BYTES,
-    History,
+    LoadHistory,
     ScaleEvent,
     ScaleState,
     ScaleStateError,
@@ -75,7 +75,7 @@ def test_the_largest_state_fits() -> None:
     blank = tuple(bytes(2 * BINS) for _ in range(MOST_PERIODS))
     index = int(BEGIN / (plan.forecast_period / BINS))
     state = ScaleState(
-        history=History(plan.forecast_period, blank, index, skill=0.5),
+        history=LoadHistory(plan.forecast_period, blank, index, skill=0.5),
         startup=StartupState(tuple(random.random() for _ in range(32))),
         periods=(1800.0, 1800.0),
     )
