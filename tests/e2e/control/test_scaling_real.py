@@ -23,6 +23,7 @@ SCALING = {
     "interval": "5s",
     "manualHold": "15s",
     "signals": [{"type": "concurrency", "target": 10}],
+    "smoothing": "0s",
     "behavior": {"scaleDown": {"stabilizationWindowSeconds": 3}},
 }
 pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(400))]
