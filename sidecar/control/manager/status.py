@@ -127,6 +127,15 @@ def differs(built: Mapping[str, Any], present: Mapping[str, Any] | None, names: 
     return any(built.get(name) != known.get(name) for name in names)
 
 
+def merge_of(built: Mapping[str, Any], present: object) -> dict[str, Any]:
+    """Return the JSON merge patch (RFC 7396) that turns `present` into `built`: null removes a field that is absent."""
+    known = present if isinstance(present, Mapping) else {}
+    removed = dict.fromkeys(known.keys() - built.keys())
+    return removed | {
+        name: merge_of(value, known.get(name)) if isinstance(value, Mapping) else value for name, value in built.items()
+    }
+
+
 def only_words(built: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:
     """Return whether the two differ in the messages about replicas only."""
     return _unworded(built) == _unworded(present or {})
