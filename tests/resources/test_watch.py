@@ -17,8 +17,9 @@ from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.report.schema import Report, TickStatus
 from pilotfish.sidecar.resources.accounts import CPU, EXCHANGES, IDLE, IN_FLIGHT, MEASURED, SHARED, USAGE
 from pilotfish.sidecar.resources.collector import collect
+from pilotfish.sidecar.resources.processes import list_processes
 from pilotfish.sidecar.resources.reporting import resource_report
-from pilotfish.sidecar.resources.source import SourceOptions
+from pilotfish.sidecar.resources.source import SourceOptions, choose
 from pilotfish.sidecar.resources.totals import TOTALS_FILE
 from pilotfish.sidecar.resources.watch import ResourceWatch
 from pilotfish.sidecar.settings.document import Model, Prices
@@ -204,3 +205,17 @@ def test_the_process_at_the_address_of_the_upstream_is_found(tmp_path: Path) -> 
             assert (watch.view.source.reason, watch.view.source.pid) == ("listener", server.pid)
         finally:
             server.kill()
+
+
+def test_a_program_that_forwards_the_port_is_not_taken_for_the_model_server(tmp_path: Path) -> None:
+    program = (
+        "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    )
+    rename = "open('/proc/self/comm', 'w').write('docker-proxy');"
+    command = [sys.executable, "-c", rename + program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        address = Address("127.0.0.1", int(server.stdout.readline()))
+        found = choose(SourceOptions(addresses=(address,)), list_processes(), ())
+        server.communicate(b"\n")
+    assert (found.source.kind, found.source.reason, found.pids) == ("none", "forwarder", frozenset())
