@@ -26,8 +26,8 @@ LOOPBACK = "lo"
 class ProcessStat:
     """One process. `started` is in ticks since the start of Linux.
 
-    `cpu_ns` includes children that were waited for; its resolution is one tick, usually 10 ms. `resident` is in bytes and
-    includes shared pages. `name` has at most 15 bytes.
+    `cpu_ns` includes children that were waited for; its resolution is one tick, usually 10 ms. `resident` is in bytes,
+    with shared pages. `name` has at most 15 bytes.
     """
 
     pid: int
