@@ -180,6 +180,7 @@ class ScalingWatch:
             wish=look.wish,
             heard=look.pods.heard,
             expected=look.pods.expected,
+            starting=look.pods.starting,
             outdated=look.pods.outdated,
             external=look.external,
         )

@@ -33,7 +33,7 @@ class SignalBook:
         return {uid: self._found[uid][-1] for uid in uids if uid in self._found}
 
     def recent(self, uids: Iterable[str], begin: float, end: float) -> Mapping[str, tuple[Arrived, ...]]:
-        """Return the loads of the pods `uids` that arrived after `begin`, until `end`; a pod without one is left out."""
+        """Return the loads of the pods `uids` from `begin`, exclusive, to `end`; a pod without one is left out."""
         found = {}
         for uid in uids:
             if loads := tuple(item for item in self._found.get(uid, ()) if begin < item[0] <= end):

@@ -65,7 +65,7 @@ def _replicas(found: ScalingFinding) -> ReplicasStatus:
     return ReplicasStatus(
         current=found.current,
         desired=found.desired,
-        reason=found.reason,
+        reason=found.reason.camel,
         message=found.text[:MAX_SUMMARY],
         owner=found.owner,
         last_scale_time=whole_second(found.scaled_at) if found.scaled_at is not None else None,

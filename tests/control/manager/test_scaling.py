@@ -62,6 +62,17 @@ async def test_signals_from_before_a_change_cause_no_second_one() -> None:
     assert fleet.applied == [6, 4]
 
 
+async def test_pods_that_have_just_become_ready_are_no_missing_ones() -> None:
+    fleet = await running(warm_up=20.0)
+    fleet.load = 60.0
+    seen = set()
+    for _ in range(24):
+        await fleet.elapse(STEP)
+        seen.add(fleet.condition)
+    assert fleet.applied == [6]
+    assert seen <= {"True/Scaling", "True/Settling", "True/Starting"}
+
+
 async def test_steady_load_with_noise_changes_nothing() -> None:
     fleet = await running(load=27.0)
     for index in range(80):
