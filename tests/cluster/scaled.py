@@ -35,6 +35,7 @@ SCALING: Manifest = {
     "coldStart": {"assumed": "10s"},
     "interval": f"{INTERVAL}s",
     "manualHold": "20s",
+    "smoothing": "0s",
 }
 # On any machine, almost all of the four workers wait for a response.
 SLOW = """
