@@ -30,7 +30,7 @@ INTERVAL = 5  # seconds, the shortest of a document
 SCALING: Manifest = {
     "mode": "act",
     "maxReplicas": MOST,
-    "signals": [{"type": "concurrency", "target": 1.5}],  # the four workers of the client need three replicas
+    "signals": [{"type": "concurrency", "target": "1.5"}],  # the four workers of the client need three replicas
     "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
     "coldStart": {"assumed": "10s"},
     "interval": f"{INTERVAL}s",
@@ -133,7 +133,7 @@ class Scaled:
         """Apply the manifest each second within the block, as a GitOps loop does."""
         path = self.plane.folder / f"applied-{self.models.namespace}.json"
         path.write_text(json.dumps(manifest))
-        kubectl = (self.plane.programs / "kubectl", "--kubeconfig", self.plane.kubeconfig)
+        kubectl: tuple[str | Path, ...] = (self.plane.programs / "kubectl", "--kubeconfig", self.plane.kubeconfig)
         loop = self.plane.children(
             *("sh", "-c", 'while "$@"; do sleep 1; done', "loop"),
             *(*kubectl, "--namespace", self.models.namespace, "apply", "-f", path, *options),

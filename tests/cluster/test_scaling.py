@@ -53,7 +53,6 @@ def models(cluster: Node, release: Release, tmp_path_factory: pytest.TempPathFac
     write_service(found, WHOLE)
     yield found
     cluster.plane.kubectl("delete", "namespace", found.namespace, "--wait=false")
-    release.install()
 
 
 @pytest.fixture
