@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dashboards.alerts import usage
 from dashboards.lint import panels
 from pilotfish.sidecar.dashboards.files import load
 from pilotfish.sidecar.telemetry.exposition import Exposition
@@ -61,7 +62,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         began = time.time()
 
         def everything() -> str:
-            return made.render("text/plain")[0].decode() + exporters.measured(time.time() - began)
+            return made.render("text/plain")[0].decode() + exporters.gpus(time.time() - began)
 
         with receiving() as receiver, exposing(everything) as port:
             target = ScrapeTarget("pilotfish", port, {"namespace": "made", "pod": "made-0"})
@@ -192,6 +193,17 @@ def test_numbers_of_other_exporters_are_right(name: str, title: str, place: int,
     found = panel(scene, name, title, place)
     assert found
     assert all(value == pytest.approx(NUMBERS[name, title, place], rel=0.25) for _, value in found), found
+
+
+def test_attributed_and_idle_use_add_up_to_what_exporters_measured(scene: Scene) -> None:
+    def total(*names: str) -> float:
+        return scene.prometheus.value(" + ".join(f"(sum({name}) or vector(0))" for name in names))
+
+    assert total(usage.GPU) == pytest.approx(exporters.GPU_BUSY * len(SIDECARS), rel=0.01)
+    assert total(usage.GPU, usage.GPU_IDLE) == pytest.approx(len(SIDECARS), rel=0.01)
+    assert total(usage.ENERGY, usage.POWER_IDLE) == pytest.approx(total(usage.POWER), rel=0.05)
+    assert total(usage.CPU, usage.CPU_IDLE) == pytest.approx(total(usage.CPU_MEASURED), rel=0.05)
+    assert min(total(usage.ENERGY), total(usage.CPU)) > 0
 
 
 def test_variables_list_the_values_of_their_label(scene: Scene) -> None:

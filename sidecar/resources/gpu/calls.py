@@ -87,17 +87,28 @@ class GuardedCalls:
             self._add(problem)
         return result
 
-    def first(self, reading: str, place: CallPlace, choices: Sequence[tuple[Any, ...]]) -> Any:
-        """Return the result of the first of the `choices`, (name, argument, ...), that this driver supports."""
+    def first(
+        self,
+        reading: str,
+        place: CallPlace,
+        choices: Sequence[tuple[Any, ...]],
+        quiet: frozenset[GpuReason] = frozenset(),
+    ) -> Any:
+        """Return the result of the first of the `choices`, (name, argument, ...), that this driver supports.
+
+        Returns () without a problem if it fails for a reason in `quiet`, and None if it fails for another one.
+        """
         problem: GpuProblem | None = None
         for name, *arguments in choices:
             result, problem = self._call(reading, place, name, arguments)
             if problem is None or problem.reason not in NOT_PROVIDED:
                 break
-        if problem is not None:
-            self._add(problem)
-            return None
-        return result
+        if problem is None:
+            return result
+        if problem.reason in quiet:
+            return ()
+        self._add(problem)
+        return None
 
     def optional(
         self,
@@ -121,12 +132,12 @@ class GuardedCalls:
         """Return `value` times `scale`; None and a problem if it is no number from 0 to `most` (before scaling)."""
         if value is None:
             return None
+        if 0 <= value <= most:  # False for a NaN
+            return float(value * scale)
         if value in NOT_AVAILABLE:
             self.report(reading, place, GpuReason.UNSUPPORTED, "the driver returned NVML_VALUE_NOT_AVAILABLE")
-        elif not 0 <= value <= most:  # also for a NaN
-            self.report(reading, place, GpuReason.INVALID_VALUE, f"{value!r} is not between 0 and {most:g}")
         else:
-            return float(value * scale)
+            self.report(reading, place, GpuReason.INVALID_VALUE, f"{value!r} is not between 0 and {most:g}")
         return None
 
     def count(self, reading: str, place: CallPlace, value: Any, most: int = 2**62) -> int | None:
@@ -156,7 +167,7 @@ class GuardedCalls:
             reason, detail = reason_of(code), f"{name} returned {code}"
         except MemoryError:
             reason, detail = GpuReason.TOO_MANY, f"{name} needs more memory than this process may use"
-        except Exception as error:  # a list that contradicts its length, text that is not UTF-8, a missing function
+        except Exception as error:  # a list that contradicts its length, text that is not UTF-8
             reason, detail = GpuReason.INCONSISTENT, f"{name} failed with {type(error).__name__}"
         problem = GpuProblem(reason=reason, reading=reading, device=place.label, detail=detail)
         if reason in ENDS_SESSION:

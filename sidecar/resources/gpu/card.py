@@ -12,7 +12,7 @@ from .problems import GpuReason
 
 MOST_DEVICES = 64  # a machine with more is not known; a count beyond is an error of the driver
 MOST_INSTANCES = 16  # NVML allows 7 for each GPU
-_ABSENT = frozenset((GpuReason.NO_SAMPLES,))  # NVML_ERROR_NOT_FOUND
+_ABSENT = frozenset((GpuReason.NO_SAMPLES,))  # the reason for NVML_ERROR_NOT_FOUND
 MOST_IDENTITY = 2**16
 MOST_POWER, MILLI = 1e8, 1e-3  # milliwatts
 MIG_DISABLED, MIG_ENABLED = 0, 1
@@ -74,10 +74,8 @@ def _card(calls: GuardedCalls, index: int, previous: dict[str, GpuCard]) -> GpuC
     handle = calls.read("devices", unnamed, "nvmlDeviceGetHandleByIndex", index)
     if handle is None:
         return None
-    uuid = calls.read("devices", CallPlace(handle, f"#{index}", index), "nvmlDeviceGetUUID")
-    if not uuid:
-        if uuid is not None:
-            calls.report("devices", unnamed, GpuReason.INVALID_VALUE, "its UUID is empty")
+    uuid = _uuid(calls, "devices", CallPlace(handle, f"#{index}", index))
+    if uuid is None:
         return None
     place = CallPlace(handle, uuid, index)
     mode = calls.optional("mig", place, "nvmlDeviceGetMigMode", default=(MIG_DISABLED,))
@@ -141,8 +139,8 @@ def _instance(calls: GuardedCalls, place: CallPlace, index: int, most: int | Non
     handle = calls.optional("mig", place, "nvmlDeviceGetMigDeviceHandleByIndex", index, quiet=_ABSENT)
     if handle is None:
         return None
-    uuid = calls.read("mig", CallPlace(handle, f"{place.label}#{index}", place.index), "nvmlDeviceGetUUID")
-    if not uuid:
+    uuid = _uuid(calls, "mig", CallPlace(handle, f"{place.label}#{index}", place.index))
+    if uuid is None:
         return None
     part = CallPlace(handle, uuid, place.index)
     attributes = calls.read("slices", part, "nvmlDeviceGetAttributes_v2")
@@ -156,6 +154,13 @@ def _instance(calls: GuardedCalls, place: CallPlace, index: int, most: int | Non
         slices=slices,
         share=slices / most if slices and most else None,
     )
+
+
+def _uuid(calls: GuardedCalls, reading: str, place: CallPlace) -> str | None:
+    found: str | None = calls.read(reading, place, "nvmlDeviceGetUUID")
+    if found == "":
+        calls.report(reading, place, GpuReason.INVALID_VALUE, "the UUID is empty")
+    return found or None
 
 
 def _identity(calls: GuardedCalls, part: CallPlace, name: str) -> int | None:

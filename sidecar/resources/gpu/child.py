@@ -5,7 +5,7 @@ The parent starts it; it is not a command for users:
     python -m pilotfish.sidecar.resources.gpu.child '{"parent": 1, "memory": 5, "interval": 1.0, "avoided": []}'
 
 `memory` is the descriptor of shared memory for the name of the current call. The process ends when the driver is gone,
-or there is no GPU: the parent starts it again, later and later.
+there is no GPU, or a new process would see other GPUs. The parent starts it again, after increasing waits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...system.limits import limit_data
 from ...system.parent_death import signal_on_parent_death
 from .calls import MARK_BYTES, GuardedCalls, SessionEndedError
 from .problems import GpuReason
-from .sample import GpuProblem, GpuSample, encode
+from .sample import RECYCLE, GpuProblem, GpuSample, encode
 from .session import GpuSession, is_isolated, listed_by_kernel
 
 DATA_BYTES = 256 * 1024 * 1024  # a list whose length the driver gets wrong must not use up the memory
@@ -46,8 +46,7 @@ def main(argument: str) -> int:
             return 0
         calls = GuardedCalls(pynvml, mark, frozenset(setup["avoided"]))
         try:
-            while _run_session(calls, output, setup["interval"]):
-                pass
+            return _run_session(calls, output, setup["interval"])
         except SessionEndedError as error:
             _send(output, _failed(error.problem))
         except BrokenPipeError:
@@ -55,23 +54,22 @@ def main(argument: str) -> int:
     return 0
 
 
-def _run_session(calls: GuardedCalls, output: int, interval: float) -> bool:
-    """Send the samples of one session; return whether another one can follow in this process."""
+def _run_session(calls: GuardedCalls, output: int, interval: float) -> int:
+    """Send the samples of one session; return the exit status, RECYCLE if another session would see other GPUs."""
     session = GpuSession(calls, listed_by_kernel, isolated=is_isolated())
     problems = session.open()
     if problems:
         _send(output, _failed(*problems))
-        return False
+        return 0
     due = time.monotonic()
     while True:
         _send(output, session.sample(time.time(), time.monotonic()))
         if not session.devices:
-            return False
+            return 0
         due = max(due + interval, time.monotonic() - interval)  # samples that are overdue are left out
         time.sleep(max(0.0, due - time.monotonic()))
         if session.outdated(time.monotonic()):
-            session.close()
-            return True
+            return RECYCLE
 
 
 def _failed(*problems: GpuProblem) -> GpuSample:

@@ -96,9 +96,11 @@ def _sums(use: GpuUse) -> Iterator[Family]:
 
 
 def _unavailable(sample: GpuSample, *, seen: bool) -> Family:
-    """Return the problems; not those that only mean that this machine has no GPU."""
+    """Return the problems; not those that only mean that this machine has no GPU, or that a process is idle."""
     family = names.UNAVAILABLE.gauge()
-    shown = (one for one in sample.problems if seen or one.reason not in EXPECTED)
+    idle = ("process_utilization", GpuReason.NO_SAMPLES)
+    shown = [one for one in sample.problems if (one.reading, one.reason) != idle]
+    shown = [one for one in shown if seen or one.reason not in EXPECTED]
     for labels in sorted({(one.device, one.reading, one.reason.value) for one in shown}):
         family.add_metric(labels, 1)
     return family

@@ -26,8 +26,8 @@ class GpuReason(ReasonTable):
     FAILED = ("failed", "the driver returned an error that has no reason of its own in this table")
     FOREIGN_PROCESS = (
         "foreign_process",
-        "the driver lists a process of another PID namespace without its id",
-        "run with hostPID, or use the source node",
+        "the driver hides processes of other PID namespaces",
+        "share the process namespace of the pod (shareProcessNamespace), or run on the host",
     )
     FUNCTION_MISSING = ("function_missing", "the driver is too old for this reading", "update the driver")
     INCONSISTENT = ("inconsistent", "the driver's list changed or contradicted itself during each attempt to read it")

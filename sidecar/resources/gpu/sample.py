@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 
 from .problems import GpuReason
 
+RECYCLE = 75  # exit status of a child that asks for another one, which will see other GPUs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuProblem:

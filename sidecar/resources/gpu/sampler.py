@@ -85,7 +85,12 @@ class GpuSampler:
     async def run(self) -> None:
         """Sample until this task is cancelled."""
         while True:
-            plan = await self._run_process()
+            try:
+                plan = await self._run_process()
+            except OSError as error:  # such as no free descriptor, or no process
+                detail = f"it cannot be started: {error.strerror}"
+                failed = GpuProblem(reason=GpuReason.SAMPLER_DIED, reading="devices", detail=detail)
+                plan = self._watch.on_end(failed, 0.0, None)
             self._latest = _without_devices(plan.problem)
             if plan.log is not None:
                 _LOG.log(*plan.log)
@@ -100,12 +105,7 @@ class GpuSampler:
                 "interval": self._options.interval,
                 "avoided": self._watch.avoided(began),
             }
-            try:
-                process = _start(setup, self._options.environment)
-            except OSError as error:
-                detail = f"cannot start it: {error.strerror}"
-                failed = GpuProblem(reason=GpuReason.SAMPLER_DIED, reading="devices", detail=detail)
-                return self._watch.on_end(failed, 0.0, None)
+            process = _start(setup, self._options.environment)
             try:
                 ended = await self._read(process)
                 ran = time.monotonic() - began

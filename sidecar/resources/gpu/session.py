@@ -1,7 +1,7 @@
-"""One use of the library, from nvmlInit to nvmlShutdown. Runs in the child.
+"""The use of the library by one sampling process, from nvmlInit on. Runs in the child.
 
-GPUs are enumerated again every 10 seconds. The library sees a GPU that was added, and one that was reset, only after a
-new initialization, so a session ends when the kernel's list of GPUs changes, or some time after a GPU was lost.
+GPUs are enumerated again every 10 seconds. The library sees a GPU that was added, and one that was reset, only in a
+new process, so a session ends when the kernel's list of GPUs changes, or some time after a GPU was lost.
 """
 
 from __future__ import annotations
@@ -56,10 +56,6 @@ class GpuSession:
             self._driver = self._calls.read("driver", MACHINE, "nvmlSystemGetDriverVersion") or None
             return ()
         return self._calls.take_problems()
-
-    def close(self) -> None:
-        """Shut the library down; it may fail."""
-        self._calls.optional("devices", MACHINE, "nvmlShutdown")
 
     def outdated(self, moment: float) -> bool:
         """Return whether another session would see other GPUs. `moment` is monotonic seconds."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .calls import CallPlace, GuardedCalls
+from .calls import NOT_PROVIDED, CallPlace, GuardedCalls
 from .card import GpuCard
 from .gpm import PER_CENT
 from .problems import GpuReason
@@ -17,6 +17,7 @@ MOST_PROCESSES = 1024  # of one GPU
 USED_BYTES = 64 * 1024 * 1024  # a GPU that nobody uses has less
 COMPUTE = ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2")
 CLIENTS = "nvmlDeviceGetMPSComputeRunningProcesses_v3"  # the clients of MPS are in no other list
+_EMPTY = frozenset((GpuReason.NO_SAMPLES,))
 UTILIZATION = ("nvmlDeviceGetProcessUtilization", "nvmlDeviceGetProcessesUtilizationInfo")
 
 
@@ -62,7 +63,7 @@ def _memory_by_pid(calls: GuardedCalls, place: CallPlace) -> dict[int, int | Non
     """Return the bytes of each process that has a context on the GPU or the MIG instance `place`."""
     found: dict[int, int | None] = {}
     compute = calls.first("processes", place, [(name,) for name in COMPUTE])
-    shared = calls.optional("processes", place, CLIENTS, default=())
+    shared = calls.optional("processes", place, CLIENTS, default=(), quiet=NOT_PROVIDED | _EMPTY)
     for one in _named(calls, place, "processes", (*(compute or ()), *(shared or ()))):
         if one.usedGpuMemory is None:
             calls.report("process_memory", place, GpuReason.UNSUPPORTED, "the driver does not say it")
@@ -89,7 +90,7 @@ def _shares(calls: GuardedCalls, card: GpuCard, *, wanted: bool) -> dict[int, _S
     The driver returns an error, or success without a sample, if it has none; this is a problem if it is `wanted`.
     """
     newest = card.processes_newest
-    found = calls.first("process_utilization", card.place, [(name, newest.since) for name in UTILIZATION])
+    found = calls.first("process_utilization", card.place, [(name, newest.since) for name in UTILIZATION], _EMPTY)
     samples = list(_named(calls, card.place, "process_utilization", found or ()))
     by_pid: dict[int, list[Any]] = {}
     for place in newest.take_new([one.timeStamp for one in samples]):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ...errors import escape_unprintable, number
 from .calls import call_key
 from .problems import EXPECTED, GpuReason
-from .sample import GpuProblem, GpuSample
+from .sample import RECYCLE, GpuProblem, GpuSample
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before a restart
 HEALTHY_SECONDS = 60.0  # a process that ran so long resets the wait
@@ -68,6 +68,8 @@ class SamplerWatch:
 
         `problem` is from its last sample, None if it just ended; `status` is its exit status.
         """
+        if status == RECYCLE:
+            return RestartPlan(self._wait(ran), GpuProblem(reason=GpuReason.STARTING, reading="devices"), None)
         if problem is None:
             problem = GpuProblem(reason=GpuReason.SAMPLER_DIED, reading="devices", detail=f"exit status {status}")
         return self._plan(problem, ran)
@@ -82,8 +84,7 @@ class SamplerWatch:
         return self._plan(GpuProblem(reason=GpuReason.SAMPLER_HUNG, reading="devices", detail=detail), ran)
 
     def _plan(self, problem: GpuProblem, ran: float) -> RestartPlan:
-        self._failures = 1 if ran >= HEALTHY_SECONDS else self._failures + 1
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures - 1, 16))
+        wait = self._wait(ran)
         self.restarts[problem.reason] = self.restarts.get(problem.reason, 0) + 1
         key = (problem.reason, problem.detail)
         if key == self._logged:
@@ -94,6 +95,10 @@ class SamplerWatch:
         shown = f" ({problem.detail})" if problem.detail else ""
         text = f"no GPU samples: {problem.reason.meaning}{shown}{remedy}; the next attempts follow in 1 to 60 s"
         return RestartPlan(wait, problem, (level, text))
+
+    def _wait(self, ran: float) -> float:
+        self._failures = 1 if ran >= HEALTHY_SECONDS else self._failures + 1
+        return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self._failures - 1, 16))
 
 
 _WORKS = (GpuReason.STARTING, "")

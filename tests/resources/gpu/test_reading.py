@@ -210,6 +210,11 @@ def test_processes_without_utilization_samples_have_none(
     assert reasons(found, "process_utilization") == {GpuReason.NO_SAMPLES}
 
 
+def test_an_idle_gpu_without_processes_has_no_problem(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:
+    driver.change({"processes.0": "", "tasks.0": ""})
+    assert reasons(bench().sample(time.time()), "process_utilization") == set()
+
+
 def test_a_driver_with_only_the_new_call_for_processes_is_read(
     driver: ScriptedDriver, bench: Callable[[], Bench]
 ) -> None:
@@ -314,7 +319,6 @@ def test_a_gpu_that_is_plugged_in_is_seen_by_the_next_session(
     assert not running.session.outdated(running.moment)
     running.listed.append("0000:02:00.0")
     assert running.session.outdated(running.moment)
-    running.session.close()
     running.open()
     assert len(running.sample(time.time()).devices) == 3
 
@@ -326,6 +330,16 @@ def test_an_xid_error_is_reported_once(driver: ScriptedDriver, bench: Callable[[
     driver.change({"xids.0": "13 79 31"})
     assert device(running.sample(time.time())).xids == (79, 31)
     assert device(running.sample(time.time())).xids == ()
+
+
+def test_a_counter_may_pass_through_the_value_for_not_available(
+    driver: ScriptedDriver, bench: Callable[[], Bench]
+) -> None:
+    driver.change({"energy.0": 2**32 - 1, "power.0": 2**32 - 1, "energy.1": 2**64 - 1})
+    found = bench().sample(time.time())
+    assert [one.energy for one in found.devices] == [4_294_967.295, None]
+    assert device(found).power is None
+    assert reasons(found, "power") == reasons(found, "energy", "GPU-1") == {GpuReason.UNSUPPORTED}
 
 
 def test_the_mean_of_the_drivers_samples_is_preferred(driver: ScriptedDriver, bench: Callable[[], Bench]) -> None:

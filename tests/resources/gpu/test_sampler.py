@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from pilotfish.sidecar.resources.gpu import sampler as sampler_module
 from pilotfish.sidecar.resources.gpu.collector import collect
 from pilotfish.sidecar.resources.gpu.problems import GpuReason
 from pilotfish.sidecar.resources.gpu.sample import GpuSample
 from pilotfish.sidecar.resources.gpu.sampler import GpuSampler, SamplerOptions
 from tests.support.nvml.driver import ScriptedDriver, build, gpu
 from tests.support.processes import is_running
+from tests.support.sizes import size
 from tests.support.waiting import eventually, patient
 
 Running = Callable[..., object]
@@ -122,7 +126,12 @@ def test_a_process_that_dies_inside_the_driver_is_started_again(driver: Scripted
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"), [(9, GpuReason.DRIVER_NOT_LOADED), (18, GpuReason.VERSION_MISMATCH), (999, GpuReason.FAILED)]
+    ("code", "reason"),
+    [
+        (9, GpuReason.DRIVER_NOT_LOADED),
+        pytest.param(18, GpuReason.VERSION_MISMATCH, marks=pytest.mark.long),
+        pytest.param(999, GpuReason.FAILED, marks=pytest.mark.long),
+    ],
 )
 def test_a_driver_that_is_reloaded_is_reported_and_used_again(
     driver: ScriptedDriver, code: int, reason: GpuReason
@@ -172,6 +181,7 @@ def test_a_driver_that_hangs_from_the_start_leaves_one_process_at_a_time(driver:
     asyncio.run(run())
 
 
+@pytest.mark.long
 def test_a_stopped_process_gives_no_stale_values(driver: ScriptedDriver) -> None:
     async def run() -> None:
         before = set(children())
@@ -198,3 +208,92 @@ def test_a_gpu_that_is_added_joins(driver: ScriptedDriver) -> None:
             await sampled(sampler, lambda sample: len(sample.devices) == 3)
 
     asyncio.run(run())
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(
+    driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.memfd_create
+    left = [OSError(errno.EMFILE, "Too many open files"), OSError(errno.ENOSYS, "Function not implemented")]
+
+    def failing(name: str) -> int:
+        if left:
+            raise left.pop()
+        return real(name)
+
+    async def run() -> None:
+        monkeypatch.setattr(os, "memfd_create", failing)
+        async with sampling(driver.environment) as sampler:
+            await sampled(sampler, lambda sample: sample.devices)
+            assert sampler.restarts == {GpuReason.SAMPLER_DIED: 2}
+
+    asyncio.run(run())
+
+
+def test_output_that_is_no_sample_ends_the_process(driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        decode = sampler_module.decode
+        monkeypatch.setattr(sampler_module, "decode", lambda line: decode(line[:-3]))
+        async with sampling(driver.environment) as sampler:
+            await eventually(lambda: sampler.restarts.get(GpuReason.SAMPLER_DIED, 0) >= 1, timeout=20)
+            assert "cannot be read" in sampler.latest.problems[0].detail
+            monkeypatch.setattr(sampler_module, "decode", decode)
+            await sampled(sampler, lambda sample: sample.devices)
+
+    asyncio.run(run())
+
+
+FAULTS = (
+    {"crash.nvmlDeviceGetName": 1},
+    {"hang.nvmlDeviceGetTemperature.0": 1},
+    {"devices": 0},
+    {"devices": 4_000_000_000},
+    {"fail.nvmlDeviceGetCount_v2": 999},
+    {"fail.nvmlInitWithFlags": 18, "fail.nvmlDeviceGetUUID": 1},
+    {"fail.nvmlDeviceGetHandleByIndex_v2": 15},
+    {"count.nvmlDeviceGetComputeRunningProcesses_v3": 4_000_000_000},
+    {"lie.nvmlDeviceGetSamples": 4_000_000_000},
+    {"uuid.0": "", "uuid.1": "GPU-2"},
+    {"mig.0": 1, "instances.0": 4_000_000_000},
+    {"clock": -(10**15)},
+    {"energy.0": 1, "power.0": 4_294_967_295},
+)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_sequence_of_faults_the_samples_come_back(driver: ScriptedDriver, seed: int) -> None:
+    random = Random(seed)
+
+    async def run() -> None:
+        async with sampling(driver.environment, silence=1.0) as sampler:
+            await sampled(sampler, lambda sample: sample.devices)
+            healthy = dict(driver.lines)
+            for _ in range(size(8, 40)):
+                fault = random.choice(FAULTS)
+                driver.change(fault)
+                await moved(sampler)
+                assert_consistent(sampler)
+                driver.change({name: healthy.get(name) for name in fault})
+            await sampled(sampler, lambda sample: [one.utilization for one in sample.devices] == [0.5, 0.5])
+
+    asyncio.run(run())
+
+
+async def moved(sampler: GpuSampler) -> None:
+    """Wait until the process was started again, or has sent some samples."""
+    restarts, at = sum(sampler.restarts.values()), sampler.latest.at
+    await eventually(lambda: sum(sampler.restarts.values()) > restarts or sampler.latest.at > at + 0.2, timeout=30)
+
+
+def assert_consistent(sampler: GpuSampler) -> None:
+    """Check that sums are finite and no series is doubled."""
+    names = [
+        (one.name, *sorted(one.labels.items()))
+        for family in collect(sampler.latest, sampler.use, sampler.restarts)
+        for one in family.samples
+    ]
+    assert len(names) == len(set(names))
+    for total in sampler.use.devices.values():
+        assert 0 <= total.busy_seconds <= total.measured_seconds
+        assert 0 <= total.energy_joules < 1e9

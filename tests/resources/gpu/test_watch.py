@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from pilotfish.sidecar.resources.gpu.problems import GpuReason
-from pilotfish.sidecar.resources.gpu.sample import GpuProblem
+from pilotfish.sidecar.resources.gpu.sample import RECYCLE, GpuProblem
 from pilotfish.sidecar.resources.gpu.watch import AVOID_SECONDS, HEALTHY_SECONDS, LONGEST_WAIT, SamplerWatch
 from tests.resources.gpu.made import device, sample
 
@@ -23,6 +23,13 @@ def test_the_wait_doubles_up_to_a_minute_and_falls_back_after_a_healthy_run() ->
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
     assert watch.on_end(None, HEALTHY_SECONDS, -9).wait == 1.0
     assert max(waits) == LONGEST_WAIT
+
+
+def test_a_process_that_asks_for_another_one_is_no_failure() -> None:
+    watch = SamplerWatch()
+    plan = watch.on_end(None, HEALTHY_SECONDS, RECYCLE)
+    assert (plan.wait, plan.log, plan.problem.reason) == (1.0, None, GpuReason.STARTING)
+    assert watch.restarts == {}
 
 
 def test_a_cause_is_logged_once_until_it_changes() -> None:
