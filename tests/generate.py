@@ -29,6 +29,7 @@ from tests.cli.page import commands
 from tests.helm.rights import rights
 from tests.helm.values import values_table, values_text
 from tests.settings.reference import with_settings
+from tests.top.picture import picture
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -184,6 +185,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/modelmonitor.md": model_monitor,
     "docs/modelmonitor.schema.json": schema_text,
     "docs/reasons.md": reasons,
+    "docs/top.svg": picture,
     "helm/files/modelmonitors.yaml": crd_text,
     "helm/files/modelmonitor-author.yaml": policy_text,
     "helm/files/rules.yaml": rules,

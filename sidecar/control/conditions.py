@@ -93,7 +93,7 @@ CONDITIONS: dict[str, ConditionType] = {
     ),
     "Scaling": ConditionType(
         "The replicas follow the signals, or their desired number is published for another autoscaler.",
-        (Reason.PUBLISHED, Reason.SCALING, Reason.SETTLING),
+        (Reason.PUBLISHED, Reason.SCALING, Reason.SETTLING, Reason.STARTING),
         (
             Reason.ACTIONS_PER_HOUR,
             Reason.API_MISSING,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from time import monotonic_ns
 from typing import Protocol
@@ -41,6 +42,7 @@ _LOCK = at.AT_LOCK
 _CODE = tuple(at.SLOT_CODES + min(status // 100, 5) for status in range(1000))
 _BYTES_IN, _BYTES_OUT = at.SLOT_BYTES_IN, at.SLOT_BYTES_OUT
 _FIRST_BYTE, _DURATION = at.SLOT_FIRST_BYTE, at.SLOT_DURATION
+_BOUNDS, _FIRST_BYTE_SUM, _DURATION_SUM = at.BOUNDS, _FIRST_BYTE + at.BUCKETS, _DURATION + at.BUCKETS
 _OTHER, _PROBES = at.AT_SLOTS + at.OTHER * at.SLOT_WORDS, at.AT_SLOTS + at.PROBES * at.SLOT_WORDS
 _ACCEPTED = at.outcome_word("accepted")
 _RATE, _ROUTE, _METHOD = (at.outcome_word("sampled_out", reason) for reason in ("rate", "route", "method"))
@@ -189,8 +191,17 @@ class Observer:
         if exchange.response_bytes:
             words[slot + _BYTES_OUT] += exchange.response_bytes
         if exchange.first_byte:
-            page.observe(slot + _FIRST_BYTE, exchange.first_byte - exchange.started)
-            page.observe(slot + _DURATION, exchange.ended - exchange.started)
+            elapsed = exchange.ended - exchange.started
+            if elapsed < 0:  # noqa: PLR1730 - a comparison is cheaper than a call
+                elapsed = 0
+            bucket = bisect_left(_BOUNDS, elapsed)
+            words[slot + _DURATION + bucket] += 1
+            words[slot + _DURATION_SUM] += elapsed
+            if exchange.first_byte != exchange.ended:
+                page.observe(slot + _FIRST_BYTE, exchange.first_byte - exchange.started)
+            else:  # the whole response arrived in one read, as usual
+                words[slot + _FIRST_BYTE + bucket] += 1
+                words[slot + _FIRST_BYTE_SUM] += elapsed
         words[_LOCK] = lock + 2
 
     def streamed(self, exchange: ObservedExchange, elapsed: int, first: bool, events: int) -> None:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from ..channel import layout
 from ..settings.document import Model, Prices
 from .attribution import Attribution
-from .totals import Totals
+from .totals import ResourceTotals
 
 CPU, ENERGY, GPU, MEMORY = RESOURCES = ("cpu", "energy", "gpu", "memory")
 # kinds of totals
@@ -29,7 +29,7 @@ _MODEL = re.compile(r"\A[A-Z]+ /(?:v[12]/models|predictions)/([^/:]+)(?:/version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class UsageWindow:
     """What happened between two samples.
 
     Attributes:
@@ -52,11 +52,11 @@ class Window:
 class Accounts:
     """Adds windows to `totals`."""
 
-    def __init__(self, totals: Totals) -> None:
+    def __init__(self, totals: ResourceTotals) -> None:
         self.totals = totals
         self._attributions = {resource: Attribution() for resource in RESOURCES}
 
-    def add(self, window: Window, model: Model, prices: Prices | None) -> None:
+    def add(self, window: UsageWindow, model: Model, prices: Prices | None) -> None:
         """Count one window, for the model and the prices that are in force."""
         totals = self.totals
         for route, amount in (window.in_flight or {}).items():

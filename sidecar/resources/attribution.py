@@ -1,8 +1,8 @@
 """Shares measured use out to routes. Pure, in whole units, so that shares and idle add up to what was measured.
 
-Rule: a route gets the part of the use of a window that its weight is of all weights. The weight is the in-flight time
-(equal in-flight time), or the number of rows or tokens. A window without an exchange in flight is idle. Such
-windows show the rate of an idle server. In others, the rate applies to the time in which surely nothing was in flight.
+Rule, equal in-flight time: a route gets the part of the use of a window that its in-flight time is of all in-flight
+times. A window without an exchange in flight is idle. Such windows show the rate of an idle server. In others, the rate
+applies to the time in which surely nothing was in flight.
 
 With overlapping exchanges of different cost this is an estimate; docs/cost.md has its error in simulations.
 """
@@ -53,17 +53,10 @@ class Attribution:
         """Use per ns without an exchange in flight; None before the first such window."""
         return self._idle_rate
 
-    def split(
-        self,
-        measured: int,
-        elapsed_ns: int,
-        in_flight: Mapping[str, int] | None,
-        weights: Mapping[str, int] | None = None,
-    ) -> Split:
+    def split(self, measured: int, elapsed_ns: int, in_flight: Mapping[str, int] | None) -> Split:
         """Return the shares of `measured` units in a window of `elapsed_ns`.
 
-        `in_flight` are the in-flight times by route, in ns; None if they are unknown. `weights` replace them as weights
-        where one is positive.
+        `in_flight` are the in-flight times by route, in ns; None if they are unknown.
         """
         measured = max(0, measured)
         if in_flight is None:
@@ -71,10 +64,8 @@ class Attribution:
         busy = sum(in_flight.values())
         if busy <= 0:
             if elapsed_ns > 0:
-                rate = measured / elapsed_ns
-                before = self._idle_rate
+                rate, before = measured / elapsed_ns, self._idle_rate
                 self._idle_rate = rate if before is None else before + SMOOTHING * (rate - before)
             return Split({}, measured)
         idle = min(measured, int((self._idle_rate or 0.0) * max(0, elapsed_ns - busy)))
-        chosen = weights if weights and any(weight > 0 for weight in weights.values()) else in_flight
-        return Split(share(measured - idle, chosen), idle)
+        return Split(share(measured - idle, in_flight), idle)

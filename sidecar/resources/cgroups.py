@@ -13,12 +13,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path, PurePosixPath
 
-MOST_BYTES = 1 << 20  # of one file
+from .kernel_files import kernel_text
+
 MOST_GROUPS = 1000  # cgroups below one whose processes are listed
 UNLIMITED = 1 << 60  # bytes; version 1 writes almost 2**63 for no limit
+CONTROLLERS = ("cpu", "cpuacct", "memory")  # those of version 1 that are read
 PRESSURES = ("cpu", "io", "memory")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
@@ -136,21 +137,26 @@ def exclusive(group: Cgroup, allowed: Collection[int]) -> Cgroup:
 
     On a laptop, a model server shares the cgroup of its terminal with other programs.
     """
-    own = {folder for folder in group.tops if (found := members(folder)) and found <= set(allowed)}
+    wanted = {group.v2, *(group.v1[name] for name in CONTROLLERS if name in group.v1)}
+    own = {folder for folder in wanted if folder is not None and _has_only(folder, set(allowed))}
     v1 = {controller: folder for controller, folder in group.v1.items() if folder in own}
     return Cgroup(group.v2 if group.v2 in own else None, v1, group.tops)
 
 
-def members(folder: Path) -> set[int] | None:
-    """Return the ids of the processes in a cgroup and those below; None if they cannot be listed, or are too many."""
-    found: set[int] = set()
+def _has_only(folder: Path, allowed: Collection[int]) -> bool:
+    """Return whether a cgroup and those below have no other process; False if they cannot be listed, or are too many.
+
+    It ends with the first other process: below the root, there are hundreds of cgroups.
+    """
     try:
-        folders = list(islice(_folders(folder), MOST_GROUPS + 1))
-        for each in folders:
-            found.update(int(word) for word in _read(each / "cgroup.procs").split() if word.isdecimal())
+        for count, each in enumerate(_folders(folder)):
+            if count == MOST_GROUPS:
+                return False
+            if any(int(word) not in allowed for word in kernel_text(each / "cgroup.procs").split() if word.isdecimal()):
+                return False
     except OSError:
-        return None
-    return found if len(folders) <= MOST_GROUPS else None
+        return False
+    return True
 
 
 def _folders(folder: Path) -> Iterator[Path]:
@@ -213,7 +219,7 @@ def _pressures(folder: Path | None) -> dict[str, int]:
         return found
     for resource in PRESSURES:
         with suppress(OSError):
-            total = parse_pressure(_read(folder / f"{resource}.pressure"))
+            total = parse_pressure(kernel_text(folder / f"{resource}.pressure"))
             if total is not None:
                 found[resource] = total
     return found
@@ -242,7 +248,7 @@ def parse_table(text: str) -> dict[str, int]:
 
 def _table(path: Path) -> dict[str, int]:
     try:
-        return parse_table(_read(path))
+        return parse_table(kernel_text(path))
     except OSError:
         return {}
 
@@ -250,7 +256,7 @@ def _table(path: Path) -> dict[str, int]:
 def _number(path: Path) -> int | None:
     """Return the number in a file; None if the file is missing or has another content, such as `max`."""
     try:
-        return _whole(_read(path).strip())
+        return _whole(kernel_text(path).strip())
     except OSError:
         return None
 
@@ -261,11 +267,6 @@ def _whole(text: str) -> int | None:
 
 def _times(value: int | None, factor: int) -> int | None:
     return None if value is None else value * factor
-
-
-def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(MOST_BYTES).decode("utf-8", "replace")
 
 
 def _unescape(text: str) -> str:

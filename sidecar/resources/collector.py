@@ -10,7 +10,7 @@ from ..settings.document import Prices
 from ..telemetry import resource_names as names
 from ..telemetry.metric import Metric
 from .accounts import COST, CPU, ENERGY, GPU, IDLE, IDLE_COST, IN_FLIGHT, MEMORY, PICO, SHARED, USAGE
-from .totals import Totals
+from .totals import ResourceTotals
 from .usage import UsageSample
 from .watch import ResourceView
 
@@ -44,7 +44,7 @@ def collect(view: ResourceView, prices: Prices | None) -> Iterator[Family]:
     yield _prices(prices)
 
 
-def _shares(totals: Totals) -> Iterator[Family]:
+def _shares(totals: ResourceTotals) -> Iterator[Family]:
     shared = {resource: metric.counter() for resource, (metric, _) in _SHARED.items()}
     for (resource, *labels), amount in totals.of(SHARED):
         if resource in shared:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from . import cgroups
 from .cgroups import Cgroup, CgroupMount
+from .kernel_files import kernel_text
 from .processes import PROC, ProcessStat, ancestors, read_membership, read_network, read_process, tree
 from .usage import UsageSample
-
-MOUNTS_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,7 @@ class Group:
 def read_mounts(proc: Path = PROC) -> list[CgroupMount]:
     """Return the mounted hierarchies of cgroups; [] if they cannot be read."""
     try:
-        with (proc / "self/mountinfo").open("rb") as file:
-            return cgroups.parse_mounts(file.read(MOUNTS_BYTES).decode("utf-8", "replace"))
+        return cgroups.parse_mounts(kernel_text(proc / "self/mountinfo"))
     except OSError:
         return []
 

@@ -19,15 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..system.addresses import Address
+from .kernel_files import kernel_text
 from .processes import PROC
 
-MOST_BYTES = 1 << 24  # of one table; a socket has a line of 150 bytes
 _LISTENING = "0A"
 _IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class ListeningSocket:
     """A listening TCP socket. `inode` identifies it in /proc/PID/fd."""
 
     host: _IP
@@ -35,7 +35,7 @@ class Listener:
     inode: int
 
 
-def parse_tcp(text: str) -> list[Listener]:
+def parse_tcp(text: str) -> list[ListeningSocket]:
     """Return the listening sockets in a `/proc/net/tcp` or `tcp6`. Lines that are not understood are left out."""
     found = []
     for line in text.splitlines()[1:]:
@@ -44,7 +44,7 @@ def parse_tcp(text: str) -> list[Listener]:
             continue
         host, _, port = fields[1].partition(":")
         with suppress(ValueError):
-            found.append(Listener(_host(host), int(port, 16), int(fields[9])))
+            found.append(ListeningSocket(_host(host), int(port, 16), int(fields[9])))
     return found
 
 
@@ -62,11 +62,11 @@ def parse_unix(text: str) -> dict[str, int]:
 def inodes_at(address: Address, hosts: Collection[_IP], proc: Path = PROC) -> set[int]:
     """Return the inodes of the sockets that accept connections to `address`; `hosts` are its IP addresses."""
     if address.path:
-        return {inode for path, inode in parse_unix(_read(proc / "net/unix")).items() if path == address.path}
+        return {inode for path, inode in parse_unix(kernel_text(proc / "net/unix")).items() if path == address.path}
     found = set()
     for name in ("tcp", "tcp6"):
         with suppress(OSError):
-            for listener in parse_tcp(_read(proc / "net" / name)):
+            for listener in parse_tcp(kernel_text(proc / "net" / name)):
                 if listener.port == address.port and any(_accepts(listener.host, host) for host in hosts):
                     found.add(listener.inode)
     return found
@@ -131,8 +131,3 @@ def _has_open(folder: Path, wanted: Collection[str]) -> bool:
                 if os.readlink(folder / descriptor) in wanted:
                     return True
     return False
-
-
-def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(MOST_BYTES).decode("utf-8", "replace")

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .kernel_files import kernel_text
+
 PROC = Path("/proc")
-MOST_BYTES = 1 << 18  # of one file
 TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 _STATE, _PARENT, _UTIME, _CSTIME, _THREADS, _STARTED, _RESIDENT = 0, 1, 11, 14, 17, 19, 21  # after the name
@@ -61,7 +62,7 @@ def parse_stat(text: str) -> ProcessStat | None:
 def read_process(pid: int, proc: Path = PROC) -> ProcessStat | None:
     """Return the process `pid`; None if it does not exist or cannot be read."""
     try:
-        return parse_stat(_read(proc / str(pid) / "stat"))
+        return parse_stat(kernel_text(proc / str(pid) / "stat"))
     except OSError:
         return None
 
@@ -117,7 +118,7 @@ def parse_network(text: str) -> tuple[int, int] | None:
 def read_network(pid: int, proc: Path = PROC) -> tuple[int, int] | None:
     """Return the bytes received and sent in the network namespace of a process; None if they cannot be read."""
     try:
-        return parse_network(_read(proc / str(pid) / "net/dev"))
+        return parse_network(kernel_text(proc / str(pid) / "net/dev"))
     except OSError:
         return None
 
@@ -125,11 +126,6 @@ def read_network(pid: int, proc: Path = PROC) -> tuple[int, int] | None:
 def read_membership(pid: int, proc: Path = PROC) -> str:
     """Return the `/proc/PID/cgroup` of a process; empty if it cannot be read."""
     try:
-        return _read(proc / str(pid) / "cgroup")
+        return kernel_text(proc / str(pid) / "cgroup")
     except OSError:
         return ""
-
-
-def _read(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(MOST_BYTES).decode("utf-8", "replace")

@@ -35,7 +35,7 @@ from .accounts import (
     USAGE,
 )
 from .sharing import model_load, share_cards
-from .totals import Totals
+from .totals import ResourceTotals
 from .usage import UsageSample
 from .watch import ResourceView
 
@@ -72,13 +72,15 @@ def _sharing(view: ResourceView, prices: Prices | None) -> tuple[CardSharing, ..
     return share_cards(view.gpu, view.gpu_use, view.pids, load, gpu_hour)
 
 
-def _keys(totals: Totals) -> list[tuple[str, str, str]]:
+def _keys(totals: ResourceTotals) -> list[tuple[str, str, str]]:
     """Return model, version and route of all totals by route."""
     found = {(key[0], key[1], key[2]) for key, _ in totals.of(EXCHANGES)}
     return sorted(found | {(key[1], key[2], key[3]) for key, _ in totals.of(SHARED)})
 
 
-def _use(of: Literal["model", "pilotfish"], sample: UsageSample, cores: float | None, totals: Totals) -> ResourceUse:
+def _use(
+    of: Literal["model", "pilotfish"], sample: UsageSample, cores: float | None, totals: ResourceTotals
+) -> ResourceUse:
     def counted(name: str) -> int | None:
         return totals.get(USAGE, of, name) if name in sample.counters() else None
 
@@ -104,7 +106,7 @@ def _use(of: Literal["model", "pilotfish"], sample: UsageSample, cores: float | 
     )
 
 
-def _route(key: tuple[str, str, str], totals: Totals, known: set[str], *, priced: bool) -> RouteUse:
+def _route(key: tuple[str, str, str], totals: ResourceTotals, known: set[str], *, priced: bool) -> RouteUse:
     model, version, route = key
     return RouteUse(
         route=route,
@@ -116,14 +118,16 @@ def _route(key: tuple[str, str, str], totals: Totals, known: set[str], *, priced
     )
 
 
-def _attributed(totals: Totals, keys: Iterable[tuple[str, str, str]], known: set[str], *, priced: bool) -> Attributed:
+def _attributed(
+    totals: ResourceTotals, keys: Iterable[tuple[str, str, str]], known: set[str], *, priced: bool
+) -> Attributed:
     keys = list(keys)
     amounts = {name: sum(totals.get(SHARED, name, *key) for key in keys) for name in RESOURCES}
     cost = sum(totals.get(COST, name, *key) for key in keys for name in RESOURCES) / PICO
     return _in_units(amounts, known, cost if priced else None)
 
 
-def _idle(totals: Totals, known: set[str], *, priced: bool) -> Attributed:
+def _idle(totals: ResourceTotals, known: set[str], *, priced: bool) -> Attributed:
     amounts = {name: totals.get(IDLE, name) for name in RESOURCES}
     cost = sum(totals.get(IDLE_COST, name) for name in RESOURCES) / PICO
     return _in_units(amounts, known, cost if priced else None)
@@ -141,7 +145,7 @@ def _in_units(amounts: dict[str, int], known: set[str], cost: float | None) -> A
 
 
 def _predictions(
-    keys: list[tuple[str, str, str]], totals: Totals, known: set[str], report: Report, *, priced: bool
+    keys: list[tuple[str, str, str]], totals: ResourceTotals, known: set[str], report: Report, *, priced: bool
 ) -> tuple[PredictionCost, ...]:
     """Return the cost of predictions by model version: of all POST requests but probes and routes without a slot."""
     measured = sum(count.exchanges for count in report.counts if count.fate == "measured")

@@ -1,4 +1,4 @@
-"""Totals that never fall, and the file in which they survive the process.
+"""ResourceTotals that never fall, and the file in which they survive the process.
 
 The file is replaced before totals are shown, so a process that is killed at any moment starts again with at least what
 was scraped. It is not synced to the disk: after a power failure, counters may start from zero.
@@ -29,8 +29,8 @@ class _Content(msgspec.Struct, forbid_unknown_fields=True):
     totals: list[tuple[list[str], str]]
 
 
-class Totals:
-    """Totals by key. The first part of a key is the kind, the last one a route or a name."""
+class ResourceTotals:
+    """ResourceTotals by key. The first part of a key is the kind, the last one a route or a name."""
 
     def __init__(self, amounts: Mapping[Key, int] | None = None) -> None:
         self._amounts = dict(amounts or {})
@@ -53,9 +53,9 @@ class Totals:
             if key[0] == kind:
                 yield key[1:], self._amounts[key]
 
-    def copy(self) -> Totals:
+    def copy(self) -> ResourceTotals:
         """Return totals that do not change with these."""
-        return Totals(self._amounts)
+        return ResourceTotals(self._amounts)
 
     def encode(self) -> bytes:
         """Return the content of the file."""
@@ -63,7 +63,7 @@ class Totals:
         return msgspec.json.encode(_Content(VERSION, rows))
 
     @classmethod
-    def decode(cls, raw: bytes) -> Totals:
+    def decode(cls, raw: bytes) -> ResourceTotals:
         """Return the totals in a file; raise ValueError if it is damaged or of another version."""
         content = msgspec.json.decode(raw, type=_Content)
         if content.version != VERSION:
@@ -78,20 +78,20 @@ class Totals:
         return cls(amounts)
 
 
-def load_totals(path: Path) -> tuple[Totals, str]:
+def load_totals(path: Path) -> tuple[ResourceTotals, str]:
     """Return the totals in the file, and what is wrong with it; a damaged file is set aside."""
     try:
-        return Totals.decode(read_file(path, MOST_BYTES)), ""
+        return ResourceTotals.decode(read_file(path, MOST_BYTES)), ""
     except FileNotFoundError:
-        return Totals(), ""
+        return ResourceTotals(), ""
     except (OSError, ValueError, RecursionError) as error:
         reason = str(error)
     return (
-        Totals(),
+        ResourceTotals(),
         f"the totals of resources start from zero: {quote_value(path)} cannot be used: {reason}; {set_aside(path)}",
     )
 
 
-def store_totals(path: Path, totals: Totals) -> None:
+def store_totals(path: Path, totals: ResourceTotals) -> None:
     """Replace the file; raise OSError."""
     replace_file(path, totals.encode(), mode=0o600)

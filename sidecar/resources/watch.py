@@ -1,8 +1,8 @@
 """Samples model server and Pilotfish once a second, and adds the windows to the totals. Runs in the analyzer.
 
     options -> source -> groups --(cgroup, /proc)--+
-    proxy --(counter page)--------------------------+--> Window -> Accounts -> file -> ResourceView -> metrics, report
-    driver --(NVML)--> gpu.sampler -----------------+
+    proxy --(counter page)--------------------------+--> UsageWindow -> Accounts -> file -> ResourceView -> metrics,
+    driver --(NVML)--> gpu.sampler -----------------+                                                       report
 
 The file is written before a view is shown, so that no counter falls after a restart.
 """
@@ -23,7 +23,7 @@ from ..channel.page import PageError, PageSnapshot
 from ..channel.page_reader import PageReader
 from ..report.blocks.resources import ResourceSource, SourceReason
 from ..settings.document import Model, Prices
-from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, Window
+from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, UsageWindow
 from .gpu.meter import GpuUse
 from .gpu.problems import GpuReason
 from .gpu.sample import GpuSample
@@ -32,13 +32,14 @@ from .gpu_use import model_gpu_use
 from .groups import Group, find_group, read_mounts, sample_group
 from .processes import ancestors, list_processes, tree
 from .source import Found, SourceOptions, choose
-from .totals import TOTALS_FILE, Totals, load_totals, store_totals
+from .totals import TOTALS_FILE, ResourceTotals, load_totals, store_totals
 from .usage import UsageMeter, UsageSample
 
 _LOG = logging.getLogger("pilotfish.resources")
 
 SECONDS = 1.0
-SEARCH_NS = 10 * 10**9  # between two searches for processes
+SEARCH_NS = 10 * 10**9  # between two searches for processes, or longer:
+SEARCH_SHARE = 500  # times the CPU time of a search, so that searching takes 0.2 % of a core on any machine
 LONGEST_WINDOW_NS = (
     30 * 10**9
 )  # after a longer pause, such as a stopped process, a window says nothing about its middle
@@ -53,7 +54,7 @@ class ResourceView:
     """
 
     source: ResourceSource = STARTING
-    totals: Totals = field(default_factory=Totals)
+    totals: ResourceTotals = field(default_factory=ResourceTotals)
     model: UsageSample | None = None
     model_cores: float | None = None
     own: UsageSample | None = None
@@ -92,7 +93,7 @@ class ResourceWatch:
         self._own: Group | None = None
         self._meters = {"model": UsageMeter(), "pilotfish": UsageMeter()}
         self._sampled_at: int | None = None
-        self._searched_at: int | None = None
+        self._search_at = 0
         self._problem = ""
         self._failed = False
         self._view = ResourceView(totals=totals.copy())
@@ -125,8 +126,10 @@ class ResourceWatch:
     def sample(self) -> None:
         """Take one sample of everything, and show it."""
         now = self._clock()
-        if self._searched_at is None or now - self._searched_at >= SEARCH_NS:
-            self._search(now)
+        if now >= self._search_at:
+            began = time.thread_time_ns()
+            self._search()
+            self._search_at = now + max(SEARCH_NS, SEARCH_SHARE * (time.thread_time_ns() - began))
         samples = self._sample_groups()
         page = self._read_page()
         gpu_before, self._gpu_use = self._gpu_use, self._gpu.use if self._gpu is not None else GpuUse()
@@ -146,7 +149,7 @@ class ResourceWatch:
                     measured[GPU], unused[GPU] = used.busy_ns, max(0, used.card_ns - used.busy_ns)
                 if used.energy_uj is not None:
                     measured[ENERGY] = used.energy_uj
-            window = Window(
+            window = UsageWindow(
                 elapsed_ns=elapsed,
                 in_flight=in_flight_growth(before, page) if before and page else None,
                 exchanges=exchange_growth(before, page) if before and page else {},
@@ -157,9 +160,8 @@ class ResourceWatch:
             self._accounts.add(window, *self._priced())
         self._show(samples, sample, notes)
 
-    def _search(self, now: int) -> None:
+    def _search(self) -> None:
         """Find the source and the processes of both groups again."""
-        self._searched_at = now
         processes = list_processes()
         mounts = read_mounts()
         pilotfish = tree([self._options.root], processes)
@@ -178,7 +180,7 @@ class ResourceWatch:
             "pilotfish": sample_group(self._own, now) if self._own is not None else None,
         }
         if self._model is not None and samples["model"] is None:  # it has ended; perhaps another one runs already
-            self._searched_at = None
+            self._search_at = 0
         return samples
 
     def _read_page(self) -> PageSnapshot | None:

@@ -28,6 +28,7 @@ _COLUMNS = (
     ("Heard", "integer", ".status.pods.heard", "Pods that have sent counts lately.", False),
     ("Expected", "integer", ".status.pods.expected", "Running pods that have a sidecar.", False),
     ("Retraining", "string", _condition.replace("Ready", "Retraining"), "Whether a retraining is in progress.", True),
+    ("ScalingMode", "string", ".spec.scaling.mode", "Mode of scaling, if it differs from the common one.", True),
     ("Scaling", "string", ".status.replicas.reason", "Why the replicas are as they are.", True),
     ("Reason", "string", _condition.replace("].status", "].reason"), "Reason of the condition Ready.", True),
     ("Age", "date", ".metadata.creationTimestamp", "Time since the creation.", False),

@@ -170,6 +170,13 @@ class Scaling(DocumentBlock, frozen=True, kw_only=True):
         int, Meta(description="Maximum number of changes of the replicas in any hour.", ge=1, le=120)
     ] = 30
     interval: Annotated[Duration, Meta(description="Time between two evaluations of the signals.")] = 15.0
+    smoothing: Annotated[
+        Duration,
+        Meta(
+            description="Time whose mean load decides on fewer replicas, with a headroom of 15 %, so that a load that "
+            "fluctuates changes little. More replicas come at once. `0s`: as in autoscaling/v2."
+        ),
+    ] = 60.0
     cold_start: Annotated[ColdStart, Meta(description="Replicas that have not answered a request yet.")] = ColdStart()
     forecast: Annotated[Forecast, Meta(description="Replicas for a load that repeats.")] = Forecast()
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None

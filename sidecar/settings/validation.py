@@ -31,6 +31,7 @@ LONGEST_BLIND_FOR = 86400.0
 SHORTEST_KEEP, LONGEST_KEEP = 1.0, 90 * 86400.0
 LONGEST_COOLDOWN, LONGEST_HOLD = 86400.0, 7 * 86400.0
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 5.0, 300.0
+LONGEST_SMOOTHING = 600.0
 SHORTEST_DEADLINE, LONGEST_START = 60.0, 6 * 3600.0
 SHORTEST_PERIOD, LONGEST_PERIOD = 3600.0, 28 * 86400.0
 QUANTILES = (0.5, 0.95, 0.99)  # of the latency that the sidecars send
@@ -204,6 +205,7 @@ def _scaling(scaling: Scaling) -> Iterator[DocumentProblem]:
             yield DocumentProblem(f"{path}.signals[{index}].quantile", f"is {signal.quantile:g}", remedy)
     for name, value, least, most in (
         ("interval", scaling.interval, SHORTEST_INTERVAL, LONGEST_INTERVAL),
+        ("smoothing", scaling.smoothing, 0.0, LONGEST_SMOOTHING),
         ("manualHold", scaling.manual_hold, 0.0, LONGEST_HOLD),
         ("cooldown", scaling.cooldown, 0.0, LONGEST_COOLDOWN),
         ("coldStart.assumed", scaling.cold_start.assumed, 0.0, LONGEST_START),

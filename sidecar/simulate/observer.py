@@ -9,7 +9,7 @@ SIGNALS = ("concurrency", "cpu", "latency", "requestRate")  # that the simulated
 CPU_REQUEST = {"cpu": 100.0}  # so that the CPU of a pod is in percent
 
 
-class Observer:
+class PlantObserver:
     """Makes the facts of a plant.
 
     Pods send signals after each step; a value of the facts is their mean since the last facts. All pods that serve send

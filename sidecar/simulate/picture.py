@@ -41,7 +41,7 @@ def render(simulation: Simulation) -> bytes:
         replicas.plot(at, largest(policy.played.replicas, width), drawstyle="steps-post", label=label, **look)
         latency.plot(at, np.minimum(largest(policy.played.latency, width), limit), **look)
     replicas.set_ylabel("replicas")
-    replicas.set_ylim(bottom=0)
+    replicas.set_ylim(0, 1.35 * max(float(one.replicas.max()) for one in played))  # room for the legend
     replicas.legend(fontsize=8, loc="upper left")
     latency.axhline(simulation.service.target, color="#c9352b", linestyle="--", linewidth=1.0)
     latency.set_ylabel(f"latency, quantile {simulation.service.quantile:g} (s)")

@@ -24,7 +24,7 @@ class Service:
     """The service of a simulation; all times are seconds.
 
     `slots` is the number of requests that a replica serves at once, `target` and `quantile` are the service level: this
-    share of the responses takes at most `target`. `timeout` is that of the clients.
+    share of the responses takes at most `target`. `gives_up_after` is the timeout of the clients.
     """
 
     service_time: float
@@ -32,7 +32,7 @@ class Service:
     startup: float
     target: float
     quantile: float = 0.95
-    timeout: float = 60.0
+    gives_up_after: float = 60.0
 
     @property
     def capacity(self) -> float:
@@ -76,7 +76,7 @@ class Plant:
         self.inside = 0.0
         self._created = replicas
         self._ready = 0
-        self._recent: deque[float] = deque([0.0] * max(1, round(service.timeout / STEP)))
+        self._recent: deque[float] = deque([0.0] * max(1, round(service.gives_up_after / STEP)))
         self._arrived_recently = 0.0
 
     def scale(self, replicas: int, now: float) -> None:
@@ -118,10 +118,10 @@ def _check(service: Service) -> None:
     for name, value in (("service time", service.service_time), ("latency target", service.target)):
         if not 0 < value < 86_400:
             raise PlantError(f"{name} {value:g} s; give a duration of more than 0 and less than a day")
-    if not 0 <= service.startup < 86_400 or not service.timeout >= STEP:
+    if not 0 <= service.startup < 86_400 or not service.gives_up_after >= STEP:
         raise PlantError(
-            f"start-up time {service.startup:g} s, timeout {service.timeout:g} s; give a start-up time of less than a "
-            f"day and a timeout of at least {STEP:g} s"
+            f"start-up time {service.startup:g} s, timeout of clients {service.gives_up_after:g} s; give a start-up "
+            f"time of less than a day and a timeout of at least {STEP:g} s"
         )
     if math.exp(-service.target / service.service_time) > 1.0 - service.quantile:
         needed = -math.log(1.0 - service.quantile) * service.service_time

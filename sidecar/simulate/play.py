@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .observer import Observer
+from .observer import PlantObserver
 from .plant import STEP, Plant, Service, StepResult
 from .policies import ReplicaPolicy
 from .trace import Floats, LoadTrace
@@ -24,7 +24,7 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Change:
+class ReplicaChange:
     """One change of the number of replicas."""
 
     at: float
@@ -44,7 +44,7 @@ class Played:
 
     start: float
     known: NDArray[np.bool_]
-    changes: tuple[Change, ...]
+    changes: tuple[ReplicaChange, ...]
     arrived: Floats
     completed: Floats
     given_up: Floats
@@ -80,10 +80,10 @@ def play(
     """Return what happens if `policy` scales `service`, which starts with `replicas` ready ones, under `trace`."""
     counts, known = arrivals(trace, seed)
     plant = Plant(service, replicas, trace.start)
-    observer = Observer(plant)
+    observer = PlantObserver(plant)
     every = max(1, round(policy.interval / STEP))
     columns = tuple(array("d") for _ in range(8))  # a long trace has millions of steps
-    changes: list[Change] = []
+    changes: list[ReplicaChange] = []
     for place, (count, has_data) in enumerate(zip(counts.tolist(), known.tolist(), strict=True)):
         now = trace.start + place * STEP
         pods = len(plant.replicas)
@@ -105,11 +105,11 @@ def play(
 def _latency(plant: Plant, result: StepResult) -> float:
     """Return the quantile of the service level, in seconds; the timeout of the clients without a ready replica."""
     if not result.ready:
-        return plant.service.timeout
-    return min(plant.queue.latency(result.inside / result.ready), plant.service.timeout)
+        return plant.service.gives_up_after
+    return min(plant.queue.latency(result.inside / result.ready), plant.service.gives_up_after)
 
 
-def _decide(observer: Observer, policy: ReplicaPolicy, now: float) -> Change | None:
+def _decide(observer: PlantObserver, policy: ReplicaPolicy, now: float) -> ReplicaChange | None:
     plant = observer.plant
     before = len(plant.replicas)
     decision = policy.decide(observer.facts(now))
@@ -117,4 +117,4 @@ def _decide(observer: Observer, policy: ReplicaPolicy, now: float) -> Change | N
         return None
     plant.scale(decision.desired, now)
     policy.applied(before, decision.desired, now)
-    return Change(now, before, decision.desired, decision.reason, decision.text)
+    return ReplicaChange(now, before, decision.desired, decision.reason, decision.text)

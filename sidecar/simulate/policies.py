@@ -19,7 +19,7 @@ MAX_REPLICAS = 1000  # that a simulation may have; each one costs time in each s
 
 
 @dataclass(frozen=True)
-class Decision:
+class ReplicaDecision:
     """The number of replicas to set, and why."""
 
     desired: int
@@ -32,7 +32,7 @@ class ReplicaPolicy(Protocol):
 
     interval: float
 
-    def decide(self, facts: ScaleFacts) -> Decision:
+    def decide(self, facts: ScaleFacts) -> ReplicaDecision:
         """Return the number of replicas to set now."""
         ...
 
@@ -52,12 +52,12 @@ class RecommenderPolicy:
         self._state = ScaleState()
         self._actions: deque[float] = deque()
 
-    def decide(self, facts: ScaleFacts) -> Decision:
+    def decide(self, facts: ScaleFacts) -> ReplicaDecision:
         """Return the recommendation, or the present number while a limit of the guard applies."""
         recommendation, self._state = recommend(self._plan, facts, self._state, facts.at)
         decision = _decision(recommendation)
         if decision.desired != facts.spec_replicas and (limit := self._limit(facts.at)):
-            return Decision(facts.spec_replicas, limit, limit)
+            return ReplicaDecision(facts.spec_replicas, limit, limit)
         return decision
 
     def applied(self, before: int, after: int, at: float) -> None:
@@ -75,8 +75,8 @@ class RecommenderPolicy:
         return ""
 
 
-def _decision(recommendation: Recommendation) -> Decision:
-    return Decision(recommendation.desired, str(recommendation.reason), recommendation.text)
+def _decision(recommendation: Recommendation) -> ReplicaDecision:
+    return ReplicaDecision(recommendation.desired, str(recommendation.reason), recommendation.text)
 
 
 def simulated_plan(plan: ScalePlan) -> tuple[ScalePlan, Sequence[str]]:

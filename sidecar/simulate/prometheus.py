@@ -15,7 +15,7 @@ import msgspec
 
 from ..errors import quote_value, redact_urls
 from .errors import TraceError
-from .trace import LATEST, MAX_BYTES, MAX_RATE, LoadTrace, Sample, from_samples
+from .trace import LATEST, MAX_BYTES, MAX_RATE, LoadSample, LoadTrace, from_samples
 
 PATH = "/api/v1/query_range"
 TIMEOUT = 120.0  # seconds, the limit of a query in Prometheus by default
@@ -115,7 +115,7 @@ def _reason(error: urllib.error.HTTPError) -> str:
     return remedies.get(error.code, f"{quote_value(told, 200)}; correct --query" if told else "check the address")
 
 
-def _sample(at: float, text: str, where: str) -> Sample:
+def _sample(at: float, text: str, where: str) -> LoadSample:
     if not 0 <= at <= LATEST:
         raise TraceError(f"{where}: the time {at!r} is not in Unix seconds; {RUN_RANGE}")
     try:
@@ -126,7 +126,7 @@ def _sample(at: float, text: str, where: str) -> Sample:
         value = math.nan
     elif not 0 <= value <= MAX_RATE:
         raise TraceError(f"{where}: the value {quote_value(text)} is not a request rate; correct the query")
-    return Sample(at, value, math.nan, math.nan, where)
+    return LoadSample(at, value, math.nan, math.nan, where)
 
 
 def _decoded(raw: bytes, kind: type[_Answer], where: str) -> _Answer:

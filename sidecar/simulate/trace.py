@@ -81,7 +81,7 @@ def read_csv(raw: bytes, where: str) -> LoadTrace:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise TraceError(f"{where}: line {line}: not UTF-8; save the file as UTF-8") from error
-    samples: list[Sample] = []
+    samples: list[LoadSample] = []
     names: list[str] | None = None
     for line, cells in _lines(text, where):
         if names is None:
@@ -94,7 +94,7 @@ def read_csv(raw: bytes, where: str) -> LoadTrace:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class LoadSample:
     """One row of a trace, and where it stands; NaN is a missing value."""
 
     time: float
@@ -104,7 +104,7 @@ class Sample:
     where: str
 
 
-def from_samples(samples: Sequence[Sample], where: str) -> LoadTrace:
+def from_samples(samples: Sequence[LoadSample], where: str) -> LoadTrace:
     """Return the trace of `samples`; raise TraceError for times that do not increase, or fewer than two samples."""
     for one, other in pairwise(samples):
         if not other.time > one.time:
@@ -143,12 +143,12 @@ def _header(cells: list[str], where: str) -> list[str]:
     return cells
 
 
-def _sample(names: list[str], cells: list[str], where: str) -> Sample:
+def _sample(names: list[str], cells: list[str], where: str) -> LoadSample:
     if len(cells) != len(names):
         raise TraceError(f"{where}: {len(cells)} cells instead of {len(names)}; give one cell for each column")
     row = dict(zip(names, cells, strict=True))
     rate, concurrency, latency = (_value(row, name, where) for name in (RATE, CONCURRENCY, LATENCY))
-    return Sample(read_time(row[TIME], where), rate, concurrency, latency, where)
+    return LoadSample(read_time(row[TIME], where), rate, concurrency, latency, where)
 
 
 def read_time(text: str, where: str) -> float:
@@ -189,7 +189,7 @@ def _kept(values: Floats) -> Floats | None:
     return None if np.isnan(values).all() else values
 
 
-def _gaps(samples: Sequence[Sample], known: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
+def _gaps(samples: Sequence[LoadSample], known: Sequence[LoadSample]) -> tuple[tuple[float, float], ...]:
     """Return the stretches between neighbours of `known` that are too long, or in which a sample has no value."""
     usual = median(other.time - one.time for one, other in pairwise(samples))
     missing = {sample.time for sample in samples if math.isnan(sample.rate)}

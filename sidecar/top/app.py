@@ -30,6 +30,7 @@ RELEASE_NAMESPACE = "pilotfish-system"
 WIDE = 400  # columns of a table that no terminal shows
 SHORTEST, LONGEST = 0.5, 60.0  # seconds between two rounds
 PARTIAL_STATUS, NOTHING_STATUS = 1, 2
+NOTHING = "there is no ModelMonitor, and no running pod with a sidecar; check the name of the namespace"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +83,7 @@ async def _run(args: argparse.Namespace, view: TableView, console: Console | Non
     finally:
         await source.close()
     found = shown(rows(snapshot, view.split), view)
-    for problem in problems(snapshot):
+    for problem in problems(snapshot) or ([NOTHING] if not snapshot.sources and not snapshot.monitors else []):
         show_error(problem)
     if args.output == "json":
         show_json(as_json(found, snapshot))

@@ -102,6 +102,7 @@ class TopSnapshot:
 
     Attributes:
         age: seconds since sources and monitors could be listed; None if they were in the newest round.
+        polled: whether there was a round at all.
         control_age: seconds since the controller answered; None if it did in the newest round, and without one.
     """
 
@@ -111,6 +112,7 @@ class TopSnapshot:
     problems: tuple[str, ...] = ()
     age: float | None = None
     control_age: float | None = None
+    polled: bool = True
 
 
 NEVER = -1.0
@@ -143,7 +145,7 @@ class PollHistory:
     def snapshot(self, now: float) -> TopSnapshot:
         """Return what may be shown at `now`, monotonic seconds."""
         if self.poll is None:
-            return TopSnapshot()
+            return TopSnapshot(polled=False)
         listed = self.listed
         if listed is None or self.poll.failed:
             silent = {name: _silent(past, now, "") for name, past in self.past.items()}

@@ -26,6 +26,7 @@ from .terminal_mode import keys_at_once
 from .view import TableView, press
 
 REPAINT = 1.0  # seconds; ages change with time
+KEYBOARD = 0  # the descriptor of standard input; the stream may be closed
 MAX_KEYS = 256  # bytes of one read
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
@@ -67,15 +68,15 @@ async def run_live(source: Source, view: TableView, interval: float, console: Co
 
 async def _show(state: _State, source: Source, console: Console, poller: asyncio.Task[None]) -> None:
     """Paint on a screen of its own, and read keys, until the user quits or a signal arrives."""
-    loop, keyboard = asyncio.get_running_loop(), sys.stdin.fileno()
-    with keys_at_once(keyboard) as has_keys, console.screen(hide_cursor=True):
+    loop = asyncio.get_running_loop()
+    with keys_at_once(KEYBOARD) as has_keys, console.screen(hide_cursor=True):
         if has_keys:
-            loop.add_reader(keyboard, _read_keys, state, keyboard)
+            loop.add_reader(KEYBOARD, _read_keys, state)
         try:
             await _paint(state, source, console, poller)
         finally:
             if has_keys:
-                loop.remove_reader(keyboard)
+                loop.remove_reader(KEYBOARD)
 
 
 def _end(state: _State, number: int) -> None:
@@ -83,8 +84,8 @@ def _end(state: _State, number: int) -> None:
     state.changed.set()
 
 
-def _read_keys(state: _State, descriptor: int) -> None:
-    received = os.read(descriptor, MAX_KEYS)
+def _read_keys(state: _State) -> None:
+    received = os.read(KEYBOARD, MAX_KEYS)
     if not received:  # the terminal is gone
         _end(state, signal.SIGHUP)
     for key in keys_of(received):
@@ -103,7 +104,7 @@ async def _poll(state: _State, source: Source, interval: float) -> None:
 async def _paint(state: _State, source: Source, console: Console, poller: asyncio.Task[None]) -> None:
     """Paint until the user quits, or until polling fails for good."""
     while not (state.view.over or state.received):
-        width, height = console.size
+        width, height = console.size = os.get_terminal_size(sys.stdout.fileno())  # $COLUMNS does not follow a window
         snapshot = state.history.snapshot(time.monotonic())
         picture = screen(source.title, snapshot, rows(snapshot, state.view.split), state.view, width, height)
         with console:  # one write, so that the terminal shows no half picture

@@ -97,7 +97,8 @@ def _starting(state: SourceState) -> bool:
 def _of_pods(snapshot: TopSnapshot, key: Key, sources: Sources) -> Iterator[Row]:
     for name, state in sources.items():
         figures = total(state.figures.values()) if state.figures is not None else None
-        yield _row(snapshot, key, {name: state}, figures, name.name)
+        row = _row(snapshot, key, {name: state}, figures, name.name)
+        yield msgspec.structs.replace(row, heard=None, expected=None, desired=None)  # those of all pods
     if not sources:
         yield _row(snapshot, key, sources, None)
 

@@ -34,19 +34,28 @@ class ReportPart(msgspec.Struct, frozen=True):
 
 
 class SidecarSource:
-    """The sidecars at `addresses`. The token is read for each poll, as the sidecar does."""
+    """The sidecars at `addresses`. Raises UsageError for a token file that cannot be used.
+
+    The token is read again for each poll, because the file may be replaced. Without it, reports are missing.
+    """
 
     def __init__(self, addresses: Sequence[Address], token_file: Path | None) -> None:
         self.title = "pilotfish top: " + ", ".join(map(str, addresses))
         self._addresses = addresses
         self._token_file = token_file
+        self._token()
 
     async def poll(self) -> Poll:
-        """Ask all sidecars at once; raise UsageError for a token file that cannot be used."""
-        token = read_header_token(self._token_file) if self._token_file is not None else ""
+        """Ask all sidecars at once."""
+        token = ""
+        with suppress(UsageError):
+            token = self._token()
         answers = await asyncio.gather(*(_in_thread(partial(_ask, address, token)) for address in self._addresses))
         names = [SourceName("", str(address)) for address in self._addresses]
         return Poll(time.monotonic(), dict(zip(names, answers, strict=True)))
+
+    def _token(self) -> str:
+        return read_header_token(self._token_file) if self._token_file is not None else ""
 
     async def close(self) -> None:
         """Close nothing: each request has its own connection."""

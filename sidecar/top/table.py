@@ -23,6 +23,7 @@ NONE = "-"
 GAP = 2  # spaces between two columns
 FRAME = 3  # lines around the rows: title, head of the table, keys
 MOST_NOTES = 2
+LEAST_DECIMAL = 0.0001
 LEAST_SHARE = 0.0005  # what is less would be shown as 0.0%
 TONES = {"good": "green", "warning": "yellow", "bad": "bold red"}
 FOOTER = "q quit  <> sort  r reverse  / filter  b split  ↑↓ scroll"
@@ -69,13 +70,15 @@ def _failing(row: Row) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Return three significant digits: `0.0123`, `12.3`, `12300`; `-` for an unknown value."""
+    """Return three significant digits: `0.0123`, `12.3`, `12300`, `6.1e-06`; `-` for an unknown value."""
     if value is None:
         return NONE
     if value == 0:
         return "0"
+    if abs(value) < LEAST_DECIMAL:
+        return f"{value:.2g}"
     digits = max(0, 2 - floor(log10(abs(value))))
-    return f"{value:.{min(digits, 6)}f}"
+    return f"{value:.{digits}f}"
 
 
 def seconds(value: float | None) -> str:
@@ -126,8 +129,10 @@ def fitting(rows: Sequence[Row], width: int) -> list[TableColumn]:
 
 
 def _is_used(column: TableColumn, rows: Sequence[Row]) -> bool:
-    """Return whether a column of names is needed; columns of figures always are."""
-    return column.title not in ("NAMESPACE", "PART") or any(column.text(row) for row in rows)
+    """Return whether a column of names tells rows apart; columns of figures are always used."""
+    if column.title == "NAMESPACE":
+        return len({row.namespace for row in rows}) > 1
+    return column.title != "PART" or any(row.part for row in rows)
 
 
 def _has_value(column: TableColumn, rows: Sequence[Row]) -> bool:
@@ -210,4 +215,6 @@ def _count(part: Sequence[Row], chosen: Sequence[Row], found: Sequence[Row]) -> 
 def _nothing(snapshot: TopSnapshot, found: Sequence[Row]) -> str:
     if found:
         return "no row matches the filter; Esc clears it"
-    return "no model yet" if snapshot.age is None else f"no answer {age_text(snapshot.age)}"
+    if not snapshot.polled:
+        return "waiting for the first answers"
+    return "no model" if snapshot.age is None else f"no answer {age_text(snapshot.age)}"

@@ -77,3 +77,36 @@ def test_no_counter_decreases_at_any_moment_of_a_proxy_nor_after_a_kill_at_that_
     assert len(found) > 30
     assert found[-1] == tuple(3 * amount for amount in found[0])
     assert sorted(file.name for file in path.parent.iterdir()) == ["killed", "page"]  # no page was set aside
+
+
+def occupy(path: Path) -> None:
+    """Have exchanges in flight, across heartbeats and a replaced route."""
+    page = CounterPage.open(path, now_ns=9)
+    for now, step in ((1, 1), (2, 1), (3, -1), (5, 0), (8, -1)):
+        page.words[at.AT_LOCK] += 1
+        page.change_in_flight(ROUTE, step, now)
+        page.words[at.AT_LOCK] += 1
+        page.beat(now, now)
+    page.replace_route(ROUTE, "POST /y")
+    page.close()
+
+
+def test_no_in_flight_time_falls_at_any_moment_of_a_proxy_nor_after_a_kill_at_that_moment(path: Path) -> None:
+    reader, killed, content = PageReader(path), path.with_name("killed"), b""
+    found = [0]
+
+    def look() -> None:
+        nonlocal content
+        if (now := path.read_bytes()) == content:
+            return
+        content = now
+        found.append(sum(route.in_flight_ns for route in reader.read().routes))
+        assert found[-1] >= found[-2]
+        killed.write_bytes(content)
+        CounterPage.open(killed, now_ns=20).close()
+        after = read_page(killed)
+        assert sum(route.in_flight_ns for route in after.routes) >= found[-1]
+        assert all(route.in_flight == 0 for route in after.routes)
+
+    visit_lines(page_module, lambda: occupy(path), look)
+    assert found[-1] == 1 + 2 + 5  # one from 1 to 2, two until 3, one until 8

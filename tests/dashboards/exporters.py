@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from pilotfish.sidecar.telemetry import gpu_names, resource_names
+from pilotfish.sidecar.telemetry import gpu_names
 
 Pods = Sequence[str]
 TOKENS_PER_SECOND, REQUESTS_PER_SECOND = 240.0, 4.0
@@ -118,12 +118,11 @@ def kubernetes(namespace: str, pods: Pods, seconds: float, now: float) -> str:
     return text_of(lines)
 
 
-def measured(seconds: float) -> str:
-    """Return the metrics of a sidecar that measures every resource by itself: counters grow by USE each second."""
+def gpus(seconds: float) -> str:
+    """Return the metrics of a sidecar that samples one GPU: counters grow by USE each second."""
     values = {
-        "model": "m", "version": "7", "route": "POST /v2/models/m/infer", "resource": "cpu", "of": "model",
-        "source": "local", "reason": "listener", "direction": "in", "uuid": "GPU-0", "parent": "", "name": "made",
-        "driver": "1", "kind": "corrected", "xid": "79", "reading": "energy",
+        "uuid": "GPU-0", "parent": "", "name": "made", "driver": "1", "source": "counter", "kind": "corrected",
+        "xid": "79", "reading": "sm", "reason": "not_supported",
     }  # fmt: skip
     return text_of(
         line(
@@ -131,7 +130,7 @@ def measured(seconds: float) -> str:
             USE * seconds if metric.kind == "counter" else USE,
             **{label: values[label] for label in metric.labels},
         )
-        for metric in (*resource_names.METRICS, *gpu_names.METRICS)
+        for metric in gpu_names.METRICS
     )
 
 

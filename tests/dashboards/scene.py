@@ -48,6 +48,7 @@ spec:
   profiles: [{version: "%s", path: profile.json}]
   drift: {tick: 1s}
   traffic: {keepRows: {rows: 1000}}
+  prices: {cpuHour: 0.04, memoryGiBHour: 0.005, currency: EUR}
   retrain:
     cooldown: 1h
     webhook: {url: "%s", secretFile: secret}

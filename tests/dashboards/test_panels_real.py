@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dashboards.alerts import usage
 from dashboards.lint import panels
 from pilotfish.sidecar.dashboards.files import load
 from pilotfish.sidecar.telemetry.exposition import Exposition
@@ -61,7 +62,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         began = time.time()
 
         def everything() -> str:
-            return made.render("text/plain")[0].decode() + exporters.measured(time.time() - began)
+            return made.render("text/plain")[0].decode() + exporters.gpus(time.time() - began)
 
         with receiving() as receiver, exposing(everything) as port:
             target = ScrapeTarget("pilotfish", port, {"namespace": "made", "pod": "made-0"})
@@ -192,6 +193,16 @@ def test_numbers_of_other_exporters_are_right(name: str, title: str, place: int,
     found = panel(scene, name, title, place)
     assert found
     assert all(value == pytest.approx(NUMBERS[name, title, place], rel=0.25) for _, value in found), found
+
+
+def test_attributed_and_idle_use_add_up_to_what_exporters_measured(scene: Scene) -> None:
+    def total(name: str) -> float:
+        return scene.prometheus.value(f"sum({name})")
+
+    assert total(usage.GPU) == pytest.approx(exporters.GPU_BUSY * len(SIDECARS), rel=0.01)
+    assert total(usage.GPU) + total(usage.GPU_IDLE) == pytest.approx(len(SIDECARS), rel=0.01)
+    assert total(usage.ENERGY) == pytest.approx(exporters.GPU_WATTS * len(SIDECARS), rel=0.25)
+    assert total(usage.CPU) == pytest.approx(exporters.CORES * len(SIDECARS), rel=0.25)
 
 
 def test_variables_list_the_values_of_their_label(scene: Scene) -> None:

@@ -14,12 +14,12 @@ from pilotfish.sidecar.resources.accounts import (
     RESOURCES,
     SHARED,
     Accounts,
-    Window,
+    UsageWindow,
     served,
 )
 from pilotfish.sidecar.resources.gpu.meter import GpuUse, ResourceSum
 from pilotfish.sidecar.resources.gpu_use import HIDDEN_PROCESSES, SHARED_CARD, model_gpu_use
-from pilotfish.sidecar.resources.totals import Totals
+from pilotfish.sidecar.resources.totals import ResourceTotals
 from pilotfish.sidecar.resources.usage import UsageMeter, UsageSample
 from pilotfish.sidecar.settings.document import Model, Prices
 
@@ -28,7 +28,7 @@ routes = st.sampled_from(["POST /a", "POST /v2/models/m/infer", "probes", "other
 amounts = st.integers(0, 10**13)
 resources = st.dictionaries(st.sampled_from(RESOURCES), st.integers(-10, 10**13))
 windows = st.builds(
-    Window,
+    UsageWindow,
     elapsed_ns=st.integers(1, 10**12),
     in_flight=st.none() | st.dictionaries(routes, amounts),
     exchanges=st.dictionaries(routes, st.integers(0, 1000)),
@@ -44,13 +44,13 @@ models = st.builds(Model, name=st.sampled_from(["", "m"]), version=st.sampled_fr
 
 @given(st.lists(st.tuples(windows, models, prices, st.booleans()), max_size=12))
 def test_attributed_and_idle_are_what_was_measured_and_no_total_falls(
-    history: list[tuple[Window, Model, Prices | None, bool]],
+    history: list[tuple[UsageWindow, Model, Prices | None, bool]],
 ) -> None:
-    accounts = Accounts(Totals())
+    accounts = Accounts(ResourceTotals())
     before: dict[tuple[str, ...], int] = {}
     for window, model, priced, restart in history:
         if restart:
-            accounts = Accounts(Totals.decode(accounts.totals.encode()))
+            accounts = Accounts(ResourceTotals.decode(accounts.totals.encode()))
         accounts.add(window, model, priced)
         totals = accounts.totals
         for resource in RESOURCES:

@@ -24,17 +24,17 @@ def test_shares_add_up_to_the_amount(amount: int, found: dict[str, int]) -> None
 
 
 windows = st.lists(
-    st.tuples(st.integers(-5, 10**12), st.integers(0, 10 * SECOND), st.one_of(st.none(), weights), weights), max_size=20
+    st.tuples(st.integers(-5, 10**12), st.integers(0, 10 * SECOND), st.one_of(st.none(), weights)), max_size=20
 )
 
 
 @given(windows)
 def test_shares_and_idle_are_what_was_measured_in_any_history(
-    history: list[tuple[int, int, dict[str, int] | None, dict[str, int]]],
+    history: list[tuple[int, int, dict[str, int] | None]],
 ) -> None:
     attribution = Attribution()
-    for measured, elapsed, in_flight, others in history:
-        split = attribution.split(measured, elapsed, in_flight, others)
+    for measured, elapsed, in_flight in history:
+        split = attribution.split(measured, elapsed, in_flight)
         assert split.measured == max(0, measured)
         assert split.idle >= 0
         assert all(part >= 0 for part in split.shares.values())
@@ -54,12 +54,6 @@ def test_use_without_a_counter_page_is_idle_and_shows_no_rate() -> None:
     attribution = Attribution()
     assert attribution.split(5, SECOND, None).idle == 5
     assert attribution.idle_rate is None
-
-
-def test_rows_or_tokens_replace_the_in_flight_time_as_weights() -> None:
-    split = Attribution().split(100, SECOND, {"a": 1, "b": 1}, {"a": 3, "b": 1})
-    assert split.shares == {"a": 75, "b": 25}
-    assert Attribution().split(100, SECOND, {"a": 1, "b": 1}, {"a": 0}).shares == {"a": 50, "b": 50}
 
 
 # the figures of docs/cost.md

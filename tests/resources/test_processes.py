@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.resources import listeners, processes
-from pilotfish.sidecar.resources.listeners import Listener
+from pilotfish.sidecar.resources.listeners import ListeningSocket
 from pilotfish.sidecar.resources.processes import ProcessStat, ancestors, parse_network, parse_stat, tree
 from pilotfish.sidecar.system.addresses import Address
 from tests.support.waiting import wait_until
@@ -77,12 +77,12 @@ def test_network_bytes_leave_loopback_out() -> None:
 @pytest.mark.skipif(sys.byteorder != "little", reason="the recorded tables are those of a little-endian machine")
 def test_listening_sockets_are_parsed() -> None:
     assert listeners.parse_tcp(TCP) == [
-        Listener(LOCAL, 8080, 4711),
-        Listener(ipaddress.ip_address("0.0.0.0"), 9090, 4712),
+        ListeningSocket(LOCAL, 8080, 4711),
+        ListeningSocket(ipaddress.ip_address("0.0.0.0"), 9090, 4712),
     ]
     assert listeners.parse_tcp(TCP6) == [
-        Listener(ipaddress.ip_address("::"), 8081, 5001),
-        Listener(LOCAL, 8082, 5002),
+        ListeningSocket(ipaddress.ip_address("::"), 8081, 5001),
+        ListeningSocket(LOCAL, 8082, 5002),
     ]
     assert listeners.parse_unix(UNIX) == {"/run/model server.sock": 6001}
 

@@ -1,4 +1,4 @@
-"""Totals survive the process, never fall, and a damaged file starts from zero with a reason."""
+"""ResourceTotals survive the process, never fall, and a damaged file starts from zero with a reason."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.resources.totals import MOST_KEYS, TOTALS_FILE, Totals, load_totals, store_totals
+from pilotfish.sidecar.resources.totals import MOST_KEYS, TOTALS_FILE, ResourceTotals, load_totals, store_totals
 
 keys = st.lists(st.text(max_size=20), min_size=1, max_size=5).map(tuple)
 
 
 @given(st.dictionaries(keys, st.integers(0, 2**90), max_size=20))
 def test_the_file_keeps_all_totals(amounts: dict[tuple[str, ...], int]) -> None:
-    raw = Totals(amounts).encode()
-    assert Totals.decode(raw).encode() == raw
-    assert all(Totals.decode(raw).get(*key) == amount for key, amount in amounts.items())
+    raw = ResourceTotals(amounts).encode()
+    assert ResourceTotals.decode(raw).encode() == raw
+    assert all(ResourceTotals.decode(raw).get(*key) == amount for key, amount in amounts.items())
 
 
-@given(st.one_of(st.binary(), st.binary(max_size=30).map(lambda part: Totals({("a", "b"): 5}).encode()[:-5] + part)))
+@given(
+    st.one_of(
+        st.binary(), st.binary(max_size=30).map(lambda part: ResourceTotals({("a", "b"): 5}).encode()[:-5] + part)
+    )
+)
 def test_no_bytes_stop_the_reader(raw: bytes) -> None:
     try:
-        found = Totals.decode(raw)
+        found = ResourceTotals.decode(raw)
     except ValueError:
         return
     assert all(amount >= 0 for _, amount in found.of("a"))
@@ -37,13 +41,13 @@ def test_a_damaged_file_is_set_aside_with_the_reason(tmp_path: Path, content: by
     assert list(totals.of("a")) == []
     assert "start from zero" in problem
     assert (tmp_path / f"{TOTALS_FILE}.refused").read_bytes() == content
-    store_totals(path, Totals({("a",): 1}))
+    store_totals(path, ResourceTotals({("a",): 1}))
     assert load_totals(path)[1] == ""
     assert load_totals(path)[0].get("a") == 1
 
 
 def test_keys_are_bounded_and_no_amount_is_lost() -> None:
-    totals = Totals()
+    totals = ResourceTotals()
     for number in range(MOST_KEYS + 100):
         totals.add(("shared", "cpu", f"route {number}"), 1)
     assert sum(amount for _, amount in totals.of("shared")) == MOST_KEYS + 100

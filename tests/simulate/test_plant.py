@@ -15,7 +15,7 @@ from tests.support.examples import examples
 
 SERVICES = st.builds(
     lambda time, slots, startup, factor: Service(
-        service_time=time, slots=slots, startup=startup, target=factor * time, timeout=60.0
+        service_time=time, slots=slots, startup=startup, target=factor * time, gives_up_after=60.0
     ),
     st.floats(0.001, 20.0),
     st.integers(1, 40),
@@ -76,7 +76,7 @@ def test_unready_replicas_are_removed_first() -> None:
 
 
 def test_clients_give_up_after_their_timeout_if_no_replica_is_ready() -> None:
-    plant = Plant(Service(service_time=0.1, slots=1, startup=0.0, target=1.0, timeout=10.0), 0, 0.0)
+    plant = Plant(Service(service_time=0.1, slots=1, startup=0.0, target=1.0, gives_up_after=10.0), 0, 0.0)
     steps = [plant.step(7.0, place * STEP) for place in range(4)]
     assert [step.inside for step in steps] == [7.0, 14.0, 14.0, 14.0]
     assert [step.given_up for step in steps] == [0.0, 0.0, 7.0, 7.0]

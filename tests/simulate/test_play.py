@@ -14,7 +14,7 @@ from pilotfish.sidecar.control.scale.facts import ScaleFacts
 from pilotfish.sidecar.simulate.outcome import Outcome, missed_minutes
 from pilotfish.sidecar.simulate.plant import STEP, Service
 from pilotfish.sidecar.simulate.play import Played, play
-from pilotfish.sidecar.simulate.policies import Decision
+from pilotfish.sidecar.simulate.policies import ReplicaDecision
 from pilotfish.sidecar.simulate.trace import LoadTrace
 from tests.support.examples import examples
 
@@ -31,10 +31,10 @@ class Script:
         self.seen: list[ScaleFacts] = []
         self.made: list[tuple[int, int, float]] = []
 
-    def decide(self, facts: ScaleFacts) -> Decision:
+    def decide(self, facts: ScaleFacts) -> ReplicaDecision:
         pods = tuple(replace(pod, values=dict(pod.values)) for pod in facts.pods)  # facts are valid until the next ones
         self.seen.append(replace(facts, pods=pods))
-        return Decision(self._numbers.pop(0) if self._numbers else facts.spec_replicas, "script", "")
+        return ReplicaDecision(self._numbers.pop(0) if self._numbers else facts.spec_replicas, "script", "")
 
     def applied(self, before: int, after: int, at: float) -> None:
         self.made.append((before, after, at))

@@ -11,10 +11,10 @@ from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.report.blocks.resources import ResourceSource
 from pilotfish.sidecar.report.control_status import ControlStatus, IntentStatus
 from pilotfish.sidecar.report.sync_status import SyncStatus
-from pilotfish.sidecar.resources.accounts import RESOURCES, Accounts, Window
+from pilotfish.sidecar.resources.accounts import RESOURCES, Accounts, UsageWindow
 from pilotfish.sidecar.resources.collector import collect
 from pilotfish.sidecar.resources.reporting import resource_report
-from pilotfish.sidecar.resources.totals import Totals
+from pilotfish.sidecar.resources.totals import ResourceTotals
 from pilotfish.sidecar.resources.usage import UsageSample
 from pilotfish.sidecar.resources.watch import ResourceView
 from pilotfish.sidecar.settings.document import Model, Prices
@@ -148,12 +148,12 @@ def whole_report() -> report.Report:
 
 def resource_view() -> ResourceView:
     """Return a view of resources with a value for each metric."""
-    accounts = Accounts(Totals())
+    accounts = Accounts(ResourceTotals())
     route = "POST /v2/models/m/infer"
     for at in range(2):
         amounts = dict.fromkeys(RESOURCES, 10**9 * at)
         counters = ("cpu", "oom_kills", "pressure_cpu", "pressure_io", "received", "sent", "throttled")
-        window = Window(
+        window = UsageWindow(
             elapsed_ns=10**9,
             in_flight={route: 10**9 * at},
             exchanges={route: 5},

@@ -7,6 +7,10 @@ from pilotfish.sidecar.top.history import NEVER, WINDOW, Answer, MonitorState, P
 from tests.top.made import POD, ROUTE, history, metrics
 
 
+def test_before_the_first_round_nothing_is_known() -> None:
+    assert not PollHistory().snapshot(0.0).polled
+
+
 def test_the_second_answer_gives_rates() -> None:
     first = history((0.0, {POD: metrics(requests=100)}))
     assert first.snapshot(0.0).sources[POD].figures is None

@@ -144,5 +144,5 @@ async def test_the_command_prints_the_models_of_a_namespace(tmp_path: Path, caps
     assert (row["model"], row["heard"], row["expected"], row["desired"], row["drift"]) == ("delays", 1, 2, 4, 0.4)
     assert row["requests_per_second"] == 0.0
     head, line = capsys.readouterr().out.splitlines()
-    assert head.split()[:4] == ["NAMESPACE", "MODEL", "REPL", "REQ/S"]
-    assert line.split()[:4] == ["shop", "delays", "7", "1/2→4"]
+    assert head.split()[:3] == ["MODEL", "REPL", "REQ/S"]
+    assert line.split()[:3] == ["delays", "7", "1/2→4"]

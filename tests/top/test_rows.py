@@ -79,6 +79,8 @@ def test_a_monitor_has_the_pods_and_the_drift_of_the_controller() -> None:
         monitors={("shop", "flights"): state, ("shop", "quiet"): MonitorState(state="NoPods", tone="bad")},
         drift={("shop", "flights", "7"): MonitorDrift(0.4, 0)},
     )
+    pods = [row for row in rows(found, "pod") if row.part]
+    assert [(row.asked, row.expected, row.desired) for row in pods] == [(1, None, None)] * 2, "those of all pods"
     row, quiet = rows(found)
     assert (row.model, row.heard, row.expected, row.desired, row.drift) == ("flights", 3, 4, 5, 0.4)
     assert (quiet.model, quiet.asked, quiet.requests_per_second, quiet.state) == ("quiet", 0, None, "NoPods")

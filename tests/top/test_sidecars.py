@@ -77,6 +77,21 @@ async def test_a_report_that_needs_a_token_costs_its_state_only(tmp_path: Path) 
 
 
 @pytest.mark.asyncio
+async def test_a_token_file_that_disappears_ends_nothing(tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    with pytest.raises(UsageError):
+        SidecarSource([parse_url("127.0.0.1:1")], token_file)
+    token_file.write_text(TOKEN)
+    token_file.chmod(0o400)
+    with admin({"/metrics": (200, exposition().encode()), "/report": (200, REPORT.encode())}, TOKEN) as port:
+        source = SidecarSource([parse_url(f"127.0.0.1:{port}")], token_file)
+        token_file.unlink()
+        (answer,) = (await source.poll()).sources.values()
+    assert answer.metrics is not None
+    assert "--token-file" in answer.problem
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("responses", "problem"),
     [

@@ -44,13 +44,17 @@ def test_80_columns_hold_what_matters_most() -> None:
 
 
 def test_a_wide_table_has_every_column_in_full() -> None:
-    head, line = text_lines([WHOLE], 400)
+    head, line, _ = text_lines([WHOLE, Row(namespace="bank", model="loans")], 400)
     assert head.split() == [
-        "NAMESPACE", "MODEL", "REPL", "REQ/S", "P95", "ERR", "CORES", "GPUS", "CPU/REQ", "GPU/REQ", "COST/1000", "DRIFT",
-        "STATE",
+        "NAMESPACE", "MODEL", "REPL", "REQ/S", "P95", "ERR", "CORES", "GPUS", "CPU/REQ", "GPU/REQ", "COST/1000",
+        "DRIFT", "STATE",
     ]  # fmt: skip
     assert line.split()[:4] == ["flights-production", "arrival-delays", "2026-11-29", "11/12→15"]
     assert line.endswith("12%  1 of 12 no answer 12 s")
+
+
+def test_one_namespace_is_not_repeated_in_each_row() -> None:
+    assert "NAMESPACE" not in text_lines([WHOLE, WHOLE], 400)[0]
 
 
 def test_columns_that_nothing_fills_are_left_out_first() -> None:
@@ -96,7 +100,15 @@ def test_an_open_episode_is_a_word() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "-"), (0.0, "0"), (0.01234, "0.0123"), (12.34, "12.3"), (12345.0, "12345"), (0.999, "0.999")],
+    [
+        (None, "-"),
+        (0.0, "0"),
+        (0.01234, "0.0123"),
+        (12.34, "12.3"),
+        (12345.0, "12345"),
+        (0.999, "0.999"),
+        (6.14e-6, "6.1e-06"),
+    ],
 )
 def test_figures_have_three_digits(value: float | None, text: str) -> None:
     assert figure(value) == text

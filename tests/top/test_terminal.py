@@ -84,10 +84,8 @@ def start(words: list[str], environment: dict[str, str] | None = None) -> Termin
     """Start `pilotfish top` on a terminal of 80 columns and 24 lines."""
     process, descriptor = pty.fork()
     if process == 0:
-        os.environ.update({"TERM": "xterm-256color", "COLORTERM": "", **(environment or {})})
-        os.environ.pop("COLUMNS", None)
-        os.environ.pop("LINES", None)
-        os.execv(sys.executable, [sys.executable, "-m", "pilotfish.sidecar.cli", "top", *words])
+        variables = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", **(environment or {})}
+        os.execve(sys.executable, [sys.executable, "-m", "pilotfish.sidecar.cli", "top", *words], variables)
     terminal = Terminal(process, descriptor, termios.tcgetattr(descriptor))
     terminal.resize(80, 24)
     return terminal

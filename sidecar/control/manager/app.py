@@ -52,6 +52,7 @@ from .scale_target import ScaleTargetReader
 from .server.app import ControlServer, ServerOptions, reviewer
 from .signals.pod_metrics import PodMetricsSource
 from .signals.prometheus import PrometheusSource
+from .status import merge_of
 from .status_writer import FIELDS
 from .switch import KillSwitch
 from .target import find_target
@@ -121,7 +122,7 @@ class Controller:
             metadata = item["metadata"]
             body = {
                 "metadata": {"resourceVersion": metadata["resourceVersion"]},
-                "status": {name: status.get(name) for name in FIELDS},
+                "status": merge_of({name: status.get(name) for name in FIELDS}, item.get("status")),
             }
             await merge_patch(kube, MODEL_MONITORS, metadata["name"], body, metadata["namespace"], subresource="status")
 

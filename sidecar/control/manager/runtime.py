@@ -93,7 +93,7 @@ class MonitorRuntime:
     @property
     def signals(self) -> Mapping[str, tuple[float, Signals]]:
         """The newest load by pod, with the time of its arrival."""
-        return self.world.signals.of(self.core.pods)
+        return self.world.signals.newest(self.core.pods)
 
     @property
     def replicas(self) -> ScalingFinding | None:

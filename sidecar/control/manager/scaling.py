@@ -33,7 +33,7 @@ from .checkpoint import ScalingCheckpoint
 from .core import MonitorCore
 from .facts import stop_reason
 from .key import MonitorKey
-from .scaling_pods import NO_PODS, PodsReading, read_pods
+from .scaling_pods import NO_PODS, RECENT_SECONDS, PodsReading, read_pods
 from .scaling_sources import SignalReading, SignalRequest
 from .selectors import Selector
 from .trouble import Trouble, TroubleError
@@ -75,6 +75,7 @@ class ScalingWatch:
     _core: MonitorCore | None = None  # whose checkpoint the state is from
     _ledger: IntentLedger | None = None
     _writes: tuple[OwnWrite, ...] = ()  # that were or may have been made, the oldest first
+    _attempted_at: float = 0.0  # when the replicas were, or may have been, changed last
     _recorded: float = 0.0  # the time of the newest one that the recommender knows
     _manual: ManualChange | None = None
 
@@ -102,7 +103,8 @@ class ScalingWatch:
         if selector is None or self._ledger is None:
             self.latest = found
             return
-        self._writes = own_writes(self._ledger, target_key(self.key.namespace, monitor.spec.target_ref))
+        key = target_key(self.key.namespace, monitor.spec.target_ref)
+        self._writes, self._attempted_at = own_writes(self._ledger, key), last_attempt(self._ledger, key)
         reading = await self._read_sources(monitor, selector, at)
         self.latest = self._recommend(found, target, selector, reading, core)
 
@@ -125,8 +127,9 @@ class ScalingWatch:
     ) -> ScalingLook:
         now, settings = self.world.clock(), found.settings
         items = self.world.pods.pods_in(self.key.namespace)
-        loads = self.world.signals.of(item["metadata"]["uid"] for item in items)
-        pods = read_pods(items, selector, settings, loads, reading, now, self._writes[-1].at if self._writes else 0.0)
+        window = max(RECENT_SECONDS, settings.interval)
+        loads = self.world.signals.recent((item["metadata"]["uid"] for item in items), now - window, now)
+        pods = read_pods(items, selector, settings, loads, reading, now, self._attempted_at)
         facts = ScaleFacts(
             spec_replicas=target.spec_replicas,
             status_replicas=target.status_replicas,
@@ -177,6 +180,7 @@ class ScalingWatch:
             wish=look.wish,
             heard=look.pods.heard,
             expected=look.pods.expected,
+            starting=look.pods.starting,
             outdated=look.pods.outdated,
             external=look.external,
         )
@@ -238,6 +242,15 @@ def own_writes(ledger: IntentLedger, key: str) -> tuple[OwnWrite, ...]:
     """Return the writes to the target `key` that were made, or may have been, the oldest first."""
     entries = (entry for entry in ledger.entries.values() if (entry.kind, entry.key) == (KIND, key))
     return tuple(sorted(filter(None, map(_own_write, entries)), key=lambda write: write.at))
+
+
+def last_attempt(ledger: IntentLedger, key: str) -> float:
+    """Return when the last attempt to change the target `key` began or ended; 0 without one.
+
+    A leader that was killed may have made it without recording its outcome.
+    """
+    entries = (entry for entry in ledger.entries.values() if (entry.kind, entry.key) == (KIND, key))
+    return max((entry.changed_at for entry in entries if entry.attempts), default=0.0)
 
 
 def _own_write(entry: LedgerEntry) -> OwnWrite | None:

@@ -65,7 +65,7 @@ def _replicas(found: ScalingFinding) -> ReplicasStatus:
     return ReplicasStatus(
         current=found.current,
         desired=found.desired,
-        reason=found.reason,
+        reason=found.reason.camel,
         message=found.text[:MAX_SUMMARY],
         owner=found.owner,
         last_scale_time=whole_second(found.scaled_at) if found.scaled_at is not None else None,
@@ -125,6 +125,15 @@ def differs(built: Mapping[str, Any], present: Mapping[str, Any] | None, names: 
     """Return whether one of the fields `names` of the status differs from that of the object."""
     known = present or {}
     return any(built.get(name) != known.get(name) for name in names)
+
+
+def merge_of(built: Mapping[str, Any], present: object) -> dict[str, Any]:
+    """Return the JSON merge patch (RFC 7396) that turns `present` into `built`: null removes a field that is absent."""
+    known = present if isinstance(present, Mapping) else {}
+    removed = dict.fromkeys(known.keys() - built.keys())
+    return removed | {
+        name: merge_of(value, known.get(name)) if isinstance(value, Mapping) else value for name, value in built.items()
+    }
 
 
 def only_words(built: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:

@@ -65,6 +65,7 @@ class ScaleView:
         owner: who else sets the replicas, and may not be overruled.
         manual: a change by a person, for as long as it is respected.
         heard, expected: pods with recent signals, and pods that should have sent some.
+        starting: pods that have just become ready, and have sent nothing yet.
         outdated: pods whose newest signals are from before the last change of the replicas.
         external: whether a signal that does not come from pods is known.
         rollout: what a rollout that is in progress waits for; empty without one.
@@ -85,6 +86,7 @@ class ScaleView:
     manual: Hold | None = None
     heard: int = 0
     expected: int = 0
+    starting: int = 0
     outdated: int = 0
     external: bool = False
     rollout: str = ""
@@ -156,6 +158,8 @@ def _manual(view: ScaleView, _now: float) -> Hold | None:
 def _quorum(view: ScaleView, _now: float) -> Hold | None:
     if view.outside or view.external or (view.heard and view.heard >= QUORUM * view.expected):
         return None
+    if view.starting and not view.expected:
+        return Hold(Reason.STARTING)
     if view.heard + view.outdated >= QUORUM * view.expected > 0:
         return Hold(Reason.SETTLING)
     what = f"{view.heard} of {number(view.expected, 'ready pod')} sent recent signals"

@@ -56,10 +56,10 @@ def manual_change(writes: Sequence[OwnWrite], facts: TargetFacts, previous: Manu
     subresource, such as that of `kubectl scale`. A number that nobody set, since a manifest lost the field, is none.
     """
     last = writes[-1] if writes and writes[-1].at >= facts.created_at else None
-    if last is None or facts.default or facts.spec_replicas == last.after:
+    if last is None or facts.default or any(writer.own for writer in facts.writers):
         return None
-    if any(writer.own for writer in facts.writers):
-        return None
+    if facts.spec_replicas == last.after and not facts.writers:
+        return None  # with a writer, others changed the number and then set it again, since only a change is recorded
     if 0 <= last.at - facts.at <= OLDEST_FACTS:
         return None  # seen before the write
     writer = facts.last_writer

@@ -97,6 +97,7 @@ class ScalePlan:
 
     Attributes:
         initial_readiness_delay, cpu_initialization: as the options of kube-controller-manager of these names.
+        smoothing: the time whose mean load decides on fewer replicas; 0 without.
         cold_start, assumed_startup, startup_deadline: of `coldStart`.
         forecast_period: 0 without a forecast.
         max_age: the greatest age of facts that may be acted on.
@@ -108,6 +109,7 @@ class ScalePlan:
     up: DirectionRules = DEFAULT_UP
     down: DirectionRules = DEFAULT_DOWN
     interval: float = 15.0
+    smoothing: float = 0.0
     cold_start: bool = True
     assumed_startup: float = 60.0
     startup_deadline: float = 1800.0
@@ -127,6 +129,7 @@ class ScalePlan:
             up=_rules(scaling.behavior.scale_up, DEFAULT_UP),
             down=_rules(scaling.behavior.scale_down, DEFAULT_DOWN),
             interval=scaling.interval,
+            smoothing=scaling.smoothing,
             cold_start=cold.enabled,
             assumed_startup=cold.assumed,
             startup_deadline=cold.deadline,
@@ -136,7 +139,7 @@ class ScalePlan:
 
     def horizontal(self) -> Self:
         """Return the plan with the same bounds, targets and behaviour that decides exactly as autoscaling/v2."""
-        return replace(self, signals=self.loads, cold_start=False, forecast_period=0.0)
+        return replace(self, signals=self.loads, smoothing=0.0, cold_start=False, forecast_period=0.0)
 
     @property
     def gates(self) -> tuple[PlanSignal, ...]:

@@ -24,11 +24,13 @@ class Proposal:
     Attributes:
         ratio: the mean value of the pods that count, divided by the target.
         needed: the load in replicas, before rounding and tolerance.
+        complete: whether every pod that is no longer starting has a value.
     """
 
     replicas: int
     ratio: float
     needed: float
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +117,19 @@ def _per_pod(
     needed = ratio * len(pods.counted)
     up_with_unready = bool(pods.unready) and ratio > 1.0
     if not up_with_unready and not pods.missing:
-        proposed = current if within(plan, ratio) else _whole(needed)
+        proposed = current if within(plan, ratio) else whole(needed)
         return Proposal(proposed, ratio, needed)
     if ratio < 1.0:
         values |= {name: full(name) for name in pods.missing}
     elif ratio > 1.0:
         values |= dict.fromkeys((*pods.missing, *(pods.unready if up_with_unready else ())), 0)
     again = ratio_of(values)
-    if within(plan, again) or (ratio < 1.0 < again) or (again < 1.0 < ratio):
-        return Proposal(current, ratio, needed)
-    proposed = _whole(again * len(values))
-    if (again < 1.0 and proposed > current) or (again > 1.0 and proposed < current):
-        return Proposal(current, ratio, needed)
-    return Proposal(proposed, ratio, needed)
+    proposed = whole(again * len(values))
+    turned = (ratio < 1.0 < again) or (again < 1.0 < ratio)
+    opposite = (again < 1.0 and proposed > current) or (again > 1.0 and proposed < current)
+    if within(plan, again) or turned or opposite:
+        proposed = current
+    return Proposal(proposed, ratio, needed, complete=not pods.missing)
 
 
 def _external(plan: ScalePlan, signal: PlanSignal, facts: ScaleFacts) -> Proposal | MissingSignal:
@@ -139,14 +141,14 @@ def _external(plan: ScalePlan, signal: PlanSignal, facts: ScaleFacts) -> Proposa
         replicas = facts.status_replicas
         ratio = usage / (target * replicas) if replicas else inf
         needed = usage / target
-        return Proposal(replicas if within(plan, ratio) else _whole(needed), ratio, needed)
+        return Proposal(replicas if within(plan, ratio) else whole(needed), ratio, needed)
     ratio = usage / target
     if within(plan, ratio):
         return Proposal(facts.spec_replicas, ratio, ratio * facts.spec_replicas)
     if not facts.pods:
         return MissingSignal("the target has no pods")
     ready = sum(pod.phase == "Running" and pod.ready is True for pod in facts.pods)
-    return Proposal(_whole(ratio * ready), ratio, ratio * ready)
+    return Proposal(whole(ratio * ready), ratio, ratio * ready)
 
 
 def _grouped(plan: ScalePlan, signal: PlanSignal, pods: tuple[PodFacts, ...], now: float) -> _Pods:
@@ -184,5 +186,6 @@ def _milli(value: float) -> int:
     return round(value * 1000)
 
 
-def _whole(replicas: float) -> int:
+def whole(replicas: float) -> int:
+    """Return a load in replicas, rounded up."""
     return LARGEST if replicas >= LARGEST else ceil(replicas)

@@ -1,8 +1,8 @@
 """Which part of the requests in flight is a queue that starting replicas will drain.
 
-While replicas start, requests wait, and the concurrency grows although no more requests arrive. By Little's law, the
-arriving requests need arrivals x service time requests in flight. The service time is learned near the target, where
-nothing waits.
+While replicas start, requests wait, and the concurrency grows although no more requests arrive. By Little's law,
+arrivals x service time requests are in flight without a queue. The service time is learned near the target, where
+nothing waits. What remains of the requests in flight is the queue, which has to drain once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from .state import ArrivalState
 LOWEST_RATIO = 0.5  # of the target: below, batches are small and the service time is not that of the target
 RISE, FALL = 0.2, 0.02  # weights of a new service time above and below the learned one: high times count more
 MOST_RATES = 3
+DRAIN = 60.0  # seconds within which the queue should be gone once all replicas answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,10 @@ def observed(
 
 
 def enough(plan: ScalePlan, signal: PlanSignal, state: ArrivalState) -> int | None:
-    """Return the replicas that the recent arrivals need; None before the service time is known."""
+    """Return the replicas that serve the recent arrivals and drain the queue; None before the service time is known."""
     if not state.service_time or not state.rates:
         return None
-    return ceil(max(state.rates) * state.service_time / signal.target * (1.0 + plan.up.tolerance))
+    arriving = max(state.rates)
+    waiting = max(0.0, state.in_flight - arriving * state.service_time)
+    in_flight = (arriving + waiting / DRAIN) * state.service_time
+    return ceil(in_flight / signal.target * (1.0 + plan.up.tolerance))

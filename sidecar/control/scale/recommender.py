@@ -23,8 +23,9 @@ from .gate import GateInput, GateOutcome, judge, latency_of
 from .plan import ScalePlan
 from .proposals import MissingSignal, Proposal, propose
 from .queueing import enough, observed, traffic_of
+from .smoothing import remembered, smoothed
 from .startup import Coming, coming, learned, startup_time
-from .state import Recommended, ScaleState
+from .state import ArrivalState, GateState, Recommended, ScaleState, SignalState
 
 _CHANGES = {True: Reason.ABOVE_TARGET, False: Reason.BELOW_TARGET}
 
@@ -68,11 +69,7 @@ def recommend(plan: ScalePlan, facts: ScaleFacts, state: ScaleState, now: float)
     Call it once each interval. Record each change that took effect with `state.scaled`.
     """
     current = facts.spec_replicas
-    state = structs.replace(
-        state,
-        periods=(plan.up.longest_period, plan.down.longest_period),
-        recommended=state.recommended or (Recommended(current, now),),
-    )
+    state = _begun(plan, state, current, now)
     empty = Recommendation(
         desired=current,
         reason=Reason.STALE,
@@ -96,6 +93,22 @@ def recommend(plan: ScalePlan, facts: ScaleFacts, state: ScaleState, now: float)
     return _from_signals(plan, facts, state, empty, now)
 
 
+def _begun(plan: ScalePlan, state: ScaleState, current: int, now: float) -> ScaleState:
+    """Return the state with a first recommendation, and without a future that a clock which was set back left in it."""
+    recommended, ups, downs = state.recommended, state.ups, state.downs
+    if (recommended and recommended[-1].at > now) or any(event.at > now for event in (*ups, *downs)):
+        recommended = tuple(item for item in recommended if item.at <= now)
+        ups, downs = (tuple(item for item in events if item.at <= now) for events in (ups, downs))
+        state = structs.replace(state, gate=GateState(), arrivals=ArrivalState(state.arrivals.service_time))
+    return structs.replace(
+        state,
+        periods=(plan.up.longest_period, plan.down.longest_period),
+        recommended=recommended or (Recommended(current, now),),
+        ups=ups,
+        downs=downs,
+    )
+
+
 def _from_signals(
     plan: ScalePlan, facts: ScaleFacts, state: ScaleState, empty: Recommendation, now: float
 ) -> tuple[Recommendation, ScaleState]:
@@ -111,11 +124,12 @@ def _from_signals(
         for signal in plan.gates
         if signal.target and (value := latencies[signal.id]) is not None
     }
-    seen = {**state.seen, **{name: (ratio, now) for name, ratio in ratios.items()}}
-    state = structs.replace(state, seen={name: seen[name] for name in empty.raw if name in seen})
+    state = structs.replace(state, signals=_remembered(plan, state, known, ratios, now))
     base = replace(empty, raw={**empty.raw, **{name: one.replicas for name, one in known.items()}}, ratios=ratios)
     if not known:
         return _held(base, missing, state, now), state
+    if plan.smoothing:
+        known = {name: smoothed(plan, state.signals[name], one, current) for name, one in known.items()}
     wish, state = _load(plan, facts, state, known, now)
     if missing and wish.replicas < current:
         return _held(base, missing, state, now), state
@@ -129,6 +143,22 @@ def _from_signals(
     if missing:
         text += f"; {_causes(missing, state, now)}"
     return replace(base, desired=limited.replicas, reason=reason, text=text, held=False), state
+
+
+def _remembered(
+    plan: ScalePlan, state: ScaleState, known: Mapping[str, Proposal], ratios: Mapping[str, float], now: float
+) -> dict[str, SignalState]:
+    """Return the memory of all signals of the plan, those that are missing now included."""
+    found = {}
+    for signal in plan.signals:
+        name, before = signal.id, state.signals.get(signal.id)
+        if name in known:
+            found[name] = remembered(plan, before, known[name], now)
+        elif name in ratios:
+            found[name] = SignalState(ratios[name], now)
+        elif before is not None:
+            found[name] = before
+    return found
 
 
 def _load(
@@ -226,7 +256,7 @@ def _causes(missing: Mapping[str, str], state: ScaleState, now: float) -> str:
     """Return which signals are missing and why, with their last ratio."""
     parts = []
     for name, cause in missing.items():
-        last = state.seen.get(name)
-        known = f", {last[0]:.2f} of its target {now - last[1]:.0f} s ago" if last else ""
+        last = state.signals.get(name)
+        known = f", {last.ratio:.2f} of its target {now - last.at:.0f} s ago" if last else ""
         parts.append(f"{name} is missing ({cause}{known})")
     return ", ".join(parts)

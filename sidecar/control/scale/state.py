@@ -33,6 +33,19 @@ class ScaleEvent(msgspec.Struct, frozen=True, array_like=True):
     at: float
 
 
+class SignalState(msgspec.Struct, frozen=True, array_like=True):
+    """The memory of one signal.
+
+    Attributes:
+        ratio, at: its last value divided by the target, and the time.
+        loads: times and loads in replicas of the time of the smoothing, oldest first.
+    """
+
+    ratio: float
+    at: float
+    loads: tuple[tuple[float, float], ...] = ()
+
+
 class GateStep(msgspec.Struct, frozen=True, array_like=True):
     """A step of the latency gate: to `goal` replicas, at `latency` seconds. `reached_at` is 0 until they are set."""
 
@@ -95,7 +108,7 @@ class ScaleState(msgspec.Struct, frozen=True):
         recommended: recent numbers before the stabilisation, oldest first.
         ups, downs: recent changes of the replicas by direction.
         periods: the longest periods of the policies upward and downward, in seconds.
-        seen: the last ratio and its time, by signal.
+        signals: by the id of the signal.
         gate, startup, arrivals, history: of the latency gate, the start-up times, the queue and the forecast.
     """
 
@@ -103,7 +116,7 @@ class ScaleState(msgspec.Struct, frozen=True):
     ups: tuple[ScaleEvent, ...] = ()
     downs: tuple[ScaleEvent, ...] = ()
     periods: tuple[float, float] = (0.0, 0.0)
-    seen: dict[str, tuple[float, float]] = {}
+    signals: dict[str, SignalState] = {}
     gate: GateState = GateState()
     startup: StartupState = StartupState()
     arrivals: ArrivalState = ArrivalState()

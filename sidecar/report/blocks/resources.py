@@ -111,9 +111,9 @@ class RouteUse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PredictionCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What a prediction of one model version costs: mean of all exchanges since the counters began.
+    """What a prediction of one model version uses and costs: the mean since the counters began.
 
-    `rows` are decoded predictions where all exchanges were decoded, else exchanges (`per` says which).
+    A prediction is a row where predictions are decoded, else an exchange; `per` says which.
     """
 
     model: str
@@ -124,7 +124,6 @@ class PredictionCost(msgspec.Struct, frozen=True, kw_only=True):
     gpu_seconds: float | None = None
     energy_joules: float | None = None
     cost_per_1000: float | None = None
-    cost_per_million_tokens: float | None = None
 
 
 class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from pilotfish.sidecar.settings.scaling import ConcurrencySignal, Forecast, Late
 from pilotfish.sidecar.simulate.outcome import Outcome
 from pilotfish.sidecar.simulate.plant import Service as SimulatedService
 from pilotfish.sidecar.simulate.play import Played, first_replicas, play
-from pilotfish.sidecar.simulate.policies import Decision, RecommenderPolicy, horizontal_plan
+from pilotfish.sidecar.simulate.policies import RecommenderPolicy, ReplicaDecision, horizontal_plan
 from tests.benchmarks.scaling.traces import DAY, FrozenTrace
 from tests.support.horizontal import Horizontal, running_horizontal
 
@@ -64,9 +64,9 @@ class CompiledPolicy:
     def __init__(self, controller: Horizontal) -> None:
         self._controller = controller
 
-    def decide(self, facts: ScaleFacts) -> Decision:
+    def decide(self, facts: ScaleFacts) -> ReplicaDecision:
         answer = self._controller.step(facts)
-        return Decision(answer.replicas, answer.reason, "")
+        return ReplicaDecision(answer.replicas, answer.reason, "")
 
     def applied(self, before: int, after: int, at: float) -> None:
         pass

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pilotfish.sidecar.control.ledger import LedgerEntry
+from pilotfish.sidecar.control.manager.pods import epoch_seconds
 from pilotfish.sidecar.control.outbox import Step, ignore_step
+from pilotfish.sidecar.log import whole_second
 from pilotfish.sidecar.sync.messages import Pod, Signals
 from tests.control.manager.lives import Life
 from tests.control.manager.worlds import KEY, SmallWorld, monitor_item, pod_item
@@ -37,6 +39,7 @@ class Fleet:
     mode: str = "act"
     load: float | None = 30.0
     follows: bool = True
+    warm_up: float = 0.0  # seconds from the creation of a pod until it sends signals
     generation: int = 1
     step: Step = ignore_step
     silent: set[str] = field(default_factory=set)
@@ -49,7 +52,7 @@ class Fleet:
         """Start a process that leads, and let it find the target."""
         self.life = Life(self.small, self.item(), self.step)
         self.follow()
-        await self.wait(3 * STEP)
+        await self.elapse(3 * STEP)
 
     def item(self) -> dict[str, Any]:
         """The ModelMonitor."""
@@ -63,7 +66,7 @@ class Fleet:
         self.scaling |= scaling
         self.life.runtime.item = self.item()
 
-    async def wait(self, seconds: float) -> None:
+    async def elapse(self, seconds: float) -> None:
         """Let the time pass, in steps of STEP; the pods send their signals at each."""
         for _ in range(round(seconds / STEP)):
             self.small.now += STEP
@@ -80,17 +83,23 @@ class Fleet:
             self.small.pods.change("DELETED", pod_item(name))
         for name in sorted(names):
             if not self.small.pods.has(KEY.namespace, name):
-                self.small.pods.change("ADDED", pod_item(name))
+                item = pod_item(name)
+                if self.warm_up and hasattr(self, "life"):
+                    now = item["metadata"]["creationTimestamp"] = whole_second(self.small.now)
+                    item["status"]["conditions"][0]["lastTransitionTime"] = now
+                self.small.pods.change("ADDED", item)
 
     def send(self) -> None:
         """Let each ready pod send its share of the load."""
-        pods = [item["metadata"]["name"] for item in self.small.pods.pods_in(KEY.namespace)]
+        pods = self.small.pods.pods_in(KEY.namespace)
         if self.load is None or self.quiet or not pods:
             return
         self.shared = self.shared if self.late else self.load / len(pods)
-        for name in pods:
-            if name not in self.silent:
-                self.small.signals.take(self.make(name, self.shared), self.small.now)
+        for item in pods:
+            metadata = item["metadata"]
+            warm = self.small.now - epoch_seconds(metadata.get("creationTimestamp")) >= self.warm_up
+            if warm and metadata["name"] not in self.silent:
+                self.small.signals.take(self.make(metadata["name"], self.shared), self.small.now)
 
     @property
     def replicas(self) -> int:

@@ -20,7 +20,7 @@ async def published(**fields: Any) -> Fleet:
     """Return a fleet with a load for 6 replicas, whose number is published."""
     fleet = Fleet(**{"scaling": METRIC, "load": 60.0, **fields})
     await fleet.begin()
-    await fleet.wait(60.0)
+    await fleet.elapse(60.0)
     return fleet
 
 
@@ -55,10 +55,10 @@ async def test_there_is_no_number_where_the_controller_would_not_act(
 async def test_the_number_ends_with_the_signals_and_comes_back_with_them() -> None:
     fleet = await published()
     fleet.load = None
-    await fleet.wait(60.0)
+    await fleet.elapse(60.0)
     assert answer(fleet).problem
     fleet.load = 60.0
-    await fleet.wait(60.0)
+    await fleet.elapse(60.0)
     assert (answer(fleet).desired, answer(fleet).problem) == (6, "")
 
 

@@ -69,27 +69,27 @@ class History:
                     target.set(value, "kubectl")
                     self.person = fleet.small.now if self.writes else None
             case ("crash", value):
-                fleet.life = Life(fleet.small, fleet.life.runtime.item, Killer(value))
-                await self.wait(6)
+                fleet.life = Life(fleet.small, dict(fleet.life.runtime.item), Killer(value))
+                await self.elapse(6)
                 self.restart()
             case ("wait", value):
-                await self.wait(value)
+                await self.elapse(value)
 
     async def switch(self, name: str, *, on: bool) -> None:
         """Record that nothing may be written while `name` is on; a decision on the look before is still allowed."""
         if on:
-            await self.wait(3)
+            await self.elapse(3)
         (self.forbidden.add if on else self.forbidden.discard)(name)
 
     def restart(self) -> None:
-        self.fleet.life = Life(self.fleet.small, self.fleet.life.runtime.item)
+        self.fleet.life = Life(self.fleet.small, dict(self.fleet.life.runtime.item))
 
-    async def wait(self, steps: int) -> None:
+    async def elapse(self, steps: int) -> None:
         for _ in range(steps):
             before = len(self.fleet.applied)
             replicas = self.fleet.replicas
             try:
-                await self.fleet.wait(STEP)
+                await self.fleet.elapse(STEP)
             except Crash:
                 self.restart()
             for written in self.fleet.applied[before:]:
@@ -115,7 +115,7 @@ async def live(operations: list[tuple[str | tuple[str, int], float]]) -> History
     for operation, load in operations:
         await history.apply(operation)
         history.fleet.load = load
-        await history.wait(8)
+        await history.elapse(8)
     return history
 
 

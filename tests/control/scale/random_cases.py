@@ -45,6 +45,7 @@ def random_scaling(random: Random) -> Scaling:
         signals=tuple(random.sample(kinds, random.choice((1, 1, 1, 2, 3, 4)))),
         behavior=ScalingBehavior(scale_up=_rules(random), scale_down=_rules(random)),
         interval=random.choice((5.0, 15.0, 15.0, 60.0)),
+        smoothing=0.0,
         cold_start=ColdStart(enabled=False),
         forecast=Forecast(enabled=False),
     )

@@ -33,17 +33,21 @@ def test_other_replicas_of_another_writer_are_a_manual_change() -> None:
     ("writes", "replicas", "managers", "at"),
     [
         ([], 3, ("kubectl",), NOON),
-        ([WRITE], 4, ("kubectl",), NOON),
+        ([WRITE], 4, (), NOON),
         ([WRITE], 3, ("pilotfish",), NOON),
         ([WRITE], 3, ("argocd-controller", "pilotfish"), NOON),
         ([WRITE], 2, ("kubectl",), WRITE.at),
     ],
-    ids=["never written", "same number", "own", "own and another", "seen before the write"],
+    ids=["never written", "same number without a record", "own", "own and another", "seen before the write"],
 )
 def test_nothing_else_is_a_manual_change(
     writes: list[OwnWrite], replicas: int, managers: tuple[str, ...], at: float
 ) -> None:
     assert manual_change(writes, facts(replicas, *managers, at=at), None) is None
+
+
+def test_a_number_that_others_changed_and_set_again_is_a_manual_change() -> None:
+    assert manual_change([WRITE], facts(WRITE.after, "kubectl"), None) == ManualChange(4, "kubectl", NOON, WRITE.at)
 
 
 def test_the_default_after_a_manifest_lost_the_field_is_no_manual_change() -> None:

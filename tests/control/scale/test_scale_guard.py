@@ -69,6 +69,7 @@ VIEWS = {
     "half of the pods": (seen(heard=2), PENDING, "scaling"),
     "less than half": (seen(heard=1), "refused", "signals_missing"),
     "signals from before the last change": (seen(heard=1, outdated=3), "refused", "settling"),
+    "pods that have just become ready": (seen(heard=0, expected=0, starting=4), "refused", "starting"),
     "no pod": (seen(heard=0, expected=0), "refused", "signals_missing"),
     "no pod, but a query": (seen(heard=0, expected=0, external=True), PENDING, "scaling"),
     "no pod, and outside of the bounds": (seen(9, 8, heard=0), PENDING, "scaling"),

@@ -69,7 +69,7 @@ def test_late_replicas_are_replaced_only_if_newer_ones_answer() -> None:
 
 
 def test_a_queue_that_builds_up_while_replicas_start_is_not_load() -> None:
-    """30 requests per second of 1 s at a target of 5: 6 replicas. 2 answer, the others take 4 minutes."""
+    """30 requests per second of 1 s at a target of 5: 6 replicas. 2 answer, the others take 3 minutes."""
     plan = plan_of(most=50)
     state = ScaleState(arrivals=ArrivalState(service_time=1.0))
     queue, now = 10.0, BEGIN
@@ -81,8 +81,9 @@ def test_a_queue_that_builds_up_while_replicas_start_is_not_load() -> None:
         pods += [pod(f"s{n}", now, age=30.0, answering=False) for n in range(sizes[-1] - 2)]
         found, state = recommend(plan, facts_of(pods, now), state, now)
         sizes.append(found.desired)
-    assert sizes[-1] <= 8
-    assert found.reason is Reason.STARTING
+        most = (30.0 + queue / 60.0) * 1.1 / 5.0  # for the arrivals, and to drain the queue in a minute
+        assert found.desired <= most + 1
+    assert found.reason is Reason.STARTING or found.desired > sizes[-2]
     free, _ = recommend(plan.horizontal(), facts_of(pods, now), ScaleState(), now)
     assert free.raw["concurrency"] == 722
 
@@ -93,4 +94,5 @@ def test_the_service_time_is_learned_near_the_target_only() -> None:
         state = observed(PLAN, state, Traffic(in_flight=20.0 * ratio, rate=10.0), ratio, BEGIN + 15.0 * step)
     assert state.service_time == 2.0
     assert enough(PLAN, CONCURRENCY, ArrivalState(2.0, rates=(10.0, 20.0))) == 9
+    assert enough(PLAN, CONCURRENCY, ArrivalState(2.0, in_flight=40.0 + 300.0, rates=(10.0, 20.0))) == 11
     assert enough(PLAN, CONCURRENCY, ArrivalState(0.0, rates=(10.0,))) is None
