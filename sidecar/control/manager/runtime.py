@@ -318,7 +318,10 @@ class MonitorRuntime:
     async def _watch_replicas(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if self.loaded:
-                await self.scaling.look(self.core, self.refresher.selector)
+                try:
+                    await self.scaling.look(self.core, self.refresher.selector)
+                except Exception:
+                    _LOG.exception("monitor %s: the replicas could not be watched; the next look tries again", self.key)
             await pause(stop, self.scaling.wait)
 
     async def refresh(self) -> None:
