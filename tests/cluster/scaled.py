@@ -30,12 +30,22 @@ INTERVAL = 5  # seconds, the shortest of a document
 SCALING: Manifest = {
     "mode": "act",
     "maxReplicas": MOST,
-    "signals": [{"type": "requestRate", "target": 10}],  # the client of these tests sends more than 30 per second
+    "signals": [{"type": "concurrency", "target": "1.5"}],  # the four workers of the client need three replicas
     "behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}},
     "coldStart": {"assumed": "10s"},
     "interval": f"{INTERVAL}s",
     "manualHold": "20s",
+    "smoothing": "0s",
 }
+# On any machine, almost all of the four workers wait for a response.
+SLOW = """
+import asyncio
+
+@app.middleware("http")
+async def wait(request, call_next):
+    await asyncio.sleep(0.5 if request.method == "POST" else 0)
+    return await call_next(request)
+"""
 ONE_AT_A_TIME = {"policies": [{"type": "Pods", "value": 1, "periodSeconds": INTERVAL}]}
 
 
@@ -123,7 +133,7 @@ class Scaled:
         """Apply the manifest each second within the block, as a GitOps loop does."""
         path = self.plane.folder / f"applied-{self.models.namespace}.json"
         path.write_text(json.dumps(manifest))
-        kubectl = (self.plane.programs / "kubectl", "--kubeconfig", self.plane.kubeconfig)
+        kubectl: tuple[str | Path, ...] = (self.plane.programs / "kubectl", "--kubeconfig", self.plane.kubeconfig)
         loop = self.plane.children(
             *("sh", "-c", 'while "$@"; do sleep 1; done', "loop"),
             *(*kubectl, "--namespace", self.models.namespace, "apply", "-f", path, *options),
@@ -169,12 +179,13 @@ def leader(plane: ControlPlane) -> Manifest:
 def without_api_server(cluster: Node) -> Iterator[None]:
     """Stop the process of the API server within the block: connections stay open, and nothing answers."""
     port = f"--secure-port={cluster.plane.url.rpartition(':')[2]}"
-    (pid,) = (pid for pid, line in _commands() if Path(line[0]).name == "kube-apiserver" and port in line)
-    stop(pid)
+    started = {Path(line[0]).name: pid for pid, line in _commands() if port in line}
+    stop(started["kube-apiserver"])
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in started.values():  # nsenter, too: it stops itself with its child
+            os.kill(pid, signal.SIGCONT)
 
 
 def _commands() -> Iterator[tuple[int, list[str]]]:

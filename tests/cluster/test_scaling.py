@@ -12,12 +12,13 @@ import pytest
 from tests.cluster import loans
 from tests.cluster.injected import Models
 from tests.cluster.load import load
-from tests.cluster.model import NAME, install
+from tests.cluster.model import EXAMPLE, NAME, install
 from tests.cluster.release import Release
 from tests.cluster.scaled import (
     INTERVAL,
     MOST,
     ONE_AT_A_TIME,
+    SLOW,
     Manifest,
     Scaled,
     applied,
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.node
 
 Begin = Callable[[Manifest, Manifest], Scaled]
 OUTAGE = 60  # seconds
+WHOLE = (EXAMPLE / "service.py").read_text() + SLOW
 BROKEN = "raise SystemExit('this version of the service does not start')\n"
 
 
@@ -48,9 +50,9 @@ def models(cluster: Node, release: Release, tmp_path_factory: pytest.TempPathFac
     )
     found.opt(into=True)
     install(cluster, found.namespace, tmp_path_factory.mktemp("model"))
+    write_service(found, WHOLE)
     yield found
     cluster.plane.kubectl("delete", "namespace", found.namespace, "--wait=false")
-    release.install()
 
 
 @pytest.fixture
@@ -76,6 +78,13 @@ def begin(request: pytest.FixtureRequest, models: Models) -> Iterator[Begin]:
     wait_until(lambda: not models.get("pods")["items"], timeout=90, what="the pods to end")
 
 
+def write_service(models: Models, text: str) -> None:
+    """Let pods that start from now on run this text."""
+    metadata = {"name": f"{NAME}-service", "namespace": models.namespace}
+    data = {"service.py": text}
+    models.cluster.plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+
+
 def deployment(**changes: object) -> Manifest:
     """Return the Deployment as a manifest says it that leaves the replicas to others; `changes` go to its pods."""
     found = loans.deployment()
@@ -97,7 +106,7 @@ def test_the_replicas_follow_the_load_and_no_request_fails(begin: Begin, models:
     with load(models.cluster, models.namespace, NAME) as clients:
         scaled.reach(MOST)
         models.rolled_out()
-        clients.more()
+        clients.more(20)
     scaled.reach(1)
     assert clients.result.failed == 0, clients.result
     assert max(changes.replicas()) == MOST
@@ -117,7 +126,7 @@ def test_an_autoscaler_and_a_person_set_the_replicas(begin: Begin, models: Model
         assert changes.replicas() == [1]
         models.kubectl("delete", f"hpa/{NAME}")
         scaled.reach(MOST)
-        clients.more()
+        clients.more(20)
         wait_until(lambda: "owner" not in scaled.status(), timeout=30, what="the owner to be gone")
         models.kubectl("scale", f"deployment/{NAME}", "--replicas=2")
         begun = time.monotonic()
@@ -138,7 +147,7 @@ def test_a_loop_that_applies_the_replicas_server_side_is_not_fought(begin: Begin
         with load(models.cluster, models.namespace, NAME) as clients:
             wait_until(lambda: scaled.status().get("desired") == MOST, timeout=60, what="the recommendation")
             applied(loop, 5)
-            clients.more()
+            clients.more(20)
         assert changes.replicas() == [1]
 
 
@@ -153,7 +162,7 @@ def test_a_client_that_sets_the_replicas_back_is_recognised_after_three_times(be
         assert "kubectl-client-side-apply" in scaled.status()["message"]
         before = changes.replicas()
         applied(loop, 2 * INTERVAL)
-        clients.more()
+        clients.more(20)
         assert changes.replicas() == before
     assert before == [1, *(MOST, 1) * 3]
 
@@ -165,7 +174,7 @@ def test_a_leader_that_is_killed_between_two_steps_repeats_none(begin: Begin, mo
         scaled.reach(2)
         os.kill(first_process(killed, "control"), signal.SIGKILL)
         scaled.reach(MOST, timeout=120)
-        clients.more()
+        clients.more(20)
         wait_until(lambda: scaled.status()["current"] == MOST, timeout=60, what="the status")
     assert changes.replicas() == [1, 2, 3]
 
@@ -175,11 +184,11 @@ def test_a_minute_without_api_server_decides_nothing_on_old_facts(begin: Begin, 
     changes = scaled.watch()
     with load(models.cluster, models.namespace, NAME) as clients, without_api_server(models.cluster):
         until = time.monotonic() + OUTAGE
-        clients.more(200)
+        clients.more(80)
         clients.child.process.terminate()
         wait_until(lambda: time.monotonic() > until, timeout=2 * OUTAGE, what="the end of the outage")
     # the load is over; a decision on what was seen during the outage would add replicas now
-    scaled.say("OnTarget", "BelowTarget", timeout=120)
+    wait_until(lambda: "is at 0.00 of" in scaled.status()["message"], timeout=120, what="signals without load")
     assert changes.replicas() == [1]
     with load(models.cluster, models.namespace, NAME):
         scaled.reach(MOST)
@@ -187,17 +196,17 @@ def test_a_minute_without_api_server_decides_nothing_on_old_facts(begin: Begin, 
 
 def test_pods_that_never_become_ready_add_no_further_ones(begin: Begin, models: Models) -> None:
     scaled = begin(deployment(), monitor(maxReplicas=8, behavior={"scaleUp": ONE_AT_A_TIME}))
-    service = models.get("configmap", f"{NAME}-service")
-    models.cluster.plane.apply(service | {"data": {"service.py": BROKEN}})
+    changes = scaled.watch()
+    write_service(models, BROKEN)
     try:
         with load(models.cluster, models.namespace, NAME) as clients:
-            scaled.reach(2)
-            clients.more()
-            scaled.say("Starting", timeout=60)
+            scaled.reach(MOST)
+            clients.more(100)
+            assert changes.replicas() == [1, 2, 3]
         scaled.reach(1)
         assert clients.result.failed == 0, clients.result
     finally:
-        models.cluster.plane.apply(service)
+        write_service(models, WHOLE)
 
 
 def test_a_pod_without_a_node_stays_the_only_one(begin: Begin, models: Models) -> None:
@@ -207,7 +216,7 @@ def test_a_pod_without_a_node_stays_the_only_one(begin: Begin, models: Models) -
     changes = scaled.watch()
     with load(models.cluster, models.namespace, NAME) as clients:
         scaled.say("Unschedulable")
-        clients.more(500)
+        clients.more(100)
         assert "no node has room" in scaled.status()["message"]
         assert changes.replicas() == [1, 2]
     scaled.reach(1)
@@ -218,11 +227,11 @@ def test_signals_that_vanish_hold_the_replicas(begin: Begin, models: Models) -> 
     with load(models.cluster, models.namespace, NAME) as clients:
         scaled.reach(MOST)
         models.rolled_out()
-        scaled.say("OnTarget", "AboveTarget", "OutOfBounds")
+        scaled.say("Scaling")
         changes = scaled.watch()
         with scaled.silenced():
             scaled.say("SignalsMissing")
-            clients.more(300)
+            clients.more(100)
             assert "desired" not in scaled.status()
         wait_until(lambda: scaled.status().get("desired") == MOST, timeout=60, what="the signals")
         assert changes.replicas() == [MOST]

@@ -40,8 +40,6 @@ class Recommendation:
         raw: the proposal of each signal before bounds and behaviour; None if it is missing or a gate.
         ratios: of each signal, the mean value divided by its target; absent if it is missing.
         held: whether missing or stale facts forbid a change, so that the present number stays.
-        startup: the start-up time of a replica in seconds, learned or assumed.
-        forecast: in words, whether the forecast is used, and why not.
     """
 
     desired: int
@@ -50,8 +48,6 @@ class Recommendation:
     raw: Mapping[str, int | None]
     ratios: Mapping[str, float]
     held: bool = False
-    startup: float = 0.0
-    forecast: str = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,6 @@ def recommend(plan: ScalePlan, facts: ScaleFacts, state: ScaleState, now: float)
         raw=dict.fromkeys(signal.id for signal in plan.signals),
         ratios={},
         held=True,
-        startup=startup_time(plan, state.startup),
-        forecast=forecast.wording(state.history, plan.forecast_period),
     )
     age = now - facts.at
     if abs(age) > plan.max_age:
@@ -142,6 +136,8 @@ def _from_signals(
         reason = limited.reason if limited.replicas == current else reason
     if missing:
         text += f"; {_causes(missing, state, now)}"
+    if plan.forecast_period:
+        text += f"; forecast {forecast.wording(state.history)}"
     return replace(base, desired=limited.replicas, reason=reason, text=text, held=False), state
 
 

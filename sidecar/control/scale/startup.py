@@ -15,7 +15,7 @@ from .state import StartupState
 
 QUANTILE = 0.8  # of the last start-up times: one slow node in five does not change it
 MOST_TIMES = 32
-MOST_WAITING = 128
+MOST_WAITING = 64
 CLOCKS = 60.0  # seconds by which the clocks of the API server and of the controller may differ
 FIRST_ANSWER = 30.0  # seconds after a pod has become ready, within which it answers for the first time
 

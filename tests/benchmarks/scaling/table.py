@@ -12,7 +12,7 @@ from tests.benchmarks.scaling.choice import Mean, mean, select
 from tests.benchmarks.scaling.contenders import COMPILED, CONTENDERS, HPA, TARGETS, Run, played
 from tests.benchmarks.scaling.traces import DAY, HALVES, HELD_OUT, KINDS, TUNING, names, trace
 
-DRAWN = ("burst-1", "recorded-1", "slow-1")  # of the held-out half
+DRAWN = ("burst-1", "slow-1")  # of the held-out half
 DRAWN_DAYS = 2.0  # at the end of a trace
 POINT = round(300.0 / STEP)  # steps in one point of a picture
 

@@ -6,7 +6,7 @@ import pytest
 
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.facts import ScaleFacts
-from pilotfish.sidecar.control.scale.queueing import Traffic, enough, observed
+from pilotfish.sidecar.control.scale.queueing import PodTraffic, enough, observed
 from pilotfish.sidecar.control.scale.recommender import recommend
 from pilotfish.sidecar.control.scale.startup import Coming, coming, learned, startup_time
 from pilotfish.sidecar.control.scale.state import ArrivalState, ScaleState, StartupState
@@ -91,7 +91,7 @@ def test_a_queue_that_builds_up_while_replicas_start_is_not_load() -> None:
 def test_the_service_time_is_learned_near_the_target_only() -> None:
     state = ArrivalState()
     for step, ratio in enumerate((1.0, 1.0, 3.0, 0.1)):
-        state = observed(PLAN, state, Traffic(in_flight=20.0 * ratio, rate=10.0), ratio, BEGIN + 15.0 * step)
+        state = observed(PLAN, state, PodTraffic(in_flight=20.0 * ratio, rate=10.0), ratio, BEGIN + 15.0 * step)
     assert state.service_time == 2.0
     assert enough(PLAN, CONCURRENCY, ArrivalState(2.0, rates=(10.0, 20.0))) == 9
     assert enough(PLAN, CONCURRENCY, ArrivalState(2.0, in_flight=40.0 + 300.0, rates=(10.0, 20.0))) == 11
