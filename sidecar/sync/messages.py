@@ -26,7 +26,7 @@ MAX_TICKS = 240  # in one request; the rest follows in the next one
 Name = Annotated[str, Meta(max_length=253)]
 Text = Annotated[str, Meta(max_length=1000)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
-Quantity = Annotated[float, Meta(ge=0, le=1e9)]  # excludes NaN, too: one pod must not decide on the mean of all
+Quantity = Annotated[float, Meta(ge=0, le=1e12)]  # excludes NaN, too: one pod must not decide on the mean of all
 
 Message = TypeVar("Message")
 

@@ -318,10 +318,7 @@ class MonitorRuntime:
     async def _watch_replicas(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if self.loaded:
-                try:
-                    await self.scaling.look(self.core, self.refresher.selector)
-                except Exception:
-                    _LOG.exception("monitor %s: the replicas could not be watched; the next look tries again", self.key)
+                await self.scaling.look(self.core, self.refresher.selector)
             await pause(stop, self.scaling.wait)
 
     async def refresh(self) -> None:

@@ -39,7 +39,9 @@ def learned(state: StartupState, facts: ScaleFacts, now: float) -> StartupState:
     """Return the state with the start-up times of the pods that answer for the first time."""
     before = set(state.waiting)
     silent = (pod for pod in facts.pods if _alive(pod) and is_starting(pod, now))
-    waiting = tuple(pod.uid for pod in silent if pod.uid in before or pod.created_at >= state.at - CLOCKS)[:MOST_WAITING]
+    waiting = tuple(pod.uid for pod in silent if pod.uid in before or pod.created_at >= state.at - CLOCKS)[
+        :MOST_WAITING
+    ]
     times = [
         min(now, pod.ready_changed_at + FIRST_ANSWER if pod.ready else now) - pod.created_at
         for pod in facts.pods

@@ -51,7 +51,9 @@ def test_the_state_of_the_largest_settings_survives_a_change_of_leader() -> None
     for step in range(730):
         now = BEGIN + 5.0 * step
         heard = [pod("a", now, concurrency=500.0 / 3, requestRate=1.0)]
-        starting = [pod(f"{n}-{'u' * 27}", now, age=1.0, answering=False) for n in range(200)] if step % 100 == 1 else []
+        starting = (
+            [pod(f"{n}-{'u' * 27}", now, age=1.0, answering=False) for n in range(200)] if step % 100 == 1 else []
+        )
         facts = replace(
             facts_of([*heard, *starting], now, replicas=200),
             external=tuple(ExternalFact(name, 2000.0 / 3, now) for name in names),

@@ -43,7 +43,7 @@ def test_silent_pods_hold_as_much_load_as_the_target_when_replicas_are_removed(s
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_the_age_of_a_pod_that_was_silent_for_a_while_is_no_start_up_time(ready: bool) -> None:  # noqa: FBT001
+def test_the_age_of_a_pod_that_was_silent_for_a_while_is_no_start_up_time(ready: bool) -> None:
     state = ScaleState()
     for step in range(4):
         now = BEGIN + 15.0 * step
