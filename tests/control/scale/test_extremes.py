@@ -7,19 +7,20 @@ from dataclasses import replace
 import pytest
 
 from pilotfish.sidecar.control.scale.facts import ExternalFact
-from pilotfish.sidecar.control.scale.plan import DEFAULT_DOWN, PlanSignal
+from pilotfish.sidecar.control.scale.plan import DEFAULT_DOWN, PlanSignal, SignalKind
 from pilotfish.sidecar.control.scale.recommender import recommend
 from pilotfish.sidecar.control.scale.state import ScaleState
 from tests.control.scale.recommended import BEGIN, facts_of, plan_of, pod
 
 WEEK = 7 * 86_400.0
+EXTERNAL: tuple[SignalKind, ...] = ("external_average", "external_value")
 LARGEST_FLOAT = 1.7976931348623157e308
 
 
-@pytest.mark.parametrize("kind", ["external_average", "external_value"])
+@pytest.mark.parametrize("kind", EXTERNAL)
 @pytest.mark.parametrize("target", [1e-9, 0.5, 1e18])
-def test_the_largest_result_of_a_query_adds_replicas_and_raises_no_error(kind: str, target: float) -> None:
-    signal = replace(PlanSignal("queue", "external_average", target), kind=kind)
+def test_the_largest_result_of_a_query_adds_replicas_and_raises_no_error(kind: SignalKind, target: float) -> None:
+    signal = PlanSignal("queue", kind, target)
     facts = facts_of([pod("a", BEGIN)], BEGIN)
     facts = replace(facts, external=(ExternalFact("queue", LARGEST_FLOAT, BEGIN),))
     found, state = recommend(plan_of(signal, forecast_period=WEEK), facts, ScaleState(), BEGIN)
