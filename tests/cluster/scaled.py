@@ -186,6 +186,14 @@ def without_api_server(cluster: Node) -> Iterator[None]:
     finally:
         for pid in started.values():  # nsenter, too: it stops itself with its child
             os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: _is_ready(cluster.plane), timeout=60, what="the API server")
+
+
+def _is_ready(plane: ControlPlane) -> bool:
+    try:
+        return plane.kubectl("get", "--raw", "/readyz") == "ok"
+    except AssertionError:
+        return False
 
 
 def _commands() -> Iterator[tuple[int, list[str]]]:

@@ -109,8 +109,9 @@ def test_the_replicas_follow_the_load_and_no_request_fails(begin: Begin, models:
         clients.more(20)
     scaled.reach(1)
     assert clients.result.failed == 0, clients.result
-    assert max(changes.replicas()) == MOST
-    assert changes.replicas() in ([1, 2, 3, 1], [1, 3, 1], [1, 2, 3, 2, 1], [1, 3, 2, 1])
+    steps = changes.replicas()
+    rise, fall = steps[: steps.index(MOST)], steps[steps.index(MOST) :]
+    assert (rise, fall) == (sorted(rise), sorted(fall, reverse=True))
     wait_until(lambda: scaled.status()["current"] == 1, timeout=30, what="the status")
 
 
@@ -190,6 +191,7 @@ def test_a_minute_without_api_server_decides_nothing_on_old_facts(begin: Begin, 
     # the load is over; a decision on what was seen during the outage would add replicas now
     wait_until(lambda: "is at 0.00 of" in scaled.status()["message"], timeout=120, what="signals without load")
     assert changes.replicas() == [1]
+    models.rolled_out()  # the node may have counted as lost for a moment
     with load(models.cluster, models.namespace, NAME):
         scaled.reach(MOST)
 

@@ -82,7 +82,7 @@ def recommend(plan: ScalePlan, facts: ScaleFacts, state: ScaleState, now: float)
         return replace(empty, reason=Reason.SCALING_DISABLED, text="the target has 0 replicas"), state
     if not plan.min_replicas <= current <= plan.max_replicas:
         bound = plan.max_replicas if current > plan.max_replicas else plan.min_replicas
-        text = f"{current} replicas are outside of {plan.min_replicas} to {plan.max_replicas}"
+        text = f"{_replicas(current)}, outside of {plan.min_replicas} to {plan.max_replicas}"
         return replace(empty, desired=bound, reason=Reason.BOUNDS, text=text, held=False), state
     return _from_signals(plan, facts, state, empty, now)
 
@@ -132,7 +132,7 @@ def _from_signals(
     state = structs.replace(state, recommended=recorded(plan, state, wish.replicas, now))
     reason, text = wish.reason, wish.text
     if limited.reason is not None:
-        text += f"; {wish.replicas} replicas wanted, {limited.replicas} now, since {limited.reason.meaning}"
+        text += f"; {_replicas(wish.replicas)} wanted, {limited.replicas} now, since {limited.reason.meaning}"
         reason = limited.reason if limited.replicas == current else reason
     if missing:
         text += f"; {_causes(missing, state, now)}"
@@ -177,7 +177,7 @@ def _load(
                 capped[signal.id], queue = replace(known[signal.id], replicas=max(current, most)), True
     wish = _largest(capped, current)
     if queue and wish.replicas == current:
-        text = f"{found.starting} replicas are starting, and more requests wait than arrive"
+        text = f"{_replicas(found.starting)} starting, and more requests wait than arrive"
         wish = _Wish(current, Reason.STARTING, text)
     wish = _replacing(wish, found, current)
     needed = max(one.needed for one in capped.values())
@@ -188,7 +188,7 @@ def _load(
     if rise:
         expected = -int(-(needed + rise) // 1)
         if expected > wish.replicas:
-            text = f"past periods rise from here to {expected} replicas within {horizon:.0f} s"
+            text = f"past periods rise from here to {_replicas(expected)} within {horizon:.0f} s"
             wish = _Wish(expected, Reason.FORECAST, text)
     return wish, state
 
@@ -203,7 +203,7 @@ def _replacing(wish: _Wish, found: Coming, current: int) -> _Wish:
     """Return the wish with a replica more for each that failed to start although newer ones did."""
     if not found.failed:
         return wish
-    text = f"{wish.text}; {found.failed} replicas have not answered within the deadline of spec.scaling.coldStart"
+    text = f"{wish.text}; {_replicas(found.failed)} without an answer after coldStart.deadline"
     more = wish.replicas + found.failed
     return _Wish(more, _CHANGES[more > current] if more != current else Reason.ON_TARGET, text)
 
@@ -256,3 +256,7 @@ def _causes(missing: Mapping[str, str], state: ScaleState, now: float) -> str:
         known = f", {last.ratio:.2f} of its target {now - last.at:.0f} s ago" if last else ""
         parts.append(f"{name} is missing ({cause}{known})")
     return ", ".join(parts)
+
+
+def _replicas(count: int) -> str:
+    return "1 replica" if count == 1 else f"{count} replicas"

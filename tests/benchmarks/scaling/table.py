@@ -33,7 +33,7 @@ def markdown(runs: Sequence[Run], targets: Targets) -> str:
 
 def _verdict(runs: Sequence[Run], targets: Targets) -> str:
     hpa, pilotfish = (mean(select(runs, HELD_OUT, name, targets[name])) for name in CONTENDERS)
-    word = "reached" if reached(runs, targets) else "**missed**"
+    word = "reached" if reached(runs, targets) else "missed"
     cost = pilotfish.cost / hpa.cost - 1.0
     share = (
         f"{pilotfish.missed / hpa.missed:.2f} times the missed minutes" if hpa.missed else "no missed minutes to halve"

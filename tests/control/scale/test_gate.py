@@ -91,6 +91,7 @@ def test_the_gate_does_not_exceed_the_maximum() -> None:
     target = Target(plan, lambda _now: 20.0, replicas=4, latency=lambda count: 2.0 / count)
     found = target.run(1800.0)[-1]
     assert (target.replicas, found.reason) == (5, Reason.LATENCY_ABOVE_TARGET)
+    assert target.state.gate.step is None or target.state.gate.step.goal == 5
 
 
 def test_the_latency_is_weighted_by_the_requests_of_each_pod() -> None:
