@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -157,7 +158,8 @@ def _trace(args: argparse.Namespace) -> LoadTrace:
         raw = read_file(args.trace, MAX_BYTES, follow=True)
     except OSError as error:
         raise TraceError(f"{args.trace}: cannot be read ({error.strerror}); check the path") from error
-    return read_range(raw, str(args.trace)) if raw.lstrip()[:1] == b"{" else read_csv(raw, str(args.trace))
+    json = raw.removeprefix(BOM_UTF8).lstrip()
+    return read_range(json, str(args.trace)) if json[:1] == b"{" else read_csv(raw, str(args.trace))
 
 
 def _service(args: argparse.Namespace, scaling: Scaling, trace: LoadTrace) -> tuple[Service, str]:

@@ -27,6 +27,7 @@ COLUMNS = (TIME, RATE, CONCURRENCY, LATENCY)
 REMEDY = f"the header is `{TIME},{RATE}`, optionally with `{CONCURRENCY}` and `{LATENCY}` (seconds)"
 GAP_STEPS = 3.0  # a distance of more than so many usual steps is a gap
 MAX_BYTES = 256 * 2**20
+GZIP = b"\x1f\x8b"
 MAX_SECONDS = 100 * 86_400.0
 MAX_RATE = 1e9
 LATEST = 32_503_680_000.0  # the year 3000; milliseconds are larger
@@ -76,6 +77,8 @@ def read_csv(raw: bytes, where: str) -> LoadTrace:
     """
     if len(raw) > MAX_BYTES:
         raise TraceError(f"{where}: {len(raw):,} bytes; at most {MAX_BYTES:,} are read; give fewer samples")
+    if raw.startswith(GZIP):
+        raise TraceError(f"{where}: compressed; decompress it first, such as by `gunzip`")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -25,6 +25,8 @@ MAX_TICKS = 240  # in one request; the rest follows in the next one
 
 Name = Annotated[str, Meta(max_length=253)]
 Text = Annotated[str, Meta(max_length=1000)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Quantity = Annotated[float, Meta(ge=0, le=1e12)]  # excludes NaN, too: one pod must not decide on the mean of all
 
 Message = TypeVar("Message")
 
@@ -126,14 +128,14 @@ class Signals(Struct, frozen=True, kw_only=True):
     pod: Pod
     monitor: Name
     at: float
-    in_flight: int = 0
-    requests_per_second: float = 0.0
-    errors_per_second: float = 0.0
-    latency_p50: float = 0.0
-    latency_p95: float = 0.0
-    latency_p99: float = 0.0
-    quiet: float = 0.0
-    concurrency: float | None = None
+    in_flight: Count = 0
+    requests_per_second: Quantity = 0.0
+    errors_per_second: Quantity = 0.0
+    latency_p50: Quantity = 0.0
+    latency_p95: Quantity = 0.0
+    latency_p99: Quantity = 0.0
+    quiet: Quantity = 0.0
+    concurrency: Quantity | None = None
 
 
 class LabelDelivery(Struct, frozen=True, kw_only=True):

@@ -68,7 +68,7 @@ def test_the_load_can_come_from_prometheus_and_from_its_saved_response(
 ) -> None:
     body = json.dumps(answer([[150.0 * at, str(20 + at % 30)] for at in range(24)]))
     saved = tmp_path / "range.json"
-    saved.write_text(body)
+    saved.write_text(body, encoding="utf-8-sig")
     with serving(200, body.encode()) as (url, seen):
         assert simulate("--prometheus", url, "--last", "1h", "--service-time", "200ms", "--json") == 0
     queried = json.loads(capsys.readouterr().out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 
 import numpy as np
@@ -89,6 +90,11 @@ def test_an_unusable_trace_is_refused_with_its_line(text: str, told: str) -> Non
 def test_bytes_that_are_not_utf_8_are_refused_with_their_line() -> None:
     with pytest.raises(TraceError, match="t: line 3: not UTF-8"):
         read_csv(f"{HEAD}0,1\n".encode() + b"60,\xff\n", "t")
+
+
+def test_a_compressed_trace_is_refused_as_such() -> None:
+    with pytest.raises(TraceError, match="t: compressed; decompress it"):
+        read_csv(gzip.compress(f"{HEAD}0,1\n60,1\n".encode()), "t")
 
 
 CELL = st.one_of(st.floats().map(repr), st.integers().map(str), st.text(max_size=8), st.just(""))

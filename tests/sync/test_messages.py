@@ -59,6 +59,15 @@ def test_signals_of_the_longest_names_fit_in_their_limit() -> None:
     assert len(encode(signals)) <= MAX_SIGNALS_BYTES
 
 
+@pytest.mark.parametrize("field", ["in_flight", "requests_per_second", "latency_p95", "quiet", "concurrency"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), -1.0, 1.8e308, 2**63])
+def test_signals_with_a_number_that_is_no_load_are_refused(field: str, value: float) -> None:
+    """The mean of all pods would be this number, so one pod would decide for all."""
+    body = {"pod": {"namespace": "n", "name": "p", "uid": "u"}, "monitor": "m", "at": 1.7e9, field: value}
+    with pytest.raises(MessageError):
+        decode(msgspec.msgpack.encode(body), Signals)
+
+
 @given(st.binary(max_size=200))
 @settings(max_examples=examples(300), deadline=None)
 def test_any_bytes_are_a_message_or_refused(body: bytes) -> None:

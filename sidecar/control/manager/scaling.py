@@ -137,8 +137,10 @@ class ScalingWatch:
             external=reading.totals,
             at=found.at,
         )
+        if self._recorded > now:  # the clock was set back
+            self._recorded = 0.0
         for write in self._writes:
-            if write.at > self._recorded:
+            if self._recorded < write.at <= now:
                 self._state = scaled(self._state, write.before, write.after, write.at)
                 self._recorded = write.at
         recommendation, self._state = recommend(ScalePlan.of(settings), facts, self._state, now)

@@ -13,8 +13,10 @@ from math import ceil, inf
 
 from .facts import PodFacts, ScaleFacts, total_of
 from .plan import PlanSignal, ScalePlan
+from .startup import is_starting
 
 LARGEST = 2**31 - 1
+MOST_MILLI = 2.0**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def within(plan: ScalePlan, ratio: float) -> bool:
 
 
 def _average(plan: ScalePlan, signal: PlanSignal, facts: ScaleFacts, now: float) -> Proposal | MissingSignal:
-    target = _milli(signal.target)
+    target = _target(signal)
     pods = _grouped(plan, signal, facts.pods, now)
 
     def ratio_of(values: Mapping[str, int]) -> float:
@@ -136,7 +138,7 @@ def _external(plan: ScalePlan, signal: PlanSignal, facts: ScaleFacts) -> Proposa
     total = total_of(facts, signal.id)
     if total is None:
         return MissingSignal("no recent value")
-    usage, target = _milli(total.value), _milli(signal.target)
+    usage, target = _milli(total.value), _target(signal)
     if signal.kind == "external_average":
         replicas = facts.status_replicas
         ratio = usage / (target * replicas) if replicas else inf
@@ -156,7 +158,7 @@ def _grouped(plan: ScalePlan, signal: PlanSignal, pods: tuple[PodFacts, ...], no
     for pod in pods:
         if pod.deleting or pod.phase == "Failed":
             continue
-        if pod.phase == "Pending" or (plan.cold_start and not pod.answering):
+        if pod.phase == "Pending" or (plan.cold_start and is_starting(pod, now)):
             unready.append(pod.name)
         elif signal.id not in pod.values:
             missing.append(pod.name)
@@ -182,8 +184,13 @@ def _values(signal: PlanSignal, pods: tuple[PodFacts, ...], grouped: _Pods) -> d
     return {pod.name: _milli(pod.values[signal.id].value) for pod in pods if pod.name in counted}
 
 
+def _target(signal: PlanSignal) -> int:
+    return max(1, _milli(signal.target))
+
+
 def _milli(value: float) -> int:
-    return round(value * 1000)
+    """Return a value in thousandths, within those of a Kubernetes quantity."""
+    return round(min(max(value * 1000, 0.0), MOST_MILLI))
 
 
 def whole(replicas: float) -> int:

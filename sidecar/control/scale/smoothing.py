@@ -26,10 +26,13 @@ def remembered(plan: ScalePlan, state: SignalState | None, proposal: Proposal, n
 def smoothed(plan: ScalePlan, state: SignalState, proposal: Proposal, current: int) -> Proposal:
     """Return the proposal: an increase as it is, and a decrease as the mean of the recent loads supports it.
 
-    It stays as it is, too, while a pod has no value: the mean does not contain the load of this pod.
+    It stays as it is, too, while a pod has no value: the mean does not contain the load of this pod. After a time
+    without values, there is no decrease before the mean contains at least half of the time of the smoothing.
     """
     if proposal.replicas > current or not proposal.complete:
         return proposal
+    if state.at - state.loads[0][0] < plan.smoothing / 2 - plan.interval:
+        return replace(proposal, replicas=current)
     mean = sum(load for _, load in state.loads) / len(state.loads)
     fewer = current if within(plan, mean / current) else whole(mean / (1.0 - HEADROOM))
     return replace(proposal, replicas=min(current, fewer))

@@ -16,6 +16,8 @@ from .state import StartupState
 QUANTILE = 0.8  # of the last start-up times: one slow node in five does not change it
 MOST_TIMES = 32
 MOST_WAITING = 64
+CLOCKS = 60.0  # seconds by which the clocks of the API server and of the controller may differ
+FIRST_ANSWER = 30.0  # seconds after a pod has become ready, within which it answers for the first time
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,22 @@ class Coming:
 
 def learned(state: StartupState, facts: ScaleFacts, now: float) -> StartupState:
     """Return the state with the start-up times of the pods that answer for the first time."""
-    waiting = tuple(pod.uid for pod in facts.pods if _alive(pod) and not pod.answering)[:MOST_WAITING]
     before = set(state.waiting)
-    times = [now - pod.created_at for pod in facts.pods if pod.answering and pod.uid in before]
-    if not times and waiting == state.waiting:
-        return state
-    return StartupState((*state.times, *times)[-MOST_TIMES:], waiting)
+    silent = (pod for pod in facts.pods if _alive(pod) and is_starting(pod, now))
+    waiting = tuple(pod.uid for pod in silent if pod.uid in before or pod.created_at >= state.at - CLOCKS)[
+        :MOST_WAITING
+    ]
+    times = [
+        min(now, pod.ready_changed_at + FIRST_ANSWER if pod.ready else now) - pod.created_at
+        for pod in facts.pods
+        if pod.answering and pod.uid in before
+    ]
+    return StartupState((*state.times, *times)[-MOST_TIMES:], waiting, now)
+
+
+def is_starting(pod: PodFacts, now: float) -> bool:
+    """Return whether the pod has yet to answer. A pod that is ready for longer serves, although no signals arrive."""
+    return not pod.answering and not (pod.ready and now - pod.ready_changed_at >= FIRST_ANSWER)
 
 
 def startup_time(plan: ScalePlan, state: StartupState) -> float:
@@ -54,7 +66,7 @@ def coming(plan: ScalePlan, facts: ScaleFacts, now: float) -> Coming:
     """Return the replicas of the target that do not answer."""
     alive = [pod for pod in facts.pods if _alive(pod)]
     newest = max((pod.created_at for pod in alive if pod.answering), default=0.0)
-    silent = [pod for pod in alive if not pod.answering]
+    silent = [pod for pod in alive if is_starting(pod, now)]
     late = [pod for pod in silent if now - pod.created_at > plan.startup_deadline]
     failed = sum(pod.created_at < newest for pod in late)
     missing = max(0, facts.spec_replicas - len(alive))

@@ -1,6 +1,6 @@
 """What the recommender keeps between two evaluations: plain values in the checkpoint of the monitor.
 
-It stays below 32 KiB. A later release may add fields with defaults.
+It stays below 48 KiB. A later release may add fields with defaults.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 
 from ...errors import PilotfishError
 
-MAX_BYTES = 32 * 1024
+MAX_BYTES = 48 * 1024
 
 
 class ScaleStateError(PilotfishError):
@@ -64,10 +64,14 @@ class GateState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class StartupState(msgspec.Struct, frozen=True, array_like=True):
-    """Start-up times of replicas in seconds, newest last, and the UIDs of the pods that do not answer yet."""
+    """Start-up times of replicas in seconds, newest last, and the UIDs of the pods that do not answer yet.
+
+    `at` is the time of the last evaluation. A pod that was created before it is known, and starts only once.
+    """
 
     times: tuple[float, ...] = ()
     waiting: tuple[str, ...] = ()
+    at: float = 0.0
 
 
 class ArrivalState(msgspec.Struct, frozen=True, array_like=True):

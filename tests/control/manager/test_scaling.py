@@ -300,6 +300,18 @@ async def test_a_clock_that_is_set_back_holds_nothing_for_ever() -> None:
     assert fleet.replicas == 8
 
 
+async def test_after_a_clock_that_is_set_back_the_policies_still_limit_each_change() -> None:
+    slow = {"scaleUp": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 120}]}}
+    fleet = await running(load=40.0, scaling={**SCALING, "behavior": slow})
+    await fleet.elapse(MINUTE)
+    assert fleet.applied == [4]
+    fleet.small.now -= 3600.0
+    fleet.life.look_at = 0.0
+    fleet.load = 80.0
+    await fleet.elapse(4.5 * MINUTE)
+    assert fleet.applied == [4, 5, 6, 7]
+
+
 @pytest.mark.parametrize("nth", range(1, 26))
 async def test_a_leader_that_is_killed_anywhere_neither_repeats_nor_loses_a_change(nth: int) -> None:
     fleet = await running(load=30.0)

@@ -81,12 +81,15 @@ class Target:
         if self.latency is not None:
             values["latency"] = self.latency(count)
         pods = [
-            pod(
-                f"p{number}-{created:.0f}",
-                self.now,
-                age=self.now - created,
-                answering=answers,
-                **(values if answers else {"concurrency": 0.0, "requestRate": 0.0}),
+            replace(
+                pod(
+                    f"p{number}-{created:.0f}",
+                    self.now,
+                    age=self.now - created,
+                    answering=answers,
+                    **(values if answers else {"concurrency": 0.0, "requestRate": 0.0}),
+                ),
+                ready_changed_at=created + self.startup if answers else created,
             )
             for number, (created, answers) in enumerate(zip(self.created, answering, strict=True))
         ]
