@@ -169,7 +169,7 @@ def test_a_client_that_sets_the_replicas_back_is_recognised_after_three_times(be
 
 
 def test_a_leader_that_is_killed_between_two_steps_repeats_none(begin: Begin, models: Models) -> None:
-    scaled = begin(deployment(), monitor(behavior={"scaleUp": ONE_AT_A_TIME}))
+    scaled = begin(deployment(), monitor(behavior=ONE_AT_A_TIME))
     changes, killed = scaled.watch(), leader(scaled.plane)
     with load(models.cluster, models.namespace, NAME) as clients:
         scaled.reach(2)
@@ -197,7 +197,7 @@ def test_a_minute_without_api_server_decides_nothing_on_old_facts(begin: Begin, 
 
 
 def test_pods_that_never_become_ready_add_no_further_ones(begin: Begin, models: Models) -> None:
-    scaled = begin(deployment(), monitor(maxReplicas=8, behavior={"scaleUp": ONE_AT_A_TIME}))
+    scaled = begin(deployment(), monitor(maxReplicas=8, behavior=ONE_AT_A_TIME))
     changes = scaled.watch()
     write_service(models, BROKEN)
     try:
@@ -214,7 +214,7 @@ def test_pods_that_never_become_ready_add_no_further_ones(begin: Begin, models: 
 def test_a_pod_without_a_node_stays_the_only_one(begin: Begin, models: Models) -> None:
     alone = {"labelSelector": {"matchLabels": {"app": NAME}}, "topologyKey": "kubernetes.io/hostname"}
     affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [alone]}}
-    scaled = begin(deployment(affinity=affinity), monitor(behavior={"scaleUp": ONE_AT_A_TIME}))
+    scaled = begin(deployment(affinity=affinity), monitor(behavior=ONE_AT_A_TIME))
     changes = scaled.watch()
     with load(models.cluster, models.namespace, NAME) as clients:
         scaled.say("Unschedulable")
