@@ -10,7 +10,7 @@ from ..alerts import usage
 from ..model import FULL, ZERO_IS_GOOD, Panel, Section, Target
 from ..queries import SELECTED, grown, largest, of_model, rate, ratio, series, total
 
-NO_USE = "no sidecar measures it, and the recording rules have no series (docs/resources-rules.md)"
+NO_USE = "not measured (docs/resources-rules.md)"
 NO_PRICE = "spec.prices is empty, or nothing is measured"
 NO_LOCAL = "no sidecar measures the process itself"
 _ROUTE = ("namespace", "model", "version", "route")

@@ -24,9 +24,10 @@ LOOPBACK = "lo"
 
 @dataclass(frozen=True, slots=True)
 class ProcessStat:
-    """One process. `cpu_ns` includes its children that were waited for; `started` is in ticks since the start of Linux.
+    """One process. `started` is in ticks since the start of Linux.
 
-    The resolution of `cpu_ns` is one tick, usually 10 ms. `resident` is in bytes and includes shared pages.
+    `cpu_ns` includes children that were waited for; its resolution is one tick, usually 10 ms. `resident` is in bytes,
+    with shared pages. `name` has at most 15 bytes.
     """
 
     pid: int
@@ -35,12 +36,13 @@ class ProcessStat:
     cpu_ns: int
     threads: int
     resident: int
+    name: str = ""
 
 
 def parse_stat(text: str) -> ProcessStat | None:
     """Return the process that a `/proc/PID/stat` describes; None if it is not understood. Names may have any bytes."""
     head, separator, rest = text.rpartition(")")
-    pid, _, _ = head.partition(" (")
+    pid, _, name = head.partition(" (")
     fields = rest.split()
     if not separator or len(fields) <= _RESIDENT:
         return None
@@ -53,6 +55,7 @@ def parse_stat(text: str) -> ProcessStat | None:
             cpu_ns=sum(times) * TICK_NS,
             threads=int(fields[_THREADS]),
             resident=int(fields[_RESIDENT]) * PAGE,
+            name=name,
         )
     except ValueError:
         return None

@@ -17,6 +17,8 @@ from . import listeners
 from .processes import PROC, ProcessStat
 
 AUTO = "auto"
+# programs that publish the port of a container, a pod or another machine
+FORWARDERS = frozenset(("docker-proxy", "kubectl", "pasta", "rootlessport", "slirp4netns", "socat", "ssh", "sshd"))
 CHOICES = (AUTO, "local", "none", "rules")
 
 
@@ -71,7 +73,10 @@ def choose(
         if not hosts and not address.path:
             reason = SourceReason.REMOTE
             continue
-        found |= listeners.owners(listeners.inodes_at(address, hosts, proc), proc) - set(own)
+        holders = listeners.owners(listeners.inodes_at(address, hosts, proc), proc) - set(own)
+        forwarders = {pid for pid in holders if pid in processes and processes[pid].name in FORWARDERS}
+        reason = SourceReason.FORWARDER if forwarders else reason
+        found |= holders - forwarders
     if found:
         return _local(SourceReason.LISTENER, frozenset(found))
     if options.cluster and options.choice == AUTO:

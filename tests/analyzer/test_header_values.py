@@ -146,7 +146,7 @@ READERS: dict[str, tuple[Callable[[str, bytes], None], ...]] = {
     "user-agent": (track_both,),
     "x-request-id": (decode_both,),
 }
-NAMES_OF_OBJECTS = {"modelmonitor-author"}  # constants with the form of a header; so is pilotfish-NAME in lower case
+NAMES_OF_OBJECTS = {"kubectl-client-side-apply", "modelmonitor-author"}  # constants with the form of a header
 OTHERS = ("connection", "expect", "range", "te", "trailer", "x-forwarded-for")
 
 

@@ -23,6 +23,7 @@ SCALE = {
     "feature": 0.75,
     "model": 0.7,
     "own": 0.65,
+    "resources": 0.65,
 }  # pixels of a picture per pixel of a screen, to keep it under 300 KB
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pilotfish.sidecar.demo.measurements import MeasuredAccounting, ProcessUsage, overhead_of, read_accounting
+from pilotfish.sidecar.demo.measurements import MeasuredAccounting, ModelUse, ProcessUsage, overhead_of, read_accounting
 from pilotfish.sidecar.demo.state import DemoState
 from pilotfish.sidecar.demo.summary import failed_checks, summarise
+from pilotfish.sidecar.report.blocks.resources import PredictionCost
 from tests.demo.made import day
 from tests.demo.test_state import loop, state_after
 
@@ -74,3 +75,22 @@ def test_the_accounting_is_read_from_metrics() -> None:
 
 def test_overhead_is_unknown_without_a_proxy(tmp_path: Path) -> None:
     assert overhead_of(tmp_path) is None
+
+
+def use(reported: float, counted: float) -> ModelUse:
+    cost = PredictionCost(
+        model="air-time", version="1", per="row", predictions=900, cpu_seconds=0.0002, cost_per_1000=0.000004
+    )
+    return ModelUse(reported, counted, (cost,), "USD")
+
+
+def test_the_cost_of_a_prediction_is_shown_and_its_cpu_time_is_compared_with_proc() -> None:
+    state = state_after(*loop())
+    results = summarise(state, EXACT, ProcessUsage(2.0, 2**24), 60.0, (use(1.0, 3.0), use(5.0, 7.05)))
+    (found,) = (result for result in results if result.what == "a prediction")
+    assert found.measured == "200 µs of CPU, 0.004 USD per million; 4.00 s of CPU in all, 4.05 s by /proc"
+    assert found.holds
+    off = summarise(state, EXACT, ProcessUsage(2.0, 2**24), 60.0, (use(1.0, 3.0), use(5.0, 7.5)))
+    assert failed_checks(off) == ["a prediction"]
+    unknown = summarise(state, EXACT, ProcessUsage(2.0, 2**24), 60.0, (None, use(5.0, 7.0)))
+    assert failed_checks(unknown) == []

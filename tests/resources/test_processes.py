@@ -47,7 +47,7 @@ def process(pid: int, parent: int) -> ProcessStat:
 
 def test_a_stat_is_parsed_whatever_the_name_of_the_process() -> None:
     found = parse_stat(STAT)
-    assert found == ProcessStat(42, 7, 9000, 215 * processes.TICK_NS, 3, 256 * processes.PAGE)
+    assert found == ProcessStat(42, 7, 9000, 215 * processes.TICK_NS, 3, 256 * processes.PAGE, "a) b (c)")
 
 
 def test_trees_and_ancestors_are_found_in_loops_too() -> None:

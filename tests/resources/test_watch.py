@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -15,14 +16,30 @@ from pilotfish.sidecar.channel import PAGE_FILE
 from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.report.schema import Report, TickStatus
-from pilotfish.sidecar.resources.accounts import CPU, EXCHANGES, IDLE, IN_FLIGHT, MEASURED, SHARED, USAGE
+from pilotfish.sidecar.resources.accounts import (
+    CPU,
+    ENERGY,
+    EXCHANGES,
+    GPU,
+    IDLE,
+    IN_FLIGHT,
+    MEASURED,
+    SHARED,
+    USAGE,
+)
 from pilotfish.sidecar.resources.collector import collect
+from pilotfish.sidecar.resources.gpu.meter import GpuMeter, GpuUse
+from pilotfish.sidecar.resources.gpu.sample import GpuSample
+from pilotfish.sidecar.resources.gpu.sampler import GpuSampler
+from pilotfish.sidecar.resources.processes import list_processes
 from pilotfish.sidecar.resources.reporting import resource_report
-from pilotfish.sidecar.resources.source import SourceOptions
+from pilotfish.sidecar.resources.source import SourceOptions, choose
 from pilotfish.sidecar.resources.totals import TOTALS_FILE
 from pilotfish.sidecar.resources.watch import ResourceWatch
 from pilotfish.sidecar.settings.document import Model, Prices
 from pilotfish.sidecar.system.addresses import Address
+from tests.resources.gpu.made import device, process
+from tests.resources.gpu.made import sample as gpu_sample
 from tests.support.ports import accepts, free_port
 from tests.support.waiting import wait_until
 
@@ -204,3 +221,59 @@ def test_the_process_at_the_address_of_the_upstream_is_found(tmp_path: Path) -> 
             assert (watch.view.source.reason, watch.view.source.pid) == ("listener", server.pid)
         finally:
             server.kill()
+
+
+def test_a_program_that_forwards_the_port_is_not_taken_for_the_model_server(tmp_path: Path) -> None:
+    program = (
+        "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); input()"
+    )
+    rename = "open('/proc/self/comm', 'w').write('docker-proxy');"
+    command = [sys.executable, "-c", rename + program]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        address = Address("127.0.0.1", int(server.stdout.readline()))
+        found = choose(SourceOptions(addresses=(address,)), list_processes(), ())
+        server.communicate(b"\n")
+    assert (found.source.kind, found.source.reason, found.pids) == ("none", "forwarder", frozenset())
+
+
+class ScriptedGpus:
+    """Samples that a test adds, in place of the sampling process."""
+
+    def __init__(self) -> None:
+        self.meter = GpuMeter()
+        self.latest = gpu_sample()
+
+    @property
+    def use(self) -> GpuUse:
+        return self.meter.use
+
+    def add(self, sample: GpuSample) -> None:
+        self.latest = sample
+        self.meter.add(sample)
+
+
+def test_the_time_of_a_gpu_and_its_energy_go_to_the_route_in_flight(plant: Plant) -> None:
+    gpus = ScriptedGpus()
+    options = SourceOptions(pid=plant.model.pid, root=os.getpid())
+    priced = (Model(name="m", version="1"), Prices(gpu_hour=3600.0))
+    watch = ResourceWatch(options, plant.folder, plant.folder, lambda: priced, cast("GpuSampler", gpus))
+
+    def second(utilization: float, energy: float, at: float) -> None:
+        card = device(utilization=utilization, energy=energy)
+        gpus.add(gpu_sample(card, at=at, processes=(process(plant.model.pid, utilization),)))
+        watch.sample()
+
+    second(0.0, 100.0, 1.0)
+    plant.request(0.01)
+    second(0.8, 400.0, 2.0)
+    second(0.1, 450.0, 3.0)
+    totals = watch.view.totals
+    shared = {name: totals.get(SHARED, name, "m", "1", INFER) for name in (GPU, ENERGY)}
+    assert shared == {GPU: round(0.8 * SECOND), ENERGY: 300_000_000}
+    assert totals.get(MEASURED, GPU) == 2 * SECOND
+    assert shared[GPU] + totals.get(IDLE, GPU) == totals.get(MEASURED, GPU)
+    assert shared[ENERGY] + totals.get(IDLE, ENERGY) == totals.get(MEASURED, ENERGY) == 350_000_000
+    families = {family.name: family for family in collect(watch.view, priced[1])}
+    assert families["pilotfish_gpu_seconds"].samples[0].value == pytest.approx(0.8)
+    assert sum(sample.value for sample in families["pilotfish_cost"].samples) == pytest.approx(0.8)

@@ -159,7 +159,7 @@ REFUSED: list[tuple[str, str]] = [
     (SCALED.format("{type: memory, targetUtilization: 8}"), "the same type or name"),
     (SCALED.format("{type: prometheus, name: memory, query: a, target: 1}"), "the same type or name"),
     (TIMED.format("interval: 4s"), "give 5s to 5m"),
-    (TIMED.format("smoothing: 11m"), "give 0s to 10m"),
+    (TIMED.format("smoothing: 6m"), "give 0s to 5m"),
     (TIMED.format("manualHold: 8d"), "give 0s to 7d"),
     (TIMED.format("cooldown: 25h"), "give 0s to 24h"),
     (TIMED.format("coldStart: {assumed: 7h}"), "give 0s to 6h"),

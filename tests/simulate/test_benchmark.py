@@ -39,8 +39,8 @@ def runs(cost: dict[str, float], missed: dict[str, int], held_out: float = 1.0) 
 
 @pytest.mark.parametrize("held_out", [1.0, 100.0])
 def test_targets_are_chosen_on_the_tuning_half(held_out: float) -> None:
-    found = chosen(runs({HPA: 1.0, PILOTFISH: 0.9}, {HPA: 20, PILOTFISH: 10}, held_out))
-    assert found == {HPA: 0.5, PILOTFISH: 0.5}
+    found = chosen(runs({HPA: 1.0, PILOTFISH: 0.9}, {HPA: 11, PILOTFISH: 5}, held_out))
+    assert found == {HPA: 0.9, PILOTFISH: 0.9}
 
 
 def test_an_hpa_that_always_misses_takes_the_target_with_the_fewest() -> None:

@@ -14,7 +14,7 @@ from math import floor, log2
 
 from msgspec import structs
 
-from .state import History
+from .state import LoadHistory
 
 BINS = 672  # of a period: 15 minutes of a week, about 2 of a day
 MOST_PERIODS = 4
@@ -27,12 +27,12 @@ _SCALE = 1024.0  # steps of log2(1 + load): 0.07 %
 _BLANK = struct.pack("<H", _ABSENT) * BINS
 
 
-def observe(history: History, period: float, load: float, horizon: float, now: float) -> History:
+def observe(history: LoadHistory, period: float, load: float, horizon: float, now: float) -> LoadHistory:
     """Return the history with a load in replicas at the time `now`; an empty one without a `period` in seconds."""
     if not period:
-        return History()
+        return LoadHistory()
     if history.period != period:
-        history = History(period=period)
+        history = LoadHistory(period=period)
     index = int(now / (period / BINS))
     if index == history.index:
         return structs.replace(history, total=history.total + load, count=history.count + 1)
@@ -41,10 +41,10 @@ def observe(history: History, period: float, load: float, horizon: float, now: f
     opened = _closed(history, index)
     due = index // MEASURED_EVERY != history.index // MEASURED_EVERY
     skill = _skill(opened, horizon) if due else history.skill
-    return History(period, opened.periods, index, load, 1, skill)
+    return LoadHistory(period, opened.periods, index, load, 1, skill)
 
 
-def rise(history: History, horizon: float, now: float) -> float | None:
+def rise(history: LoadHistory, horizon: float, now: float) -> float | None:
     """Return by how many replicas the load rises within `horizon` seconds; None where past periods do not repeat."""
     if history.skill is None or history.skill < LEAST_SKILL:
         return None
@@ -65,10 +65,8 @@ def rise(history: History, horizon: float, now: float) -> float | None:
     return level * max(0.0, *rises) if rises else None
 
 
-def wording(history: History, period: float) -> str:
+def wording(history: LoadHistory) -> str:
     """Return in words whether the forecast is used, and why not."""
-    if not period:
-        return "off"
     if history.skill is None:
         return "not used: fewer than two complete periods have been observed"
     if history.skill < LEAST_SKILL:
@@ -76,7 +74,7 @@ def wording(history: History, period: float) -> str:
     return f"used: past periods repeat (skill {history.skill:.2f})"
 
 
-def _closed(history: History, index: int) -> History:
+def _closed(history: LoadHistory, index: int) -> LoadHistory:
     """Return the history with the open bin written, and the bin `index` open."""
     periods = list(history.periods)
     if history.count:
@@ -86,10 +84,10 @@ def _closed(history: History, index: int) -> History:
         periods[-1] = bytes(last)
     begun = index // BINS - history.index // BINS if periods else 1
     periods += [_BLANK] * min(begun, MOST_PERIODS)
-    return History(history.period, tuple(periods[-MOST_PERIODS:]), index)
+    return LoadHistory(history.period, tuple(periods[-MOST_PERIODS:]), index)
 
 
-def _skill(history: History, horizon: float) -> float | None:
+def _skill(history: LoadHistory, horizon: float) -> float | None:
     """Return the share of the error of "nothing changes" that the forecast avoided over the last period.
 
     None before two periods are complete, or if a tenth of the last one is unknown. 0 at most, if the forecast was worse
@@ -117,7 +115,7 @@ def _skill(history: History, horizon: float) -> float | None:
     return min(skill, 0.0) if worse else skill
 
 
-def _between(history: History, position: float) -> float | None:
+def _between(history: LoadHistory, position: float) -> float | None:
     """Return the mean of the past periods at a position in bins since the epoch, between the centres of two bins."""
     first = floor(position - 0.5)
     share = position - 0.5 - first
@@ -125,7 +123,7 @@ def _between(history: History, position: float) -> float | None:
     return None if one is None or other is None else one + share * (other - one)
 
 
-def _season(history: History, index: int) -> float | None:
+def _season(history: LoadHistory, index: int) -> float | None:
     """Return the mean of the bins at the same phase in the periods before the bin `index`."""
     return _mean([_value(history, index - BINS * back) for back in range(1, MOST_PERIODS)])
 
@@ -135,7 +133,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _value(history: History, index: int) -> float | None:
+def _value(history: LoadHistory, index: int) -> float | None:
     period = index // BINS - history.index // BINS + len(history.periods) - 1
     if not 0 <= period < len(history.periods) or index >= history.index:
         return None

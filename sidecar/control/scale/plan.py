@@ -64,7 +64,7 @@ class PlanSignal:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RatePolicy:
     """The largest change in a period: `value` pods or percent within `period` seconds."""
 
     percent: bool
@@ -78,7 +78,7 @@ class DirectionRules:
 
     window: float
     select: SelectPolicy
-    policies: tuple[Policy, ...]
+    policies: tuple[RatePolicy, ...]
     tolerance: float = TOLERANCE
 
     @property
@@ -87,8 +87,8 @@ class DirectionRules:
         return max((policy.period for policy in self.policies), default=0.0)
 
 
-DEFAULT_UP = DirectionRules(0.0, "Max", (Policy(False, 4, 15.0), Policy(True, 100, 15.0)))
-DEFAULT_DOWN = DirectionRules(STABILIZATION_DOWN, "Max", (Policy(True, 100, 15.0),))
+DEFAULT_UP = DirectionRules(0.0, "Max", (RatePolicy(False, 4, 15.0), RatePolicy(True, 100, 15.0)))
+DEFAULT_DOWN = DirectionRules(STABILIZATION_DOWN, "Max", (RatePolicy(True, 100, 15.0),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ def _rules(rules: ScalingRules | None, default: DirectionRules) -> DirectionRule
         return default
     window = rules.stabilization_window_seconds
     policies = tuple(
-        Policy(policy.type == "Percent", policy.value, float(policy.period_seconds)) for policy in rules.policies
+        RatePolicy(policy.type == "Percent", policy.value, float(policy.period_seconds)) for policy in rules.policies
     )
     return DirectionRules(
         window=default.window if window is None else float(window),

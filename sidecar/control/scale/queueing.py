@@ -21,14 +21,14 @@ DRAIN = 60.0  # seconds within which the queue should be gone once all replicas 
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class PodTraffic:
     """The sums over the pods that answer: requests in flight, and requests per second."""
 
     in_flight: float
     rate: float
 
 
-def traffic_of(facts: ScaleFacts) -> Traffic | None:
+def traffic_of(facts: ScaleFacts) -> PodTraffic | None:
     """Return the traffic of the pods; None if one that answers has no recent values."""
     in_flight = rate = 0.0
     found = False
@@ -39,11 +39,11 @@ def traffic_of(facts: ScaleFacts) -> Traffic | None:
         if one is None or other is None:
             return None
         in_flight, rate, found = in_flight + one.value, rate + other.value, True
-    return Traffic(in_flight, rate) if found else None
+    return PodTraffic(in_flight, rate) if found else None
 
 
 def observed(
-    plan: ScalePlan, state: ArrivalState, traffic: Traffic | None, ratio: float | None, now: float
+    plan: ScalePlan, state: ArrivalState, traffic: PodTraffic | None, ratio: float | None, now: float
 ) -> ArrivalState:
     """Return the state with the arrivals since the last evaluation and the service time at `ratio` of the target."""
     if traffic is None:

@@ -40,8 +40,6 @@ class Recommendation:
         raw: the proposal of each signal before bounds and behaviour; None if it is missing or a gate.
         ratios: of each signal, the mean value divided by its target; absent if it is missing.
         held: whether missing or stale facts forbid a change, so that the present number stays.
-        startup: the start-up time of a replica in seconds, learned or assumed.
-        forecast: in words, whether the forecast is used, and why not.
     """
 
     desired: int
@@ -50,8 +48,6 @@ class Recommendation:
     raw: Mapping[str, int | None]
     ratios: Mapping[str, float]
     held: bool = False
-    startup: float = 0.0
-    forecast: str = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,6 @@ def recommend(plan: ScalePlan, facts: ScaleFacts, state: ScaleState, now: float)
         raw=dict.fromkeys(signal.id for signal in plan.signals),
         ratios={},
         held=True,
-        startup=startup_time(plan, state.startup),
-        forecast=forecast.wording(state.history, plan.forecast_period),
     )
     age = now - facts.at
     if abs(age) > plan.max_age:
@@ -88,7 +82,7 @@ def recommend(plan: ScalePlan, facts: ScaleFacts, state: ScaleState, now: float)
         return replace(empty, reason=Reason.SCALING_DISABLED, text="the target has 0 replicas"), state
     if not plan.min_replicas <= current <= plan.max_replicas:
         bound = plan.max_replicas if current > plan.max_replicas else plan.min_replicas
-        text = f"{current} replicas are outside of {plan.min_replicas} to {plan.max_replicas}"
+        text = f"{_replicas(current)}, outside of {plan.min_replicas} to {plan.max_replicas}"
         return replace(empty, desired=bound, reason=Reason.BOUNDS, text=text, held=False), state
     return _from_signals(plan, facts, state, empty, now)
 
@@ -138,10 +132,12 @@ def _from_signals(
     state = structs.replace(state, recommended=recorded(plan, state, wish.replicas, now))
     reason, text = wish.reason, wish.text
     if limited.reason is not None:
-        text += f"; {wish.replicas} replicas wanted, {limited.replicas} now, since {limited.reason.meaning}"
+        text += f"; {_replicas(wish.replicas)} wanted, {limited.replicas} now, since {limited.reason.meaning}"
         reason = limited.reason if limited.replicas == current else reason
     if missing:
         text += f"; {_causes(missing, state, now)}"
+    if plan.forecast_period:
+        text += f"; forecast {forecast.wording(state.history)}"
     return replace(base, desired=limited.replicas, reason=reason, text=text, held=False), state
 
 
@@ -181,7 +177,7 @@ def _load(
                 capped[signal.id], queue = replace(known[signal.id], replicas=max(current, most)), True
     wish = _largest(capped, current)
     if queue and wish.replicas == current:
-        text = f"{found.starting} replicas are starting, and more requests wait than arrive"
+        text = f"{_replicas(found.starting)} starting, and more requests wait than arrive"
         wish = _Wish(current, Reason.STARTING, text)
     wish = _replacing(wish, found, current)
     needed = max(one.needed for one in capped.values())
@@ -192,7 +188,7 @@ def _load(
     if rise:
         expected = -int(-(needed + rise) // 1)
         if expected > wish.replicas:
-            text = f"past periods rise from here to {expected} replicas within {horizon:.0f} s"
+            text = f"past periods rise from here to {_replicas(expected)} within {horizon:.0f} s"
             wish = _Wish(expected, Reason.FORECAST, text)
     return wish, state
 
@@ -207,7 +203,7 @@ def _replacing(wish: _Wish, found: Coming, current: int) -> _Wish:
     """Return the wish with a replica more for each that failed to start although newer ones did."""
     if not found.failed:
         return wish
-    text = f"{wish.text}; {found.failed} replicas have not answered within the deadline of spec.scaling.coldStart"
+    text = f"{wish.text}; {_replicas(found.failed)} without an answer after coldStart.deadline"
     more = wish.replicas + found.failed
     return _Wish(more, _CHANGES[more > current] if more != current else Reason.ON_TARGET, text)
 
@@ -260,3 +256,7 @@ def _causes(missing: Mapping[str, str], state: ScaleState, now: float) -> str:
         known = f", {last.ratio:.2f} of its target {now - last.at:.0f} s ago" if last else ""
         parts.append(f"{name} is missing ({cause}{known})")
     return ", ".join(parts)
+
+
+def _replicas(count: int) -> str:
+    return "1 replica" if count == 1 else f"{count} replicas"

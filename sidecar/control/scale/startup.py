@@ -15,7 +15,7 @@ from .state import StartupState
 
 QUANTILE = 0.8  # of the last start-up times: one slow node in five does not change it
 MOST_TIMES = 32
-MOST_WAITING = 128
+MOST_WAITING = 64
 
 
 @dataclass(frozen=True, slots=True)

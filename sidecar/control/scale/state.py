@@ -82,7 +82,7 @@ class ArrivalState(msgspec.Struct, frozen=True, array_like=True):
     rates: tuple[float, ...] = ()
 
 
-class History(msgspec.Struct, frozen=True, array_like=True):
+class LoadHistory(msgspec.Struct, frozen=True, array_like=True):
     """The load of past periods, in bins.
 
     Attributes:
@@ -120,7 +120,7 @@ class ScaleState(msgspec.Struct, frozen=True):
     gate: GateState = GateState()
     startup: StartupState = StartupState()
     arrivals: ArrivalState = ArrivalState()
-    history: History = History()
+    history: LoadHistory = LoadHistory()
 
     def encode(self) -> bytes:
         """Return the state as MessagePack, at most MAX_BYTES."""

@@ -24,6 +24,11 @@ class SourceReason(ReasonTable):
         "the processes of other containers are hidden; recording rules use the series of cAdvisor and dcgm-exporter",
         "install the recording rules, or set `shareProcessNamespace: true`",
     )
+    FORWARDER = (
+        "forwarder",
+        "a program that only forwards the connections listens at the address of the upstream",
+        "give `--upstream-pid` with the process of the model server",
+    )
     LISTENER = ("listener", "the process that listens at the address of the upstream was found")
     NOT_FOUND = (
         "not_found",

@@ -12,7 +12,7 @@ from tests.benchmarks.scaling.choice import Mean, mean, select
 from tests.benchmarks.scaling.contenders import COMPILED, CONTENDERS, HPA, TARGETS, Run, played
 from tests.benchmarks.scaling.traces import DAY, HALVES, HELD_OUT, KINDS, TUNING, names, trace
 
-DRAWN = ("burst-1", "recorded-1", "slow-1")  # of the held-out half
+DRAWN = ("burst-1", "slow-1")  # of the held-out half
 DRAWN_DAYS = 2.0  # at the end of a trace
 POINT = round(300.0 / STEP)  # steps in one point of a picture
 
@@ -33,7 +33,7 @@ def markdown(runs: Sequence[Run], targets: Targets) -> str:
 
 def _verdict(runs: Sequence[Run], targets: Targets) -> str:
     hpa, pilotfish = (mean(select(runs, HELD_OUT, name, targets[name])) for name in CONTENDERS)
-    word = "reached" if reached(runs, targets) else "**missed**"
+    word = "reached" if reached(runs, targets) else "missed"
     cost = pilotfish.cost / hpa.cost - 1.0
     share = (
         f"{pilotfish.missed / hpa.missed:.2f} times the missed minutes" if hpa.missed else "no missed minutes to halve"

@@ -16,7 +16,12 @@ from tests.control.manager.lives import Life
 from tests.control.manager.worlds import KEY, SmallWorld, monitor_item, pod_item
 
 STEP = 5.0  # seconds between two signals of a pod
-SCALING = {"minReplicas": 1, "maxReplicas": 8, "signals": [{"type": "concurrency", "target": 10}]}
+SCALING = {
+    "minReplicas": 1,
+    "maxReplicas": 8,
+    "signals": [{"type": "concurrency", "target": 10}],
+    "smoothing": "0s",  # as an HPA decides
+}
 
 
 def signals_of(name: str, concurrency: float | None = None, **fields: Any) -> Signals:

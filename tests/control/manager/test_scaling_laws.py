@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +120,7 @@ async def live(operations: list[tuple[str | tuple[str, int], float]]) -> History
     return history
 
 
+@pytest.mark.long
 @settings(max_examples=examples(60), deadline=None)
 @given(OPERATIONS)
 def test_no_history_leads_to_a_write_that_the_guard_forbids(

@@ -10,7 +10,7 @@ import pytest
 
 from pilotfish.sidecar.control.scale.forecast import BINS, MOST_PERIODS, observe, rise, wording
 from pilotfish.sidecar.control.scale.plan import ScalePlan
-from pilotfish.sidecar.control.scale.state import History, ScaleState
+from pilotfish.sidecar.control.scale.state import LoadHistory, ScaleState
 from tests.control.scale.recommended import BEGIN, Target, plan_of
 
 DAY = 86400.0
@@ -22,9 +22,9 @@ def diurnal(now: float) -> float:
     return 10.0 - 8.0 * cos(2 * pi * now / DAY)
 
 
-def history(load: Callable[[float], float], days: float, *, horizon: float = 600.0, step: float = 128.0) -> History:
+def history(load: Callable[[float], float], days: float, *, horizon: float = 600.0, step: float = 128.0) -> LoadHistory:
     """Return the history of a load over a number of days."""
-    found, now = History(), START
+    found, now = LoadHistory(), START
     while now < START + days * DAY:
         found = observe(found, DAY, load(now), horizon, now)
         now += step
@@ -37,7 +37,7 @@ def test_a_load_that_repeats_is_expected_to_rise_as_before() -> None:
     wanted = diurnal(now + 600.0) - diurnal(now)
     assert found.skill is not None
     assert found.skill > 0.8
-    assert "used: past periods repeat" in wording(found, DAY)
+    assert "used: past periods repeat" in wording(found)
     expected = rise(found, 600.0, now)
     assert expected is not None
     assert abs(expected - wanted) < 0.2 * wanted
@@ -50,8 +50,7 @@ def test_a_falling_load_is_expected_to_stay() -> None:
 def test_before_two_periods_are_complete_there_is_no_forecast() -> None:
     found = history(diurnal, 1.9)
     assert (found.skill, rise(found, 600.0, START + 1.9 * DAY)) == (None, None)
-    assert "fewer than two complete periods" in wording(found, DAY)
-    assert wording(History(), 0.0) == "off"
+    assert "fewer than two complete periods" in wording(found)
 
 
 def test_a_load_that_does_not_repeat_gets_no_forecast() -> None:
@@ -66,7 +65,7 @@ def test_a_load_that_does_not_repeat_gets_no_forecast() -> None:
     assert found.skill is not None
     assert found.skill < 0.3
     assert rise(found, 600.0, START + 3.0 * DAY) is None
-    assert "do not repeat" in wording(found, DAY)
+    assert "do not repeat" in wording(found)
 
 
 def test_a_day_that_differs_from_the_others_ends_the_forecast() -> None:
@@ -85,7 +84,7 @@ def test_noise_as_large_as_the_rise_leaves_no_skill() -> None:
 
 
 def test_a_gap_in_the_history_is_not_a_load_of_zero() -> None:
-    found, now = History(), START
+    found, now = LoadHistory(), START
     while now < START + 3.3 * DAY:
         if not START + 1.4 * DAY < now < START + 1.45 * DAY:
             found = observe(found, DAY, diurnal(now), 600.0, now)
@@ -100,7 +99,7 @@ def test_the_history_keeps_four_periods_at_most_and_ignores_a_clock_that_was_set
     assert all(len(period) == 2 * BINS for period in found.periods)
     assert observe(found, DAY, 5.0, 600.0, START) == found
     assert observe(found, 2 * DAY, 5.0, 600.0, START + 7 * DAY).periods != found.periods
-    assert observe(found, 0.0, 5.0, 600.0, START) == History()
+    assert observe(found, 0.0, 5.0, 600.0, START) == LoadHistory()
     later = observe(found, DAY, 5.0, 600.0, START + 400 * DAY)
     assert len(later.periods) == MOST_PERIODS
 
@@ -109,7 +108,7 @@ def test_the_history_keeps_four_periods_at_most_and_ignores_a_clock_that_was_set
 def test_a_forecast_adds_replicas_before_the_load_comes_and_never_removes_one() -> None:
     plan = plan_of(most=40, forecast_period=DAY, interval=120.0, max_age=240.0)
     known = history(diurnal, 2.3)
-    ahead = ScaleState(history=History(DAY, known.periods, known.index, skill=known.skill))
+    ahead = ScaleState(history=LoadHistory(DAY, known.periods, known.index, skill=known.skill))
     assert "forecast" in morning(plan, ahead)[1]
     with_forecast, without = morning(plan, ahead)[0], morning(plan, ScaleState())[0]
     assert all(one >= other for one, other in zip(with_forecast, without, strict=True))

@@ -6,13 +6,13 @@ from functools import partial
 
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.facts import ScaleFacts
-from pilotfish.sidecar.control.scale.gate import SETTLING, latency_of, policy_step
-from pilotfish.sidecar.control.scale.plan import DirectionRules, Policy
+from pilotfish.sidecar.control.scale.gate import SETTLING, GateInput, judge, latency_of, policy_step
+from pilotfish.sidecar.control.scale.plan import DirectionRules, RatePolicy
 from pilotfish.sidecar.control.scale.recommender import recommend
-from pilotfish.sidecar.control.scale.state import ScaleState
+from pilotfish.sidecar.control.scale.state import GateState, GateStep, ScaleState
 from tests.control.scale.recommended import BEGIN, CONCURRENCY, LATENCY, Target, even, facts_of, plan_of, pod
 
-TWO = DirectionRules(0.0, "Max", (Policy(False, 2, 60.0),))
+TWO = DirectionRules(0.0, "Max", (RatePolicy(False, 2, 60.0),))
 PLAN = plan_of(CONCURRENCY, LATENCY, up=TWO, most=12)
 
 
@@ -79,9 +79,11 @@ def test_a_gate_that_gave_up_starts_anew_when_the_latency_was_good() -> None:
 
 
 def test_a_load_that_grows_meanwhile_does_not_count_against_a_step() -> None:
-    target = Target(PLAN, lambda now: 20.0 + now / 10.0, replicas=4, latency=lambda _count: 1.0)
-    found = target.run(300.0)[-1]
-    assert found.reason is not Reason.MORE_REPLICAS_DONT_HELP
+    state = GateState(GateStep(6, 1.0, BEGIN, BEGIN), futile=1)
+    for load, reason in ((9, Reason.LATENCY_ABOVE_TARGET), (6, Reason.MORE_REPLICAS_DONT_HELP)):
+        found = GateInput(current=6, load=load, coming=0, startup=60.0)
+        outcome = judge(PLAN, LATENCY, 1.0, state, found, BEGIN + 600.0)
+        assert (outcome.floor, outcome.reason) == (6, reason)
 
 
 def test_the_gate_does_not_exceed_the_maximum() -> None:
@@ -89,6 +91,7 @@ def test_the_gate_does_not_exceed_the_maximum() -> None:
     target = Target(plan, lambda _now: 20.0, replicas=4, latency=lambda count: 2.0 / count)
     found = target.run(1800.0)[-1]
     assert (target.replicas, found.reason) == (5, Reason.LATENCY_ABOVE_TARGET)
+    assert target.state.gate.step is None or target.state.gate.step.goal == 5
 
 
 def test_the_latency_is_weighted_by_the_requests_of_each_pod() -> None:

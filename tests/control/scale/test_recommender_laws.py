@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.behavior import down_limit, up_limit
-from pilotfish.sidecar.control.scale.plan import DirectionRules, PlanSignal, Policy, ScalePlan
+from pilotfish.sidecar.control.scale.plan import DirectionRules, PlanSignal, RatePolicy, ScalePlan
 from pilotfish.sidecar.control.scale.recommender import recommend
 from pilotfish.sidecar.control.scale.state import MAX_BYTES, ScaleEvent, ScaleState
 from pilotfish.sidecar.settings.scaling import ColdStart, Forecast
@@ -25,7 +25,7 @@ RULES = st.builds(
     window=st.sampled_from((0.0, 60.0, 300.0)),
     select=st.sampled_from(("Max", "Min", "Disabled")),
     policies=st.lists(
-        st.builds(Policy, st.booleans(), st.integers(1, 200), st.sampled_from((15.0, 60.0, 300.0))),
+        st.builds(RatePolicy, st.booleans(), st.integers(1, 200), st.sampled_from((15.0, 60.0, 300.0))),
         min_size=1,
         max_size=3,
     ).map(tuple),
@@ -146,7 +146,7 @@ def test_the_policies_hold_in_every_window(up: DirectionRules, down: DirectionRu
             assert sign * (after - allowed) <= 0
 
 
-def limit(policy: Policy, sign: int, older: list[int], sizes: list[tuple[float, int]]) -> int:
+def limit(policy: RatePolicy, sign: int, older: list[int], sizes: list[tuple[float, int]]) -> int:
     """Return the furthest size that a policy allows at a time, from the size at the start of its period."""
     start = older[-1] if older else sizes[0][1]
     if policy.percent:

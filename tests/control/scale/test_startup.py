@@ -6,9 +6,9 @@ import pytest
 
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.facts import ScaleFacts
-from pilotfish.sidecar.control.scale.queueing import Traffic, enough, observed
+from pilotfish.sidecar.control.scale.queueing import PodTraffic, enough, observed
 from pilotfish.sidecar.control.scale.recommender import recommend
-from pilotfish.sidecar.control.scale.startup import Coming, coming, learned, startup_time
+from pilotfish.sidecar.control.scale.startup import MOST_TIMES, Coming, coming, learned, startup_time
 from pilotfish.sidecar.control.scale.state import ArrivalState, ScaleState, StartupState
 from tests.control.scale.recommended import BEGIN, CONCURRENCY, Target, facts_of, plan_of, pod
 
@@ -68,6 +68,25 @@ def test_late_replicas_are_replaced_only_if_newer_ones_answer() -> None:
     assert recommend(PLAN, newer, ScaleState(), BEGIN)[0].desired == 7
 
 
+def test_replicas_whose_pods_do_not_exist_yet_are_starting() -> None:
+    assert coming(PLAN, cold(2, 1, 6, load=10.0), BEGIN) == Coming(starting=4, failed=0, late=0)
+
+
+def test_the_last_start_up_times_count() -> None:
+    state = StartupState()
+    for number in range(60):
+        now = BEGIN + 100.0 * number
+        state = learned(state, facts_of([pod(f"p{number}", now, age=10.0, answering=False)], now), now)
+        state = learned(state, facts_of([pod(f"p{number}", now, age=20.0)], now), now)
+    assert len(state.times) == MOST_TIMES
+
+
+def test_arrivals_are_what_was_completed_and_the_growth_of_what_waits() -> None:
+    state = observed(PLAN, ArrivalState(1.0), PodTraffic(in_flight=10.0, rate=10.0), None, BEGIN)
+    state = observed(PLAN, state, PodTraffic(in_flight=310.0, rate=10.0), None, BEGIN + 15.0)
+    assert state.rates == (10.0, 30.0)
+
+
 def test_a_queue_that_builds_up_while_replicas_start_is_not_load() -> None:
     """30 requests per second of 1 s at a target of 5: 6 replicas. 2 answer, the others take 3 minutes."""
     plan = plan_of(most=50)
@@ -91,7 +110,7 @@ def test_a_queue_that_builds_up_while_replicas_start_is_not_load() -> None:
 def test_the_service_time_is_learned_near_the_target_only() -> None:
     state = ArrivalState()
     for step, ratio in enumerate((1.0, 1.0, 3.0, 0.1)):
-        state = observed(PLAN, state, Traffic(in_flight=20.0 * ratio, rate=10.0), ratio, BEGIN + 15.0 * step)
+        state = observed(PLAN, state, PodTraffic(in_flight=20.0 * ratio, rate=10.0), ratio, BEGIN + 15.0 * step)
     assert state.service_time == 2.0
     assert enough(PLAN, CONCURRENCY, ArrivalState(2.0, rates=(10.0, 20.0))) == 9
     assert enough(PLAN, CONCURRENCY, ArrivalState(2.0, in_flight=40.0 + 300.0, rates=(10.0, 20.0))) == 11
