@@ -46,7 +46,9 @@ async def wait(request, call_next):
     await asyncio.sleep(0.5 if request.method == "POST" else 0)
     return await call_next(request)
 """
-ONE_AT_A_TIME = {"policies": [{"type": "Pods", "value": 1, "periodSeconds": INTERVAL}]}
+ONE_AT_A_TIME = SCALING["behavior"] | {
+    "scaleUp": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": INTERVAL}]}
+}
 
 
 def monitor(**changes: Any) -> Manifest:
