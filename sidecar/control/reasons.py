@@ -97,6 +97,10 @@ class Reason(ReasonTable):
         "read the episode in the status and in the report; retrain, or rebaseline if the change is wanted",
     )
     EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
+    FEWER_REPLICAS_TOO_SLOW = (
+        "fewer_replicas_too_slow",
+        "the latency was above its target with fewer replicas at this load, less than 30 minutes ago",
+    )
     FORECAST = "forecast", "the load of past periods repeats, and it rises within one start-up time of a replica"
     GITOPS = (
         "gitops",

@@ -230,8 +230,8 @@ def _gated(
             continue
         outcome = judge(plan, signal, latency, state.gate, given, now)
         state = structs.replace(state, gate=outcome.state)
-        near = outcome.reason is Reason.LATENCY_NEAR_TARGET
-        if outcome.reason is not None and outcome.floor >= wish.replicas + near:
+        keeps = outcome.reason in {Reason.FEWER_REPLICAS_TOO_SLOW, Reason.LATENCY_NEAR_TARGET}
+        if outcome.reason is not None and outcome.floor >= wish.replicas + keeps:
             wish = _Wish(outcome.floor, outcome.reason, _saturation(outcome, facts))
     return wish, state
 

@@ -47,20 +47,39 @@ class SignalState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class GateStep(msgspec.Struct, frozen=True, array_like=True):
-    """A step of the latency gate: to `goal` replicas, at `latency` seconds. `reached_at` is 0 until they are set."""
+    """A step of the latency gate: to `goal` replicas, at `latency` seconds. `reached_at` is 0 until they are set.
+
+    `before` is the number of replicas before the step, and `load` what the load alone proposed.
+    """
 
     goal: int
     latency: float
     at: float
     reached_at: float = 0.0
+    before: int = 0
+    load: int = 0
+
+
+class SlowReplicas(msgspec.Struct, frozen=True, array_like=True):
+    """A number of replicas that was too slow when the load proposed `load`. `at` is when a step had ended that."""
+
+    replicas: int
+    load: int
+    at: float
 
 
 class GateState(msgspec.Struct, frozen=True, array_like=True):
-    """The memory of the latency gate: the open step, the steps without benefit in a row, and whether it gave up."""
+    """The memory of the latency gate.
+
+    It has the open step, the steps without benefit in a row, whether the gate gave up, what was too slow, and since
+    when the latency is above its target, in epoch seconds; 0 while it is not.
+    """
 
     step: GateStep | None = None
     futile: int = 0
     gave_up: bool = False
+    slow: SlowReplicas | None = None
+    above_since: float = 0.0
 
 
 class StartupState(msgspec.Struct, frozen=True, array_like=True):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.facts import ScaleFacts
-from pilotfish.sidecar.control.scale.gate import SETTLING, GateInput, judge, latency_of, policy_step
+from pilotfish.sidecar.control.scale.gate import FORGET, SETTLING, SUSTAINED, GateInput, judge, latency_of, policy_step
 from pilotfish.sidecar.control.scale.plan import DirectionRules, RatePolicy
 from pilotfish.sidecar.control.scale.recommender import recommend
 from pilotfish.sidecar.control.scale.state import GateState, GateStep, ScaleState
@@ -18,9 +19,22 @@ PLAN = plan_of(CONCURRENCY, LATENCY, up=TWO, most=12)
 
 def test_a_latency_above_its_target_adds_one_policy_step_however_high_it_is() -> None:
     for latency in (0.23, 2.0, 200.0):
-        found, _ = recommend(PLAN, even(4, BEGIN, concurrency=20.0, latency=latency), ScaleState(), BEGIN)
+        before = ScaleState(gate=GateState(above_since=BEGIN - SUSTAINED))
+        found, _ = recommend(PLAN, even(4, BEGIN, concurrency=20.0, latency=latency), before, BEGIN)
         assert (found.desired, found.reason) == (6, Reason.LATENCY_ABOVE_TARGET)
         assert f"{latency:.3g} s" in found.text
+
+
+def test_a_latency_that_is_high_for_a_moment_adds_nothing() -> None:
+    latency = [0.1]
+    target = Target(PLAN, lambda _now: 20.0, replicas=4, latency=lambda _count: latency[0])
+    for _ in range(40):
+        for latency[0] in (1.0, 1.0, 0.1):
+            target.step()
+    assert not target.changes
+    latency[0] = 1.0
+    target.run(SUSTAINED + 2 * PLAN.interval)
+    assert [after for _, _, after in target.changes] == [6]
 
 
 def test_the_step_is_the_smallest_that_a_policy_allows() -> None:
@@ -74,8 +88,31 @@ def test_a_gate_that_gave_up_starts_anew_when_the_latency_was_good() -> None:
     latency[0] = 0.19
     target.step()
     latency[0] = 1.0
-    target.step()
+    target.run(SUSTAINED + 2 * PLAN.interval)
     assert target.replicas == 10
+
+
+def test_a_number_that_was_too_slow_is_not_tried_again_until_the_load_falls() -> None:
+    load = [16.0]
+
+    def latency(count: int) -> float:
+        return 1.0 if load[0] > 12.0 and count < 5 else 0.1
+
+    target = Target(PLAN, lambda _now: load[0], replicas=4, startup=60.0, latency=latency)
+    target.run(1800.0)
+    assert [after for _, _, after in target.changes] == [6, 5], "up by one step, and down to what is enough"
+    assert target.run(60.0)[-1].reason is Reason.FEWER_REPLICAS_TOO_SLOW
+    load[0] = 8.0
+    target.run(900.0)
+    assert target.replicas == 2
+
+
+def test_a_number_that_was_too_slow_is_tried_again_once_in_half_an_hour() -> None:
+    target = Target(PLAN, lambda _now: 16.0, replicas=4, startup=60.0, latency=lambda count: 1.0 if count < 5 else 0.1)
+    target.run(4 * FORGET)
+    ups = [at for at, before, after in target.changes if after > before]
+    assert 2 <= len(ups) <= 4
+    assert all(later - earlier >= FORGET for earlier, later in pairwise(ups))
 
 
 def test_a_load_that_grows_meanwhile_does_not_count_against_a_step() -> None:
