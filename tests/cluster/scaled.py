@@ -77,12 +77,9 @@ class Changes:
 
     def replicas(self) -> list[int]:
         """Return the desired replicas: of the beginning, and after each write that changed them."""
-        lines = [line.split() for line in self.child.output().splitlines() if line.count(" ") == 1]
-        return [int(number) for number, _ in groupby(number for _, number in sorted(lines, key=_generation))]
-
-
-def _generation(line: list[str]) -> int:
-    return int(line[0])
+        lines = [tuple(map(int, line.split())) for line in self.child.output().splitlines()]
+        seen = sorted({line for line in lines if len(line) == 2})  # an error of the watch has neither
+        return [number for number, _ in groupby(number for _, number in seen)]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from ..errors import StoreConflictError, StoreError
 from ..ledger import LedgerEntry
 from ..outbox import Step, ignore_step
 from ..reasons import Reason
+from ..scale.guard import Hold
 from .accepted import document_bytes
 from .acting import Acting, ActingFacts
 from .announcing import EventAnnouncer
@@ -97,7 +98,10 @@ class MonitorRuntime:
 
     @property
     def replicas(self) -> ScalingFinding | None:
-        """The replicas of the target; None without a block `spec.scaling`."""
+        """The replicas of the target, held until they were read once; None without a block `spec.scaling`."""
+        document = self.core.document
+        if self.scaling.latest is None and document is not None and document.monitor.spec.scaling is not None:
+            return ScalingFinding(held=Hold(Reason.WAITING))
         view = self.scaling.view(paused=self.paused)
         return scaling_finding(view, self.scaling.latest, self.control, self.world.clock())
 

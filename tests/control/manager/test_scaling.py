@@ -290,6 +290,14 @@ async def test_without_the_block_the_condition_says_so_and_there_is_no_number() 
     assert fleet.small.status.get("replicas") is None
 
 
+async def test_a_new_leader_that_has_not_read_the_target_does_not_deny_the_block() -> None:
+    fleet = await running()
+    fleet.life.runtime.scaling.latest = None
+    found = fleet.life.runtime.replicas
+    assert found is not None
+    assert (found.reason, found.desired) == (Reason.WAITING, None)
+
+
 async def test_a_clock_that_is_set_back_holds_nothing_for_ever() -> None:
     fleet = await running(load=60.0)
     await fleet.elapse(MINUTE)
