@@ -107,13 +107,13 @@ class Scaled:
         conditions = self.models.get("modelmonitor", NAME).get("status", {}).get("conditions", ())
         return next((str(row["reason"]) for row in conditions if row["type"] == "Scaling"), "")
 
-    def reach(self, replicas: int, timeout: float = 90) -> None:
+    def reach(self, replicas: int) -> None:
         """Wait until the Deployment has these replicas."""
-        wait_until(lambda: self.replicas() == replicas, timeout=timeout, what=f"{replicas} replicas")
+        wait_until(lambda: self.replicas() == replicas, timeout=120, what=f"{replicas} replicas")
 
-    def say(self, *reasons: str, timeout: float = 60) -> None:
+    def say(self, *reasons: str) -> None:
         """Wait until the condition `Scaling` has one of these reasons."""
-        wait_until(lambda: self.reason() in reasons, timeout=timeout, what=f"{reasons}, not {self.reason()}")
+        wait_until(lambda: self.reason() in reasons, timeout=120, what=f"{reasons}, not {self.reason()}")
 
     def watch(self) -> Changes:
         """Watch the replicas, and wait until the watch has begun."""

@@ -159,7 +159,7 @@ def test_a_client_that_sets_the_replicas_back_is_recognised_after_three_times(be
         scaled.applied_again_and_again(fixed()) as loop,
         load(models.cluster, models.namespace, NAME) as clients,
     ):
-        scaled.say("Reverted", timeout=120)
+        scaled.say("Reverted")
         assert "kubectl-client-side-apply" in scaled.status()["message"]
         before = changes.replicas()
         applied(loop, 2 * INTERVAL)
@@ -174,7 +174,7 @@ def test_a_leader_that_is_killed_between_two_steps_repeats_none(begin: Begin, mo
     with load(models.cluster, models.namespace, NAME) as clients:
         scaled.reach(2)
         os.kill(first_process(killed, "control"), signal.SIGKILL)
-        scaled.reach(MOST, timeout=120)
+        scaled.reach(MOST)
         clients.more(20)
         wait_until(lambda: scaled.status().get("current") == MOST, timeout=60, what="the status")
     assert changes.replicas() == [1, 2, 3]
