@@ -48,7 +48,7 @@ def exposing(render: Callable[[], str | tuple[bytes, str]]) -> Iterator[int]:
             """Ignore clients that have left: a scrape has a time limit."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield server.server_address[1]
     finally:

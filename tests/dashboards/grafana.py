@@ -150,7 +150,7 @@ def serving(grafana: Grafana, certificate: tuple[Path, Path] | None = None) -> I
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     grafana.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}{grafana.prefix}"
     try:
         yield grafana

@@ -72,6 +72,7 @@ BOUNDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LOADS)
 def test_the_error_of_each_route_in_simulation_is_the_documented_one(name: str) -> None:
     found = simulate(LOADS[name], cores=4, seconds=300, idle=0.03, noise=0.02, source=random.Random(1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import cache
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,6 +81,7 @@ async def killed(deaths: list[int], outcomes: list[bool]) -> tuple[SmallWorld, L
         return small, life
 
 
+@pytest.mark.long
 @settings(max_examples=examples(60))
 @given(st.lists(st.integers(1, 25), max_size=5), st.lists(st.booleans(), max_size=3))
 def test_wherever_leaders_die_there_is_one_alarm_and_one_id(deaths: list[int], outcomes: list[bool]) -> None:

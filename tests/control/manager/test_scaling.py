@@ -154,6 +154,7 @@ async def test_a_manual_change_is_kept_by_the_next_leader_for_the_rest_of_the_ho
     assert fleet.replicas == 6
 
 
+@pytest.mark.long
 async def test_a_loop_that_reverts_each_change_is_named_and_not_fought() -> None:
     fleet = await running(load=60.0, scaling={**SCALING, "manualHold": "1m"})
     for _ in range(240):

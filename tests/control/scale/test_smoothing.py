@@ -40,6 +40,7 @@ def test_a_short_dip_or_peak_within_the_tolerance_of_the_mean_changes_nothing() 
     assert target.changes == []
 
 
+@pytest.mark.long
 def test_a_fluctuating_load_reverses_the_direction_less_often_than_without_at_a_tenth_more_cost_at_most() -> None:
     def reversals(smoothing: float) -> tuple[int, float]:
         random = Random(3)

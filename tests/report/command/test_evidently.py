@@ -44,7 +44,7 @@ class Sidecar(BaseHTTPRequestHandler):
 @pytest.fixture
 def admin() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Sidecar) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
