@@ -93,7 +93,7 @@ bench-detection: venv ## measure the promises of drift detection: 50 minutes (QU
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
-bench-control: venv ## what a monitor with 1000 pods costs the controller, and a review the injector; scaling beside an HPA (an hour; QUICK=1: 15 minutes; WRITE=1 writes the results into docs/)
+bench-control: venv ## what a monitor with 1000 pods costs the controller, and a review the injector; scaling beside an HPA (15 minutes; QUICK=1: 8 minutes; WRITE=1 writes the results into docs/)
 	$(BIN)/python -m tests.benchmarks.control
 	$(BIN)/python -m tests.benchmarks.injector
 	$(BIN)/python -m tests.support.datasets || true
