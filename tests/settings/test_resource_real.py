@@ -22,6 +22,7 @@ from pilotfish.sidecar.settings.status import (
     ModelMonitorStatus,
     PodsStatus,
     ProfileStatus,
+    ReplicasStatus,
     RetrainingStatus,
 )
 from tests.analyzer.profile_mutants import mutants, transplants
@@ -31,6 +32,10 @@ from tests.settings.resources import HEAD, REFUSED, SPECS, TARGET, parsed, resou
 from tests.support.cluster import ControlPlane
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+SCALED = (
+    "{mode: act, model: {name: flights}, "
+    "scaling: {mode: recommend, maxReplicas: 4, signals: [{type: concurrency, target: 8}]}}"
+)
 EVERY = 2  # every second mutant is sent to the server
 
 
@@ -151,9 +156,7 @@ def test_every_document_of_the_documentation_is_accepted(server: Connection) -> 
 
 def test_kubectl_shows_the_status_that_the_controller_writes(plane: ControlPlane) -> None:
     namespace, time = plane.namespace(), "2026-11-29T05:00:00Z"
-    plane.kubectl(
-        "-n", namespace, "apply", "-f", "-", stdin=json.dumps(resource("{mode: act, model: {name: flights}}"))
-    )
+    plane.kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(resource(SCALED)))
     conditions = tuple(
         Condition(type=name, status="True", reason=kind.true[0].camel, last_transition_time=time, observed_generation=1)
         for name, kind in CONDITIONS.items()
@@ -166,12 +169,19 @@ def test_kubectl_shows_the_status_that_the_controller_writes(plane: ControlPlane
         episodes=(episode,),
         pods=PodsStatus(heard=0, expected=3),
         profile=ProfileStatus(hash="ab"),
+        replicas=ReplicasStatus(current=2, desired=4, reason="Cooldown"),
     )
     patch = json.dumps({"status": msgspec.to_builtins(status)})
     plane.kubectl("-n", namespace, "patch", "mm", "delays", "--subresource=status", "--type=merge", "-p", patch)
     stored = json.loads(plane.kubectl("-n", namespace, "get", "mm", "delays", "-o", "json"))
     assert msgspec.convert(stored["status"], ModelMonitorStatus) == status
     head, row = plane.kubectl("-n", namespace, "get", "pilotfish", "-o", "wide").splitlines()
-    assert " ".join(head.split()) == "NAME MODEL MODE READY DRIFTED HEARD EXPECTED RETRAINING REASON AGE"
-    assert row.split()[:-1] == f"delays flights act True True 0 3 True {conditions[0].reason}".split()
+    assert head.split() == [
+        "NAME", "MODEL", "MODE", "READY", "DRIFTED", "REPLICAS", "DESIRED", "HEARD", "EXPECTED", "RETRAINING",
+        "SCALINGMODE", "SCALING", "REASON", "AGE",
+    ]  # fmt: skip
+    assert (
+        row.split()[:-1]
+        == f"delays flights act True True 2 4 0 3 True recommend Cooldown {conditions[0].reason}".split()
+    )
     assert "newest first" in plane.kubectl("explain", "mm.status.episodes")
