@@ -95,7 +95,7 @@ async def route_alerts(tmp_path: Path, spawn: Children) -> None:
     with ExitStack() as stack:
         people = {name: stack.enter_context(receiving()) for name in PEOPLE}
         async with serving(backend) as served:
-            served.reviews.rights.add(("system:serviceaccount:etl:labels", "alerts", NAMESPACE, MONITOR))
+            served.reviews.rights.add(("system:serviceaccount:etl:labels", "create alerts", NAMESPACE, MONITOR))
             path = tmp_path / "alertmanager.yml"
             path.write_text(config(served.url, {name: one.url for name, one in people.items()}, token))
             spawn(

@@ -73,7 +73,12 @@ def run_case(alert: str, case: Case, series: list[dict[str, str]], folder: Path)
         ],
     }
     path = folder / "test.yml"
-    content = {"rule_files": [str(RULE_FILE)], "evaluation_interval": f"{case.step}m", "tests": [test]}
+    content = {
+        "rule_files": [str(RULE_FILE)],
+        "evaluation_interval": f"{case.step}m",
+        "group_eval_order": [group.name for group in GROUPS],  # else at random: a step late if an alert comes first
+        "tests": [test],
+    }
     path.write_text(yaml.safe_dump(content))
     checked(find("promtool") or "", "test", "rules", str(path))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dashboards.alerts import usage
+from dashboards.alerts import GROUPS, usage
 from tests.alerts.test_rules_real import RULE_FILE, checked
 from tests.alerts.usage_cases import (
     EXPORTED,
@@ -58,6 +58,7 @@ def evaluate(
     content = {
         "rule_files": [str(RULE_FILE)],
         "evaluation_interval": "1m",
+        "group_eval_order": [group.name for group in GROUPS],
         "tests": [{"interval": "1m", "input_series": listed, "promql_expr_test": tests}],
     }
     path = folder / "test.yml"

@@ -90,5 +90,8 @@ def test_mlserver_itself(tmp_path: Path, spawn: Children) -> None:
 
 def test_every_example_has_a_test() -> None:
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
-    names = {"alertmanager", "cluster", "compose", "fastapi", "kubernetes", "mlserver", "one-row", "systemd"}
+    names = {
+        "alertmanager", "autoscalers", "cluster", "compose", "fastapi", "kubernetes", "mlserver", "one-row",
+        "scaling", "systemd",
+    }  # fmt: skip
     assert folders == names

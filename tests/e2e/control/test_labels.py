@@ -115,7 +115,7 @@ async def test_labels_are_joined_once_by_the_pod_that_predicted(tmp_path: Path, 
     spawn(sys.executable, upstream.__file__, port_file)
     await eventually(port_file.exists, what="the model server")
     raw, reviews = profile(), Reviews()
-    reviews.rights.add(("system:serviceaccount:etl:labels", "feedback", NAMESPACE, MONITOR))
+    reviews.rights.add(("system:serviceaccount:etl:labels", "create feedback", NAMESPACE, MONITOR))
     backend = OneProfile(profiles={Profile.from_bytes(raw).hash: raw})
     server = ControlServer(
         backend, reviews, ServerOptions(listen="127.0.0.1:0", certificates=CertificateFiles(TlsFiles(*ONE)))
