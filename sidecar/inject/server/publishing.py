@@ -295,9 +295,12 @@ def _includes(found: Item, wanted: Item) -> bool:
 
 
 def _last_manager(found: Item | None) -> str:
-    """Return the field manager that changed an object last, for a log."""
+    """Return the field manager that changed an object last, for a log.
+
+    Times are whole seconds. Of two writers in one second, the foreign one is the cause of a repair.
+    """
     if found is None:
         return "someone who deleted it"
     entries = found["metadata"].get("managedFields") or [{}]
-    newest = max(entries, key=lambda entry: str(entry.get("time", "")))
-    return quote_value(newest.get("manager", "unknown"))
+    writers = ((str(entry.get("time", "")), quote_value(entry.get("manager", "unknown"))) for entry in entries)
+    return max(writers, key=lambda writer: (writer[0], writer[1] not in OWN_MANAGERS))[1]

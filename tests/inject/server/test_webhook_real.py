@@ -211,7 +211,12 @@ def test_a_bundle_that_is_reset_is_repaired_and_the_writer_is_named(release: Rea
     for value in ("", None):
         path = "/webhooks/0/clientConfig/caBundle"
         operation = {"op": "remove", "path": path} if value is None else {"op": "add", "path": path, "value": value}
-        patch = json.dumps([operation])
+        mark = {
+            "op": "add",
+            "path": "/metadata/annotations/reset",
+            "value": str(value),
+        }  # a field that the writer keeps
+        patch = json.dumps([operation, mark])
         release.plane.kubectl("patch", "mutatingwebhookconfiguration", WEBHOOK, "--type=json", "-p", patch)
         wait_until(lambda: bundles(release) == {bundle}, what="the repair")
     process = release.process
