@@ -8,6 +8,7 @@
                            or, in a cluster, in a ConfigMap         store_outbox.py store.py configmaps.py
     pending Entry --> superseded | due                                                          pending.py
     due Entry --Executor.apply--> Outcome: done | retry at | failed, with its reason            executor.py
+    error of the API server --> Outcome, with the wait that it needs                            api_errors.py
     Outcome --> next operation                                                                  pending.py
     IntentLedger --> ControlStatus, for /report and /metrics                                    status.py
 

@@ -14,16 +14,10 @@ import msgspec
 
 from ...kube.client import Kube
 from ...kube.create import create
-from ...kube.errors import (
-    AlreadyExistsError,
-    ForbiddenError,
-    InvalidError,
-    KubeError,
-    NotFoundError,
-    TooManyRequestsError,
-)
+from ...kube.errors import AlreadyExistsError, KubeError, NotFoundError
 from ...kube.objects import Resource
 from ...kube.read import get
+from ..api_errors import MEND_SECONDS, retry_of_error
 from ..executor import Done, Failed, Outcome, RetryAt
 from ..intent import Intent
 from ..ledger import RetrainingRecord
@@ -34,16 +28,7 @@ INTENT_LABEL = "pilotfish.dev/intent"
 EVENT_ANNOTATION = "pilotfish.dev/event"
 MAX_NAME = 63  # of a label value: Job, Argo and Tekton label pods with the name
 KEPT_SECONDS = 3600  # of an object that has ended: if it was deleted at once, an attempt after a crash would repeat it
-MEND_SECONDS = 60.0  # between two attempts, while a person has to create or permit something
 Event = Mapping[str, Any]
-
-_REASONS: tuple[tuple[type[KubeError], Reason, float], ...] = (  # the shortest wait in seconds
-    (ForbiddenError, Reason.NOT_AUTHORIZED, MEND_SECONDS),
-    (NotFoundError, Reason.API_MISSING, MEND_SECONDS),
-    (InvalidError, Reason.INVALID_OBJECT, MEND_SECONDS),
-    (TooManyRequestsError, Reason.THROTTLED, 0.0),
-    (KubeError, Reason.API_SERVER_UNREACHABLE, 0.0),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +113,8 @@ async def read_template(kube: Kube, resource: Resource, name: str, namespace: st
 
 
 def outcome_of_error(error: KubeError, now: float) -> Outcome:
-    """Return the outcome of a request that failed: a person may mend it, so it is tried again until it is given up."""
-    reason, wait = next((reason, wait) for kind, reason, wait in _REASONS if isinstance(error, kind))
-    return RetryAt(reason, now + max(wait, error.retry_after or 0.0), str(error))
+    """Return the outcome of a request for a kind that failed: the cluster may lack the kind."""
+    return retry_of_error(error, now, missing=Reason.API_MISSING, detail=str(error))
 
 
 def _kind_is_missing(error: NotFoundError) -> bool:

@@ -12,34 +12,19 @@ from typing import Any
 
 from ...errors import number, quote_value
 from ...kube.client import Kube
-from ...kube.errors import (
-    ConflictError,
-    ForbiddenError,
-    InvalidError,
-    KubeError,
-    NotFoundError,
-    TooManyRequestsError,
-)
+from ...kube.errors import ConflictError, KubeError
 from ...kube.patch import merge_patch
 from ...kube.read import get
 from ...kube.replace import replace
 from ...settings.document import TargetRef
-from ..executor import Done, Dropped, Failed, Outcome, RetryAt
+from ..api_errors import retry_of_error
+from ..executor import Done, Dropped, Failed, Outcome
 from ..intent import Intent
 from ..reasons import Reason
 from .kinds import KServeKind, kserve_kind, resource_of, scale_body, spec_replicas
 from .managed_fields import MANAGER
 
-MEND_SECONDS = 60.0  # between two attempts, while a person has to create or permit something
 Item = Mapping[str, Any]
-
-_REASONS: tuple[tuple[type[KubeError], Reason, float], ...] = (  # the shortest wait in seconds
-    (ForbiddenError, Reason.NOT_AUTHORIZED, MEND_SECONDS),
-    (InvalidError, Reason.INVALID_OBJECT, MEND_SECONDS),
-    (NotFoundError, Reason.TARGET_NOT_FOUND, MEND_SECONDS),
-    (TooManyRequestsError, Reason.THROTTLED, 0.0),
-    (KubeError, Reason.API_SERVER_UNREACHABLE, 0.0),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +49,7 @@ class ScaleExecutor:
         except ConflictError as error:
             return Dropped(Reason.CONFLICT, f"{self._what}: {error}")
         except KubeError as error:
-            reason, wait = next((reason, wait) for type_, reason, wait in _REASONS if isinstance(error, type_))
-            return RetryAt(reason, now + max(wait, error.retry_after or 0.0), f"{self._what}: {error}")
+            return retry_of_error(error, now, missing=Reason.TARGET_NOT_FOUND, detail=f"{self._what}: {error}")
 
     async def _scale(self, intent: Intent) -> Outcome:
         resource = resource_of(self.target.api_version, self.target.kind)

@@ -49,7 +49,7 @@ def main(argument: str) -> int:
             return _run_session(calls, output, setup["interval"])
         except SessionEndedError as error:
             _send(output, _failed(error.problem))
-        except BrokenPipeError:
+        except BrokenPipeError:  # the analyzer, which reads the samples, has ended
             pass
     return 0
 

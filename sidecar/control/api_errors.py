@@ -1,0 +1,27 @@
+"""What becomes of an attempt whose request the API server refused: one table for all executors."""
+
+from __future__ import annotations
+
+from ..kube.errors import ForbiddenError, InvalidError, KubeError, NotFoundError, TooManyRequestsError
+from .executor import RetryAt
+from .reasons import Reason
+
+MEND_SECONDS = 60.0  # between two attempts, while a person has to create or permit something
+
+_REASONS: tuple[tuple[type[KubeError], Reason, float], ...] = (  # the shortest wait in seconds
+    (ForbiddenError, Reason.NOT_AUTHORIZED, MEND_SECONDS),
+    (InvalidError, Reason.INVALID_OBJECT, MEND_SECONDS),
+    (TooManyRequestsError, Reason.THROTTLED, 0.0),
+    (KubeError, Reason.API_SERVER_UNREACHABLE, 0.0),
+)
+
+
+def retry_of_error(error: KubeError, now: float, *, missing: Reason, detail: str) -> RetryAt:
+    """Return the outcome of a request that failed at `now`, in epoch seconds.
+
+    A person may mend it, so it is tried again until it is given up. `missing` is the reason of a NotFoundError, whose
+    meaning depends on the request.
+    """
+    table = ((NotFoundError, missing, MEND_SECONDS), *_REASONS)
+    reason, wait = next((reason, wait) for kind, reason, wait in table if isinstance(error, kind))
+    return RetryAt(reason, now + max(wait, error.retry_after or 0.0), detail)
