@@ -124,7 +124,7 @@ audit: venv ## known vulnerabilities of the runtime dependencies; needs a vulner
 	$(BIN)/python .ci/supply audit
 
 lock: venv ## resolve the dependencies anew, into .ci/locks
-	$(COMPILE) --upgrade --extra cluster --output-file .ci/locks/runtime.txt pyproject.toml
+	$(COMPILE) --upgrade --extra cluster --extra node --output-file .ci/locks/runtime.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra dev --output-file .ci/locks/dev.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/dev.txt --output-file .ci/locks/build.txt .ci/locks/build.in
 	$(COMPILE) --upgrade --output-file .ci/locks/audit.txt .ci/locks/audit.in

@@ -1,0 +1,1 @@
+"""Resizing of the CPU and memory of containers."""

@@ -1,0 +1,1 @@
+"""Arithmetic of the resources in pod specs: quantities, QoS classes, and changed requests and limits. Pure."""

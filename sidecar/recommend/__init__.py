@@ -1,0 +1,1 @@
+"""The command `pilotfish recommend`: requests and limits that fit the real use of containers."""
