@@ -54,7 +54,7 @@ class PodView:
         desired: what the container should have; `observed` if it stays.
         why, text: why it should have that, or why it stays.
         urgent: whether it is changed before all others, without a cooldown: it was killed for its memory.
-        held: why it stays although something else is recommended; None if nothing prevents it.
+        held: why it stays although something else is recommended; None if it does not, or nothing else is.
         progress: of its last resize.
         revert: what it had before an own resize that is in progress; None if somebody else has resized it.
         settling: whether an own change is too recent to be visible in `observed`.
@@ -141,7 +141,7 @@ class ResizeView:
     @property
     def candidate(self) -> PodView | None:
         """The pod to change next, urgent ones first; None without one."""
-        free = (pod for pod in self.pods if pod.wanted and not pod.active and pod.held is None)
+        free = (pod for pod in self.pods if pod.wanted and not pod.active)
         return min(free, key=lambda pod: (not pod.urgent, pod.name), default=None)
 
 
@@ -188,7 +188,9 @@ def _absent(view: ResizeView, _now: float) -> Hold | None:
 
 
 def _unsure(view: ResizeView, _now: float) -> Hold | None:
-    return view.unsure
+    """Hold without a recommendation to act on; a container that was killed for its memory gets more all the same."""
+    candidate = view.candidate
+    return None if candidate is not None and candidate.urgent else view.unsure
 
 
 def _rollout(view: ResizeView, _now: float) -> Hold | None:
@@ -222,7 +224,7 @@ def _kept(view: ResizeView, _now: float) -> Hold | None:
     """Hold if no pod may be changed, and something prevents the change of at least one."""
     if view.candidate is not None or view.active is not None:
         return None
-    return next((pod.held for pod in view.pods if pod.wanted and pod.held is not None), None)
+    return next((pod.held for pod in view.pods if pod.held is not None), None)
 
 
 FACTS: tuple[Check, ...] = (_stopped, _trouble, _contact, _unread, _stale, _unknown, _owner)

@@ -28,7 +28,7 @@ Amounts = Mapping[str, Fraction]
 
 
 @dataclass(frozen=True, slots=True)
-class ResizeSurroundings:
+class NamespaceLimits:
     """What limits the resources of the pods of a namespace.
 
     `version` is that of the API server, None if it is unknown. `allocatable` are the cores and bytes for pods of each
@@ -42,6 +42,9 @@ class ResizeSurroundings:
     problem: Trouble | None = None
 
 
+NO_LIMITS = NamespaceLimits()
+
+
 @dataclass
 class _Kept:
     value: object
@@ -49,7 +52,7 @@ class _Kept:
 
 
 @dataclass
-class SurroundingsReader:
+class LimitsReader:
     """Reads for all monitors of a process; `clock` returns epoch seconds."""
 
     kube: Kube
@@ -57,7 +60,7 @@ class SurroundingsReader:
     _kept: dict[tuple[str, str], _Kept] = field(default_factory=dict)
     _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
 
-    async def read(self, namespace: str, nodes: Iterable[str]) -> ResizeSurroundings:
+    async def read(self, namespace: str, nodes: Iterable[str]) -> NamespaceLimits:
         """Return what limits the resources in `namespace`, for pods on `nodes`."""
         names = sorted(set(filter(None, nodes)))
         ranges, quotas, version, *found = await asyncio.gather(
@@ -66,7 +69,7 @@ class SurroundingsReader:
             self._version(),
             *(self._node(name) for name in names),
         )
-        return ResizeSurroundings(
+        return NamespaceLimits(
             limit_ranges=ranges if isinstance(ranges, tuple) else (),
             quotas=quotas if isinstance(quotas, tuple) else (),
             version=version,
