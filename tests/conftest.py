@@ -23,7 +23,7 @@ _common = settings(
     deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow], max_examples=ALL
 )
 settings.register_profile("long", _common, max_examples=size(ALL * 2 // 5, ALL))
-settings.register_profile("pilotfish", _common, max_examples=ALL // 6)
+settings.register_profile("pilotfish", _common, max_examples=ALL // 8)
 settings.load_profile("pilotfish")
 
 FAILED = pytest.StashKey[bool]()
