@@ -147,12 +147,37 @@ class ScaleSituation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeChange:
+    """One change of the resources of a container; `resize.guard` decides on it.
+
+    `key` is the object: `Pod/NAMESPACE/NAME/UID/CONTAINER`, or `KIND/NAMESPACE/NAME/CONTAINER` with the method
+    `rollout`. `observed` and `desired` are `{"requests": {...}, "limits": {...}}` with quantities as text. `why` and
+    `text` say why it is wanted.
+    """
+
+    key: str
+    observed: Fact[object]
+    desired: object
+    why: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeSituation:
+    """The resources of a target: the change that is wanted now, None without one, and the rules."""
+
+    change: ResizeChange | None
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """Everything that a decision may depend on. `now` is in epoch seconds.
 
     `in_flight` holds the ids of the entries that an executor is applying now. They are neither superseded nor due until
     their outcome is recorded. `alerts` are alerts of Alertmanager, as causes of their own. `retrainings` is None where
-    nothing observes what becomes of a retraining. `scale` is None without the block `scaling`.
+    nothing observes what becomes of a retraining. `scale` is None without the block `scaling`, and `resize` without the
+    block `resources`.
     """
 
     now: float
@@ -167,6 +192,7 @@ class Situation:
     retrainings: tuple[RetrainingFacts, ...] | None = None
     tick_seconds: float = 60.0
     scale: ScaleSituation | None = None
+    resize: ResizeSituation | None = None
 
     @property
     def causes(self) -> tuple[EpisodeFacts, ...]:
@@ -177,4 +203,9 @@ class Situation:
     def rules(self) -> Mapping[str, Rules | None]:
         """The rules by lane, alphabetically; None if the document lacks the block of the kind."""
         notify = {lane_of("notify", rules.receiver): rules for rules in self.notify}
-        return {**notify, "retrain": self.retrain, "scale": self.scale.rules if self.scale is not None else None}
+        return {
+            **notify,
+            "resize": self.resize.rules if self.resize is not None else None,
+            "retrain": self.retrain,
+            "scale": self.scale.rules if self.scale is not None else None,
+        }

@@ -253,6 +253,7 @@ TABLES = StructuralTables(
         (Drift, "detectors"): ("type", "stream"),
         (ModelMonitorStatus, "conditions"): ("type",),
         (ModelMonitorStatus, "episodes"): ("id",),
+        (ModelMonitorStatus, "resources"): ("container",),
         (Spec, "profiles"): ("version",),
         (Traffic, "probes"): "set",
         (Traffic, "routes"): "set",
