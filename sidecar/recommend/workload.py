@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UsageError, quote_value
 from ..settings.document import ModelMonitor, Prices, TargetRef
-from ..settings.scaling import Resources
+from ..settings.resources import Resources
 
 Json = Mapping[str, Any]
 OWN_PREFIX = "pilotfish-"  # containers that the injector adds; no template has them
@@ -85,6 +85,11 @@ class Workload:
     def prices(self) -> Prices:
         """The block `spec.prices` of the monitor; prices of 0 without one."""
         return (self.monitor.spec.prices if self.monitor else None) or Prices()
+
+    @property
+    def uids(self) -> frozenset[str]:
+        """The UIDs of its pods."""
+        return frozenset(map(pod_uid, self.pods))
 
     def containers(self) -> list[Container]:
         """Return the containers of the pods, in the order of the newest pod."""
