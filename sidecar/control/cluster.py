@@ -24,6 +24,8 @@ from .executor import Executor
 from .policy import Policy
 from .retrain import argo, job, tekton
 from .retrain.objects import Owner
+from .resize import policy as resize
+from .resize.executor import ResizeExecutor
 from .retrain.policy import KIND as RETRAIN
 from .scale import policy as scale
 from .scale.executor import ScaleExecutor
@@ -39,7 +41,7 @@ OBJECTS: Mapping[str, tuple[str, str, Callable[[Kube, Owner, Any], Executor]]] =
     "tektonPipelineRun": (tekton.KIND, "pipeline", tekton.TektonExecutor),
 }
 # one row per kind, alphabetically
-CLUSTER_POLICIES: tuple[Policy, ...] = (*POLICIES, scale.POLICY)
+CLUSTER_POLICIES: tuple[Policy, ...] = (*POLICIES, resize.POLICY, scale.POLICY)
 
 
 def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: AddressRules) -> dict[str, Lane]:
@@ -52,6 +54,10 @@ def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: Add
             lanes[RETRAIN] = Lane(executor(kube, owner, target), f"{kind} from {getattr(target, template)}")
     if (scaled := monitor.spec.target_ref) is not None and monitor.spec.scaling is not None:
         lanes[scale.KIND] = Lane(ScaleExecutor(kube, owner.namespace, scaled), f"{scaled.kind} {scaled.name}")
+    if (resized := monitor.spec.target_ref) is not None and monitor.spec.resources is not None:
+        container = monitor.spec.resources.container
+        executor = ResizeExecutor(kube, owner.namespace, resized, container)
+        lanes[resize.KIND] = Lane(executor, f"{resized.kind} {resized.name}, container {container}")
     return lanes
 
 

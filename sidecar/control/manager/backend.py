@@ -11,10 +11,12 @@ import msgspec
 
 from ...settings.document import Metrics
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
+from ...telemetry.resizing import ResourcesReading
 from ...telemetry.fleet import ControllerReading, MonitorReading, ReplicasReading
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
 from .pods import releases
+from .resizing_status import ResizingFinding
 from .runtime import MonitorRuntime
 from .scaling_answer import scale_answer
 from .scaling_status import ScalingFinding
@@ -225,6 +227,22 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
         features=metrics.features,
         details=metrics.details,
         replicas=_replicas(runtime.replicas),
+        resources=_resources(runtime.resources),
+    )
+
+
+def _resources(found: ResizingFinding | None) -> ResourcesReading | None:
+    if found is None:
+        return None
+    known, target = found.recommendation, {kind: float(value) for kind, value in found.target.items()}
+    bounds = {"lower": known.lower, "upper": known.upper, "uncapped": known.uncapped} if known is not None else {}
+    return ResourcesReading(
+        container=found.container,
+        bounds={"target": target, **{name: dict(values) for name, values in bounds.items()}},
+        requests=found.requests,
+        held=found.held.reason if found.held is not None else "",
+        states=found.states,
+        resized_at=found.resized_at,
     )
 
 

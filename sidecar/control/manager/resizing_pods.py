@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import isfinite
 
 from ...log import whole_second
 from ...podspec.adjust import Adjusted, ResizeSurroundings, adjusted
@@ -19,15 +20,15 @@ from ...podspec.rules import ResizeRules
 from ...podspec.running import RunningPod
 from ...settings.resources import Resources
 from ..reasons import Reason
-from ..resize.attempts import Attempt, Attempts, Shown, exceeds
+from ..resize.attempts import Attempt, Shown, exceeds
 from ..resize.guard import RETRY_SECONDS, PodView
 from ..resize.progress import NONE, resize_progress
 from ..resize.recommender import ResourceRecommendation
 from ..resize.usage import OomKill
-from ..resize.wish import Wish, find_wish
+from ..resize.wish import Wish, find_wish, rounded
 from ..workload.hold import Hold
 from .pods import epoch_seconds, running_containers
-from .resizing_limits import NO_LIMITS, NamespaceLimits
+from .resizing_sources import NO_LIMITS, NamespaceLimits
 from .selectors import Selector
 from .world import Item
 
@@ -37,22 +38,22 @@ OOM_KILLED = "OOMKilled"  # reason of a terminated container
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResizePlanning:
-    """All that decides on the pods of a target, besides the pods.
+    """All that decides on the pods of a target, besides the pods and what was done to them.
 
     `target` are the recommended requests, `memory` the bytes that the container uses by the UID of the pod, and
     `killed_at` when a container was killed for its memory last; 0 for never. `withheld` has the resources that stay.
-    `pooled` are the UIDs of the pods whose CPU follows the share of a pool.
+    `shares` has the cores of each pod by UID, if a pool gives them. The decisions are those of the time `at`.
     """
 
     settings: Resources
     recommendation: ResourceRecommendation
     target: Mapping[Kind, Fraction]
-    attempts: Attempts
+    at: float
     limits: NamespaceLimits = NO_LIMITS
     memory: Mapping[str, float] = field(default_factory=dict)
     killed_at: float = 0.0
     withheld: frozenset[str] = frozenset()
-    pooled: frozenset[str] | None = None
+    shares: Mapping[str, float] | None = None
 
 
 def present_pods(items: Iterable[Item], selector: Selector, container: str) -> Iterator[Item]:
@@ -79,10 +80,15 @@ def resources_of(item: Item, container: str) -> ContainerResources:
     return ContainerResources.of((container_of(item, container) or {}).get("resources"))
 
 
+def statuses_of(item: Item) -> list[Item]:
+    """Return the statuses of the containers of a pod."""
+    status = item.get("status") or {}
+    return [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
+
+
 def oom_kills(item: Item, container: str) -> Iterator[tuple[str, OomKill]]:
     """Yield the kills of a container for its memory that the status of its pod shows, each with its identity."""
-    status = item.get("status") or {}
-    for one in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())):
+    for one in statuses_of(item):
         if one.get("name") != container:
             continue
         for state in ("lastState", "state"):
@@ -93,11 +99,11 @@ def oom_kills(item: Item, container: str) -> Iterator[tuple[str, OomKill]]:
                 memory = own.limits.get("memory") or own.amount("requests", "memory") or Fraction(0)
                 uid, at = item["metadata"]["uid"], epoch_seconds(ended.get("finishedAt"))
                 identity = str(ended.get("containerID") or f"{uid}/{ended.get('finishedAt')}")
-                yield identity, OomKill(uid, container, float(memory), at)
+                yield identity, OomKill(pod_uid=uid, container=container, memory_bytes=float(memory), at=at)
 
 
-def pod_view(item: Item, namespace: str, plan: ResizePlanning, now: float) -> PodView:
-    """Return one pod of `present_pods` as the guard sees it at `now`, in epoch seconds."""
+def pod_view(item: Item, key: str, plan: ResizePlanning, attempt: Attempt | None) -> PodView:
+    """Return one pod of `present_pods` as the guard sees it; `attempt` is the newest change of the object `key`."""
     uid, status = item["metadata"]["uid"], item.get("status") or {}
     running = RunningPod(
         plan.limits.version,
@@ -107,38 +113,39 @@ def pod_view(item: Item, namespace: str, plan: ResizePlanning, now: float) -> Po
     subject = _Subject(
         item=item,
         name=item["metadata"]["name"],
-        key=pod_key(namespace, item, plan.settings.container),
+        key=key,
         created_at=epoch_seconds(status.get("startTime") or item["metadata"].get("creationTimestamp")),
         running=running,
-        pooled=plan.pooled is not None and uid in plan.pooled,
+        share=plan.shares.get(uid) if plan.shares is not None else None,
     )
-    return _view(subject, plan, now)
+    return _view(subject, plan, attempt)
 
 
-def template_view(template: Item, key: str, plan: ResizePlanning, created_at: float, now: float) -> PodView | None:
+def template_view(
+    template: Item, key: str, plan: ResizePlanning, attempt: Attempt | None, created_at: float
+) -> PodView | None:
     """Return the template of a target, a pod spec, as the guard sees it; None if it does not have the container."""
     item = {"spec": template, "metadata": {}}
     if container_of(item, plan.settings.container) is None:
         return None
-    return _view(_Subject(item=item, name="template", key=key, created_at=created_at), plan, now)
+    return _view(_Subject(item=item, name="template", key=key, created_at=created_at), plan, attempt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """A pod or a template. `running` is None for a template."""
+    """A pod or a template. `running` is None for a template, and `share` the cores of the pod by its pool."""
 
     item: Item
     name: str
     key: str
     created_at: float
     running: RunningPod | None = None
-    pooled: bool = False
+    share: float | None = None
 
 
-def _view(subject: _Subject, plan: ResizePlanning, now: float) -> PodView:
-    settings, attempt = plan.settings, plan.attempts.newest.get(subject.key)
-    own = resources_of(subject.item, settings.container)
-    wish = _wish(own, plan, subject, max(subject.created_at, attempt.at if attempt is not None else 0.0), now)
+def _view(subject: _Subject, plan: ResizePlanning, attempt: Attempt | None) -> PodView:
+    settings, own = plan.settings, resources_of(subject.item, plan.settings.container)
+    wish = _wish(own, plan, subject, max(subject.created_at, attempt.at if attempt is not None else 0.0))
     kept = _restarting(subject, settings) & wish.target.keys()
     target = {kind: amount for kind, amount in wish.target.items() if kind not in kept}
     found = adjusted(
@@ -149,9 +156,13 @@ def _view(subject: _Subject, plan: ResizePlanning, now: float) -> PodView:
         ResizeSurroundings(plan.limits.limit_ranges, plan.limits.quotas, subject.running),
     )
     observed, desired = own.as_object(), found.resources.as_object() if target else own.as_object()
-    held = _refused(attempt, desired, observed, now)
+    if subject.running is not None and not _is_running(subject.item, settings.container):
+        desired = observed  # the kubelet would change the limit of the container, and not that of its pod
+    held = _refused(attempt, desired, observed, plan.at)
     if held is None and wish.target and desired == observed:
         held = _kept(found, kept)
+    own_write = attempt is not None and attempt.after == observed
+    progress = NONE if subject.running is None else resize_progress(subject.item, settings.container, observed)
     return PodView(
         key=subject.key,
         name=subject.name,
@@ -161,23 +172,37 @@ def _view(subject: _Subject, plan: ResizePlanning, now: float) -> PodView:
         text="; ".join(filter(None, (wish.text, *(note.text for note in found.notes if target)))),
         urgent=wish.urgent,
         held=held,
-        progress=NONE if subject.running is None else resize_progress(subject.item, settings.container, observed),
-        revert=attempt.before if attempt is not None and attempt.after == observed and not attempt.takes_back else None,
-        settling=attempt is not None and attempt.after != observed and 0 <= now - attempt.at < SETTLING_SECONDS,
+        progress=progress,
+        since=attempt.at if own_write and attempt is not None and not isfinite(progress.since) else progress.since,
+        revert=attempt.before if own_write and attempt is not None and not attempt.takes_back else None,
     )
 
 
-def _wish(own: ContainerResources, plan: ResizePlanning, subject: _Subject, changed_at: float, now: float) -> Wish:
-    waits = plan.pooled is not None and not subject.pooled  # for its share of the pool
+def _is_running(item: Item, container: str) -> bool:
+    """Return whether a container runs; it does not while it waits for its next start."""
+    statuses = [one for one in statuses_of(item) if one.get("name") == container]
+    return not statuses or any("running" in (one.get("state") or {}) for one in statuses)
+
+
+def is_settling(view: PodView, attempt: Attempt | None, now: float) -> bool:
+    """Return whether the newest change of a pod is too recent to be visible in `view`."""
+    return attempt is not None and attempt.after != view.observed and 0 <= now - attempt.at < SETTLING_SECONDS
+
+
+def _wish(own: ContainerResources, plan: ResizePlanning, subject: _Subject, changed_at: float) -> Wish:
+    waits = plan.shares is not None and subject.share is None  # for its share of the pool
+    target = dict(plan.target)
+    if subject.share is not None:
+        target["cpu"] = rounded("cpu", subject.share, plan.settings)
     return find_wish(
         {kind: amount for kind in KINDS if (amount := own.amount("requests", kind)) is not None},
         plan.recommendation,
-        plan.target,
+        target,
         withheld=plan.withheld | ({"cpu"} if waits else set()),
-        pooled=subject.pooled,
+        pooled=subject.share is not None,
         changed_at=changed_at,
         killed_at=plan.killed_at,
-        now=now,
+        now=plan.at,
     )
 
 

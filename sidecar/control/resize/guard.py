@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import inf, isfinite
 
 from ...errors import number
 from ...settings.resources import Resources
@@ -56,6 +56,7 @@ class PodView:
         urgent: whether it is changed before all others, without a cooldown: it was killed for its memory.
         held: why it stays although something else is recommended; None if it does not, or nothing else is.
         progress: of its last resize.
+        since: when the state of this resize began, in epoch seconds; infinity if that is not known.
         revert: what it had before an own resize that is in progress; None if somebody else has resized it.
         settling: whether an own change is too recent to be visible in `observed`.
     """
@@ -69,6 +70,7 @@ class PodView:
     urgent: bool = False
     held: Hold | None = None
     progress: ResizeProgress
+    since: float = inf
     revert: Mapping[str, Mapping[str, str]] | None = None
     settling: bool = False
 
@@ -80,16 +82,16 @@ class PodView:
     @property
     def patience(self) -> Patience | None:
         """The bounds of its resize in progress; None without one."""
-        return PATIENCE.get(self.progress.state)
+        return PATIENCE.get(self.progress.phase)
 
     @property
     def active(self) -> bool:
         """Whether a resize of it has not ended, so that no other pod is resized.
 
-        One of somebody else that the node cannot make does not count: it never ends.
+        One of somebody else counts only if its begin is known and the node can make it: another might never end.
         """
-        endless = self.progress.state == "infeasible" and self.revert is None
-        return self.settling or (self.patience is not None and not endless)
+        ends = isfinite(self.since) and self.progress.phase != "infeasible"
+        return self.settling or (self.patience is not None and (ends or self.revert is not None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,9 +213,9 @@ def _stuck(view: ResizeView, now: float) -> Hold | None:
     candidate = view.candidate
     for pod in view.pods:
         patience, progress = pod.patience, pod.progress
-        if patience is None or not pod.active or now - progress.since < patience.hold:
+        if patience is None or not pod.active or now - pod.since < patience.hold:
             continue
-        if progress.state == "deferred" and candidate is not None and candidate.urgent:
+        if progress.phase == "deferred" and candidate is not None and candidate.urgent:
             continue
         why = "; ".join(filter(None, (progress.text, patience.reason.meaning, patience.reason.remedy)))
         return Hold(patience.reason, f"pod {pod.name}: {why}")
@@ -242,7 +244,7 @@ def find_revert(view: ResizeView, now: float) -> PodView | None:
         patience = pod.patience
         if pod.revert is None or patience is None or pod.settling:
             continue
-        if pod.revert != pod.observed and now - pod.progress.since >= patience.revert:
+        if pod.revert != pod.observed and now - pod.since >= patience.revert:
             return pod
     return None
 
@@ -266,7 +268,7 @@ def resize_situation(view: ResizeView, now: float) -> ResizeSituation:
 
 def _passes(view: ResizeView, pod: PodView) -> bool:
     """Return whether `pod` does not wait for the resizes in progress: it is urgent, and the nodes deferred them."""
-    return pod.urgent and all(one.progress.state == "deferred" for one in view.pods if one.active)
+    return pod.urgent and all(one.progress.phase == "deferred" for one in view.pods if one.active)
 
 
 def _taken_back(pod: PodView, now: float) -> ResizeChange:

@@ -41,21 +41,17 @@ class Wish:
     urgent: bool = False
 
 
-def target_of(
-    recommendation: ResourceRecommendation, settings: Resources, share: float | None = None
-) -> dict[Kind, Fraction]:
-    """Return the target by resource, rounded up to whole millicores and mebibytes, at most the document's maximum.
+def target_of(recommendation: ResourceRecommendation, settings: Resources) -> dict[Kind, Fraction]:
+    """Return the recommended requests of the resources with bounds in the document, rounded as `rounded` does."""
+    kinds = [kind for kind in KINDS if kind in recommendation.target and getattr(settings, kind) is not None]
+    return {kind: rounded(kind, recommendation.target[kind], settings) for kind in kinds}
 
-    `share` is the CPU that a pool gives to each pod, in cores; it replaces the recommended CPU.
-    """
-    found: dict[Kind, Fraction] = {}
-    for kind in KINDS:
-        bounds, value = getattr(settings, kind), recommendation.target.get(kind)
-        if kind == "cpu" and share is not None:
-            value = share
-        if bounds is not None and value is not None:
-            found[kind] = min(ceil(Fraction(value) / STEPS[kind] - ROUNDING) * STEPS[kind], Fraction(bounds.max))
-    return found
+
+def rounded(kind: Kind, amount: float, settings: Resources) -> Fraction:
+    """Return `amount` rounded up to whole millicores or mebibytes, at most the maximum of the document."""
+    steps = ceil(Fraction(amount) / STEPS[kind] - ROUNDING)
+    bounds = getattr(settings, kind)
+    return min(steps * STEPS[kind], Fraction(bounds.max)) if bounds is not None else steps * STEPS[kind]
 
 
 def find_wish(
