@@ -22,10 +22,10 @@ from ..settings.webhooks import SecretRef, Webhook
 from .app import LANES, POLICIES, Lane, Send, form_of, sender_of
 from .executor import Executor
 from .policy import Policy
-from .retrain import argo, job, tekton
-from .retrain.objects import Owner
 from .resize import policy as resize
 from .resize.executor import ResizeExecutor
+from .retrain import argo, job, tekton
+from .retrain.objects import Owner
 from .retrain.policy import KIND as RETRAIN
 from .scale import policy as scale
 from .scale.executor import ScaleExecutor
@@ -56,8 +56,8 @@ def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: Add
         lanes[scale.KIND] = Lane(ScaleExecutor(kube, owner.namespace, scaled), f"{scaled.kind} {scaled.name}")
     if (resized := monitor.spec.target_ref) is not None and monitor.spec.resources is not None:
         container = monitor.spec.resources.container
-        executor = ResizeExecutor(kube, owner.namespace, resized, container)
-        lanes[resize.KIND] = Lane(executor, f"{resized.kind} {resized.name}, container {container}")
+        resizer = ResizeExecutor(kube, owner.namespace, resized, container)
+        lanes[resize.KIND] = Lane(resizer, f"{resized.kind} {resized.name}, container {container}")
     return lanes
 
 

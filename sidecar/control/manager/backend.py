@@ -11,8 +11,8 @@ import msgspec
 
 from ...settings.document import Metrics
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
-from ...telemetry.resizing import ResourcesReading
 from ...telemetry.fleet import ControllerReading, MonitorReading, ReplicasReading
+from ...telemetry.resizing import ResourcesReading
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
 from .pods import releases
@@ -234,11 +234,14 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
 def _resources(found: ResizingFinding | None) -> ResourcesReading | None:
     if found is None:
         return None
-    known, target = found.recommendation, {kind: float(value) for kind, value in found.target.items()}
-    bounds = {"lower": known.lower, "upper": known.upper, "uncapped": known.uncapped} if known is not None else {}
+    known = found.recommendation
+    bounds: dict[str, dict[str, float]] = {"target": {kind: float(value) for kind, value in found.target.items()}}
+    if known is not None:
+        given = {"lower": known.lower, "upper": known.upper, "uncapped": known.uncapped}
+        bounds |= {name: {str(kind): value for kind, value in values.items()} for name, values in given.items()}
     return ResourcesReading(
         container=found.container,
-        bounds={"target": target, **{name: dict(values) for name, values in bounds.items()}},
+        bounds=bounds,
         requests=found.requests,
         held=found.held.reason if found.held is not None else "",
         states=found.states,

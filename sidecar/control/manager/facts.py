@@ -8,8 +8,8 @@ from ...report.schema import Report
 from ..ledger import IntentLedger
 from ..observe import build_situation
 from ..reasons import Reason
-from ..retrain.alerts import AlertFacts
 from ..resize.guard import ResizeView, resize_situation
+from ..retrain.alerts import AlertFacts
 from ..scale.guard import ScaleView, scale_situation
 from ..situation import BlindFacts, RetrainingFacts, Situation
 from .accepted import AcceptedDocument
@@ -38,8 +38,8 @@ def situation_of(
 
     The facts are as old as the last closed tick: while the quorum of pods is missing, they age, and the guard refuses
     to act on them. `alerts` are those of the monitor, `retrainings` the objects of its retrainings. `stopped` is the
-    reason for which no action is allowed at all, such as the kill switch. `scale` is what is known about the replicas, and `resize` about the
-    resources.
+    reason for which no action is allowed at all, such as the kill switch. `scale` is what is known about the replicas,
+    and `resize` about the resources.
     """
     found = build_situation(
         report, document.monitor, ledger, now, blind, cluster=True, alerts=alerts, retrainings=retrainings

@@ -34,7 +34,7 @@ from .key import MonitorKey
 from .resizing_owners import withheld_resources
 from .resizing_pods import ResizePlanning, is_settling, oom_kills, pod_key, pod_view, present_pods, template_view
 from .resizing_sources import NamespaceLimits
-from .resizing_usage import UsageReading, read_usage
+from .resizing_usage import NO_USAGE, UsageReading, read_usage
 from .selectors import Selector
 from .trouble import Trouble, TroubleError
 from .world import Item, World
@@ -56,11 +56,12 @@ class ResizeLook:
     settings: Resources
     target: TargetFacts | None = None
     trouble: Trouble | None = None
-    usage: UsageReading = UsageReading()
+    usage: UsageReading = NO_USAGE
     recommendation: ResourceRecommendation | None = None
     planning: ResizePlanning | None = None
     withheld: Mapping[str, Hold] = field(default_factory=dict)
     unknown: Hold | None = None
+    pool_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,11 @@ class ResizeWatch:
         except TroubleError as error:
             self.latest = _troubled(found, before, error.trouble)
             return
-        found = replace(found, target=target, withheld=withheld_resources(self.world.scaling_targets, self.key.namespace, monitor, target))
+        found = replace(
+            found,
+            target=target,
+            withheld=withheld_resources(self.world.scaling_targets, self.key.namespace, monitor, target),
+        )
         if selector is None or self._ledger is None:
             self.latest = found
             return
@@ -156,13 +161,9 @@ class ResizeWatch:
     def _new_kills(self, selector: Selector, settings: Resources) -> dict[str, OomKill]:
         """Return the kills for memory that the recommender has not seen, by identity."""
         items = self.world.pods.pods_in(self.key.namespace)
-        found = {}
-        for item in items:
-            if selector.matches(item["metadata"].get("labels") or {}):
-                for identity, kill in oom_kills(item, settings.container):
-                    if identity not in self._kills:
-                        found[identity] = kill
-        return found
+        own = [item for item in items if selector.matches(item["metadata"].get("labels") or {})]
+        kills = (kill for item in own for kill in oom_kills(item, settings.container))
+        return {identity: kill for identity, kill in kills if identity not in self._kills}
 
     def view(self, *, paused: bool) -> ResizeView | None:
         """Return what is known about the resources now; None while the document has no `spec.resources`."""
@@ -247,7 +248,9 @@ class ResizeWatch:
         resizer = self.world.scaling_targets.resizer(self.key.namespace, target, settings.container)
         if resizer is None or resizer.uid == self.key.uid:
             return None
-        what = f"the ModelMonitor {resizer.name} resizes the container {settings.container} of {target.kind} {target.name}"
+        what = (
+            f"the ModelMonitor {resizer.name} resizes the container {settings.container} of {target.kind} {target.name}"
+        )
         return Hold(Reason.RESIZING_ELSEWHERE, f"{what} already; {Reason.RESIZING_ELSEWHERE.remedy}")
 
 

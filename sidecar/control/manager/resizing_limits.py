@@ -47,11 +47,11 @@ class LimitsReader:
     async def read(self, namespace: str, nodes: Iterable[str]) -> NamespaceLimits:
         """Return what limits the resources in `namespace`, for pods on `nodes`."""
         names = sorted(set(filter(None, nodes)))
-        ranges, quotas, version, *found = await asyncio.gather(
+        ranges, quotas, version, found = await asyncio.gather(
             self._list(LIMIT_RANGES, namespace),
             self._list(RESOURCE_QUOTAS, namespace),
             self._version(),
-            *(self._node(name) for name in names),
+            asyncio.gather(*(self._node(name) for name in names)),
         )
         return NamespaceLimits(
             limit_ranges=ranges if isinstance(ranges, tuple) else (),

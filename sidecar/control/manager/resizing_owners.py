@@ -19,7 +19,7 @@ def withheld_resources(
 ) -> dict[str, Hold]:
     """Return by resource why it is not resized: a scaling signal of a monitor, or an autoscaler, follows its use."""
     reference, container = monitor.spec.target_ref, monitor.spec.resources.container if monitor.spec.resources else ""
-    found = {}
+    found: dict[str, str] = {}
     for driver in target.replica_drivers:
         if driver.container in ("", container):
             found.setdefault(driver.resource, driver.text)
@@ -27,6 +27,4 @@ def withheld_resources(
         for signal in targets.signals(namespace, reference):
             if signal.container in ("", container):
                 found.setdefault(signal.resource, f"the ModelMonitor {signal.monitor} scales by {signal.resource}")
-    return {
-        resource: Hold(OWNED[resource], f"{text}; {OWNED[resource].remedy}") for resource, text in found.items()
-    }
+    return {resource: Hold(OWNED[resource], f"{text}; {OWNED[resource].remedy}") for resource, text in found.items()}

@@ -95,7 +95,9 @@ def oom_kills(item: Item, container: str) -> Iterator[tuple[str, OomKill]]:
             ended = (one.get(state) or {}).get("terminated") or {}
             if ended.get("reason") == OOM_KILLED:
                 given = ContainerResources.of(one.get("resources")) if one.get("resources") else None
-                own = given if given is not None and given.amount("requests", "memory") else resources_of(item, container)
+                own = (
+                    given if given is not None and given.amount("requests", "memory") else resources_of(item, container)
+                )
                 memory = own.limits.get("memory") or own.amount("requests", "memory") or Fraction(0)
                 uid, at = item["metadata"]["uid"], epoch_seconds(ended.get("finishedAt"))
                 identity = str(ended.get("containerID") or f"{uid}/{ended.get('finishedAt')}")

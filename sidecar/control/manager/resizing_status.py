@@ -12,7 +12,7 @@ from fractions import Fraction
 from statistics import median
 
 from ...log import whole_second
-from ...podspec.amounts import KINDS, ContainerResources
+from ...podspec.amounts import KINDS, ContainerResources, Kind
 from ...podspec.bounds import STEPS
 from ...podspec.quantity import format_quantity
 from ...report.control_status import ControlStatus, IntentStatus
@@ -59,12 +59,13 @@ class ResizingFinding:
         states: the number of pods by state.
         requests: by resource, the median request of the pods, in cores or bytes.
         resized_at: when a container was changed last, in epoch seconds; None if never.
+        killed_at: when a container was killed for its memory last, in epoch seconds; 0 for never.
         pool_share: cores that a new pod may have, by its pool; None without one.
     """
 
     container: str
     recommendation: ResourceRecommendation | None = None
-    target: Mapping[str, Fraction] = field(default_factory=dict)
+    target: Mapping[Kind, Fraction] = field(default_factory=dict)
     withheld: Mapping[str, Hold] = field(default_factory=dict)
     held: Hold | None = None
     why: Reason = Reason.WAITING
@@ -72,6 +73,7 @@ class ResizingFinding:
     states: Mapping[str, int] = field(default_factory=dict)
     requests: Mapping[str, float] = field(default_factory=dict)
     resized_at: float | None = None
+    killed_at: float = 0.0
     pool_share: float | None = None
 
     @property
@@ -100,7 +102,11 @@ def resizing_finding(
     withheld = dict(view.withheld)
     if hold is not None and hold.reason in NOT_GIVEN:
         withheld = {name: withheld.get(name, hold) for name in view.resources}
-    said = [found.text if found is not None else "", *(one.explained for one in view.withheld.values()), look.usage.problem]
+    said = [
+        found.text if found is not None else "",
+        *(one.explained for one in view.withheld.values()),
+        look.usage.problem,
+    ]
     return ResizingFinding(
         container=look.settings.container,
         recommendation=found,
@@ -112,6 +118,7 @@ def resizing_finding(
         states=Counter(state_of(pod) for pod in view.pods),
         requests=_requests(view.pods),
         resized_at=resized_at,
+        killed_at=look.planning.killed_at if look.planning is not None else 0.0,
         pool_share=look.pool_share,
     )
 
@@ -119,7 +126,7 @@ def resizing_finding(
 def state_of(pod: PodView) -> str:
     """Return the state of a pod in the metric pilotfish_resize_state."""
     if pod.active:
-        return str(pod.progress.phase) if pod.patience is not None else "proposed"
+        return str(pod.progress.state) if pod.patience is not None else "proposed"
     return "held" if pod.held is not None else "wanted" if pod.wanted else "steady"
 
 
@@ -175,11 +182,10 @@ def _requests(pods: tuple[PodView, ...]) -> dict[str, float]:
     return {kind: float(median(values)) for kind, values in amounts.items() if values}
 
 
-def _amounts(values: Mapping[str, float]) -> ResourceAmounts | None:
+def _amounts(values: Mapping[Kind, float]) -> ResourceAmounts | None:
     shown = {kind: _quantity(kind, values[kind]) for kind in KINDS if kind in values}
     return ResourceAmounts(**shown) if shown else None
 
 
-def _quantity(kind: str, value: float) -> str:
-    step = STEPS["memory" if kind == "memory" else "cpu"]
-    return format_quantity(round(Fraction(value) / step) * step)
+def _quantity(kind: Kind, value: float) -> str:
+    return format_quantity(round(Fraction(value) / STEPS[kind]) * STEPS[kind])

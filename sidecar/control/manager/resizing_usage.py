@@ -24,6 +24,9 @@ class UsageReading:
     memory: Mapping[str, float] = field(default_factory=dict)  # bytes by the UID of the pod
 
 
+NO_USAGE = UsageReading()
+
+
 def read_usage(
     pods: Iterable[Item], container: str, metrics: PodMetricsReading, loads: Mapping[str, Arrived], now: float
 ) -> UsageReading:

@@ -153,7 +153,7 @@ class MonitorRuntime:
             facts=lambda: self.facts,
             changed=self._changed,
             publish=self._publish_control,
-            follow=self._follow,
+            follow=self.follow,
             step=self.step,
         )
         work = {
@@ -347,7 +347,8 @@ class MonitorRuntime:
                 await self.resizing.look(self.core, self.refresher.selector)
             await pause(stop, TURN)
 
-    def _follow(self, ledger: IntentLedger) -> None:
+    def follow(self, ledger: IntentLedger) -> None:
+        """Take what was changed of replicas and resources from `ledger`."""
         self.scaling.follow(ledger)
         self.resizing.follow(ledger)
 

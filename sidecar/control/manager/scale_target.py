@@ -25,8 +25,8 @@ from ...kube.objects import (
 from ...kube.read import get, list_all, list_some
 from ...settings.document import TargetRef
 from ..reasons import Reason
-from ..workload.kinds import at_path, kserve_kind, needs_scale, resource_of
 from ..scale.target import FactProblem, TargetFacts, TargetSurroundings, target_facts
+from ..workload.kinds import at_path, kserve_kind, needs_scale, resource_of
 from .selectors import Selector, SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube
 from .world import Item
@@ -219,7 +219,6 @@ def _triggers(triggers: object) -> dict[str, Any]:
 _KEPT_METADATA = ("generation", "labels", "name", "ownerReferences")
 _KEPT = ("maxUnavailable", "metrics", "minAvailable", "scaleTargetRef", "selector", "targetRef", "updatePolicy")
 _TRIGGER = ("containerName",)  # of the metadata of a trigger of KEDA, which may have secrets
-
 
 
 def _problem(fact: str, what: str, error: KubeError) -> FactProblem:

@@ -44,8 +44,9 @@ class ScalingTargets:
             place = _place(metadata["namespace"], spec.get("targetRef"))
             if place is None:
                 continue
-            found = metadata.get("creationTimestamp") or "", MonitorKey(
-                metadata["namespace"], metadata["name"], metadata["uid"]
+            found = (
+                metadata.get("creationTimestamp") or "",
+                MonitorKey(metadata["namespace"], metadata["name"], metadata["uid"]),
             )
             if isinstance(scaling := spec.get("scaling"), dict):
                 scaled[place] = min(scaled.get(place, found), found)

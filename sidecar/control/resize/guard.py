@@ -82,7 +82,7 @@ class PodView:
     @property
     def patience(self) -> Patience | None:
         """The bounds of its resize in progress; None without one."""
-        return PATIENCE.get(self.progress.phase)
+        return PATIENCE.get(self.progress.state)
 
     @property
     def active(self) -> bool:
@@ -90,7 +90,7 @@ class PodView:
 
         One of somebody else counts only if its begin is known and the node can make it: another might never end.
         """
-        ends = isfinite(self.since) and self.progress.phase != "infeasible"
+        ends = isfinite(self.since) and self.progress.state != "infeasible"
         return self.settling or (self.patience is not None and (ends or self.revert is not None))
 
 
@@ -215,7 +215,7 @@ def _stuck(view: ResizeView, now: float) -> Hold | None:
         patience, progress = pod.patience, pod.progress
         if patience is None or not pod.active or now - pod.since < patience.hold:
             continue
-        if progress.phase == "deferred" and candidate is not None and candidate.urgent:
+        if progress.state == "deferred" and candidate is not None and candidate.urgent:
             continue
         why = "; ".join(filter(None, (progress.text, patience.reason.meaning, patience.reason.remedy)))
         return Hold(patience.reason, f"pod {pod.name}: {why}")
@@ -268,7 +268,7 @@ def resize_situation(view: ResizeView, now: float) -> ResizeSituation:
 
 def _passes(view: ResizeView, pod: PodView) -> bool:
     """Return whether `pod` does not wait for the resizes in progress: it is urgent, and the nodes deferred them."""
-    return pod.urgent and all(one.progress.phase == "deferred" for one in view.pods if one.active)
+    return pod.urgent and all(one.progress.state == "deferred" for one in view.pods if one.active)
 
 
 def _taken_back(pod: PodView, now: float) -> ResizeChange:

@@ -12,9 +12,9 @@ from typing import Any
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .appliers import applying_owners
 from ..workload.field_owner import METRIC, OWN_SETTING, FieldOwner, described, labels_of, map_at, name_of
 from ..workload.kinds import at_path, kserve_kind
+from .appliers import applying_owners
 
 Item = Mapping[str, Any]
 
@@ -89,13 +89,19 @@ def find_replica_drivers(
     for item in autoscalers:
         if _scales(item, target):
             found += [
-                ReplicaDriver(resource, container, f"the HorizontalPodAutoscaler {quote_value(name_of(item))} scales by {resource}")
+                ReplicaDriver(
+                    resource,
+                    container,
+                    f"the HorizontalPodAutoscaler {quote_value(name_of(item))} scales by {resource}",
+                )
                 for resource, container in _resource_metrics(item)
             ]
     for item in scaled_objects:
         if _scales(item, target, "Deployment"):
             found += [
-                ReplicaDriver(resource, container, f"the ScaledObject {quote_value(name_of(item))} of KEDA scales by {resource}")
+                ReplicaDriver(
+                    resource, container, f"the ScaledObject {quote_value(name_of(item))} of KEDA scales by {resource}"
+                )
                 for resource, container in _resource_triggers(item)
             ]
     return tuple(found)
