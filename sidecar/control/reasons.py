@@ -75,6 +75,7 @@ class Reason(ReasonTable):
     CONFLICT = "conflict", "the object has changed since it was observed; the next observation decides anew"
     CONNECT = "connect", "no connection to the receiver could be made"
     CONTAINER_NOT_FOUND = resize_reasons.CONTAINER_NOT_FOUND
+    CONTAINER_NOT_RUNNING = resize_reasons.CONTAINER_NOT_RUNNING
     CONTROLLED = (
         "controlled",
         "a controller above the target owns its replicas",
@@ -309,6 +310,7 @@ class Reason(ReasonTable):
         "the CronJob, WorkflowTemplate or Pipeline in spec.retrain does not exist",
         "create it in the namespace of the monitor, or correct spec.retrain",
     )
+    TEMPLATE_OWNED = resize_reasons.TEMPLATE_OWNED
     THROTTLED = "throttled", "the API server asks to wait"
     TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"

@@ -7,6 +7,10 @@ CONTAINER_NOT_FOUND = (
     "no pod of the target has the container",
     "correct spec.resources.container",
 )
+CONTAINER_NOT_RUNNING = (
+    "container_not_running",
+    "the container does not run at present; a resize waits until it has restarted",
+)
 HORIZONTAL_OWNS_CPU = (
     "horizontal_owns_cpu",
     "the number of replicas follows the use of CPU, so that the CPU of a pod stays",
@@ -76,6 +80,11 @@ RESTART_NEEDED = (
     "set spec.resources.allowRestart, or the resizePolicy NotRequired",
 )
 TARGET_MOVED = "target_moved", "the request has differed from the recommendation for long"
+TEMPLATE_OWNED = (
+    "template_owned",
+    "another client or controller sets the resources in the template of the target",
+    "set spec.resources.method to inPlace, which leaves the template alone",
+)
 USAGE_MISSING = (
     "usage_missing",
     "the use of the container is not known",
