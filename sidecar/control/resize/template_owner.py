@@ -38,8 +38,6 @@ def template_owner(target: Item, container: str) -> FieldOwner | None:
                 for applier in appliers_of(target, path):
                     field = f"the resources of container {quote_value(container)} in the template"
                     text = f"{applier.described} applies {field} of {described(target)}"
-                    )
-                    text = f"{applier.described} applies {field}"
                     return _owner(applier.kind, applier.name, applier.manager, text)
     return None
 
