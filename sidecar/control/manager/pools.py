@@ -5,16 +5,39 @@ A document joins a pool of its own namespace by `spec.resources.pool`. A pool th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...errors import UsageError, quote_value
+from ...settings.units import read_positive
 from ..reasons import Reason
 from ..resize.pool.book import SharedPool
 from ..resize.pool.member import PoolMember, PoolShare
 from .key import MonitorKey
 
 PoolName = tuple[str, str]  # namespace, name
+MOST_CORES = 100_000.0
+_GIVEN = re.compile(r"([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)/([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)=(.+)")
+
+
+def parse_pools(given: Iterable[str]) -> dict[PoolName, float]:
+    """Return the budgets of the values of `--pool`, in cores; raise UsageError."""
+    found: dict[PoolName, float] = {}
+    for text in given:
+        parts = _GIVEN.fullmatch(text)
+        cores = read_positive(parts[3]) if parts is not None else None
+        if parts is None or cores is None or not 0.001 <= cores <= MOST_CORES:
+            raise UsageError(
+                f"--pool {quote_value(text)}: give NAMESPACE/NAME=CPU with 1m to {MOST_CORES:,.0f} cores, such as "
+                "ml/shared=4 or ml/shared=2500m"
+            )
+        place = parts[1], parts[2]
+        if place in found:
+            raise UsageError(f"--pool {quote_value(text)}: the pool {'/'.join(place)} is given twice; remove one")
+        found[place] = cores
+    return found
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -147,7 +148,7 @@ def cluster(chance: random.Random) -> tuple[SharedPool, dict[str, Model]]:
     return pool, models
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_the_budget_holds_at_every_step_in_any_order(seed: int) -> None:
     chance = random.Random(seed)
@@ -204,12 +205,12 @@ def played(
 
 
 def changes(values: list[float]) -> int:
-    return sum(abs(one - other) > SLACK for one, other in zip(values, values[1:], strict=False))
+    return sum(abs(one - other) > SLACK for one, other in pairwise(values))
 
 
 @pytest.mark.parametrize("load", [0.3, 1.0, 1.7, 1.9])
 def test_noise_moves_nothing_under_a_constant_load(load: float) -> None:
-    found = played({"a": [load] * 240, "b": [0.6 * load] * 240}, noise=0.03)
+    found = played({"a": [load] * 120, "b": [0.6 * load] * 120}, noise=0.03)
     assert changes(found["a"][15:]) <= 2
     assert changes(found["b"][15:]) <= 2
 
@@ -222,11 +223,12 @@ def test_a_constant_load_comes_to_rest(one: float, other: float) -> None:
 
 @pytest.mark.parametrize("period", [4, 20, 60])
 def test_a_periodic_load_moves_cores_a_few_times_a_period(period: int) -> None:
-    high = [1 if minute % period < period / 2 else 0 for minute in range(6 * period)]
+    high = [1 if minute % period < period / 2 else 0 for minute in range(max(60, 4 * period))]
     found = played({"a": [0.2 + 2.2 * one for one in high], "b": [2.4 - 2.2 * one for one in high]})
-    assert changes(found["a"]) <= 6 * 6
     if period < 5:  # shorter than the window: both keep what they need at their peaks
-        assert changes(found["a"][2 * period :]) == 0
+        assert changes(found["a"][30:]) == 0
+    else:
+        assert changes(found["a"]) <= 6 * len(high) / period
 
 
 def test_cores_move_from_the_idle_model_to_the_busy_one_and_back() -> None:

@@ -19,7 +19,7 @@ from .queue import benefit, useful
 HEADROOM = 1.05  # of the load: the queue of a busier pod grows without bound
 BAND = 0.1  # of a share: a smaller change is not made
 NARROW = 0.04  # of a share: a raise by less is never made
-HALVINGS = 60
+HALVINGS = 44
 TINIEST, LARGEST = 1e-9, 1e12  # benefits, in requests in flight for a core
 
 

@@ -73,7 +73,7 @@ class SharedPool:
         room = int(self.budget * MILLI) - sum(one.committed for key, one in self._seats.items() if key != name)
         hold = self._hold(seat, now)
         if hold is not None:
-            seat.grants = kept(member, room, 0)
+            seat.grants = kept(member, None if hold[0] is Reason.POOL_WAITING else room)
             stay = {pod.uid: pod.requested for pod in member.pods}
             return PoolShare(entry=seat.grants.entry / MILLI, pods=stay, reason=hold[0], text=hold[1])
         covered = self._decide(now)
@@ -149,7 +149,8 @@ class SharedPool:
         )
 
     def _exhausted(self, covered: float) -> str:
-        what = f"pool {self.name}: {self.budget:g} cores cover {covered:.0%} of what {number(len(self._seats), 'monitor')} need"
+        needing = number(len(self._seats), "monitor")
+        what = f"pool {self.name}: {self.budget:g} cores cover {covered:.0%} of what {needing} need"
         return f"{what}; {Reason.POOL_EXHAUSTED.remedy}"
 
 

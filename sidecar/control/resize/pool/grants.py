@@ -29,7 +29,7 @@ def millis(cores: float) -> int:
 
 
 def held(pod: PoolPod) -> int:
-    """Return what a pod holds: the largest of its request, of what its node has allocated, and of a resize in flight."""
+    """Return what a pod holds: the largest of its request, its allocation, and a resize in flight."""
     return max(millis(pod.requested), millis(pod.allocated or 0.0), millis(pod.pending))
 
 
@@ -39,9 +39,14 @@ def committed(member: PoolMember, grants: Grants) -> int:
     return pods + member.may_come * grants.entry
 
 
-def kept(member: PoolMember, room: int, extra: int) -> Grants:
-    """Return the grants of a member whose pods stay as they are; `room` and `extra` as for `granted`."""
+def kept(member: PoolMember, room: int | None, extra: int = 0) -> Grants:
+    """Return the grants of a member whose pods stay as they are; `room` and `extra` as for `granted`.
+
+    Without a known `room`, a new pod gets what the smallest one has, as it may replace that one.
+    """
     pods = {pod.uid: millis(pod.requested) for pod in member.pods}
+    if room is None:
+        room = committed(member, Grants(pods, millis(member.minimum)))
     return Grants(pods, _entry(member, max(pods.values(), default=millis(member.minimum)), room, extra, pods))
 
 
