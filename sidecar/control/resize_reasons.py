@@ -35,6 +35,21 @@ POOL_EXHAUSTED = (
     "raise the CPU of the pool, or lower the bounds of its monitors",
 )
 POOL_SHARE = "pool_share", "the CPU of each pod is its share of the pool"
+POOL_TOO_SMALL = (
+    "pool_too_small",
+    "the minima of the monitors need more CPU than the pool has, so that the CPU of all pods stays",
+    "raise the CPU of the pool, or lower spec.resources.cpu.min of its monitors",
+)
+POOL_UNKNOWN = (
+    "pool_unknown",
+    "the controller was given no pool of this name in this namespace, so that the CPU stays",
+    "ask the administrator for the pool, or correct spec.resources.pool",
+)
+POOL_WAITING = (
+    "pool_waiting",
+    "the CPU is shared once all monitors of the pool are known",
+    "wait for one interval; then read the condition Resizing of the monitors that the message names",
+)
 QOS_CLASS = (
     "qos_class",
     "the change would change the QoS class of the pod, which Kubernetes refuses",
