@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from .amounts import GUARANTEED, SIDES, Amounts, ContainerResources, Json, Kind, PodAmounts
-from .bounds import STEPS, UNITS, Bound
+from .bounds import STEPS, UNITS, Bound, round_up
 from .limit_ranges import LimitRangeItem
 from .notes import Note, NoteReason
 from .quantity import format_quantity as text_of
@@ -168,7 +168,8 @@ def _memory_in_use(subject: Subject) -> Iterator[Bound]:
         least, reason = limit, NoteReason.MEMORY_IN_USE
         text = "the memory in use is unknown, so the limit is not lowered"
     else:
-        least, reason = running.working_set * (1 + subject.rules.memory_margin), NoteReason.MEMORY_IN_USE
+        least = round_up(running.working_set * (1 + subject.rules.memory_margin), STEPS["memory"])
+        reason = NoteReason.MEMORY_IN_USE
         text = f"the container uses {text_of(running.working_set)} of memory"
     yield Bound("limits", is_most=False, value=min(limit, least), note=subject.note(reason, text))
 
