@@ -16,6 +16,7 @@ from .quotas import QuotaRoom
 from .running import LOWERS_MEMORY, RunningPod
 
 MEMORY_MARGIN = Fraction(1, 10)
+LARGEST = Fraction(2**62)  # the API server compares 64-bit integers
 ControlledValues = Literal["RequestsAndLimits", "RequestsOnly"]
 
 
@@ -76,6 +77,9 @@ def _document(subject: Subject) -> Iterator[Bound]:
     step = STEPS[subject.kind]
     note = subject.note(NoteReason.REQUEST_LIMIT, f"a request is at least {text_of(step)} of {subject.kind}")
     yield Bound("requests", is_most=False, value=step, note=note, silent=True)
+    for side in SIDES:
+        note = subject.note(NoteReason.REQUEST_LIMIT, f"amounts beyond {text_of(LARGEST)} cannot be compared")
+        yield Bound(side, is_most=True, value=LARGEST, note=note)
     if subject.kind in subject.rules.bounds:
         least, most = subject.rules.bounds[subject.kind]
         text = f"the document bounds the request of {subject.kind} by {text_of(least)} and {text_of(most)}"
