@@ -79,6 +79,11 @@ COMMANDS = {
     "proxy": Command(
         "relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app", variables=None, logs=True
     ),
+    "recommend": Command(
+        "recommend requests and limits of containers by their real use",
+        "pilotfish.sidecar.recommend.app",
+        variables=("--prometheus", "--token-file"),
+    ),
     "replay": Command("run detection on stored rows", "pilotfish.sidecar.profiles.replay", reads=True),
     "report": Command(
         "show the report of a running sidecar",

@@ -2,12 +2,13 @@
 
 The value of a reason is that of the metric label `reason`, and of `reason` in the report. Its `camel` is the `reason`
 of a condition or an Event of a ModelMonitor. In addition to this table, `http_<status>` is a receiver's answer. Users
-query these values, so they must not change.
+query these values, so they must not change. The rows of resizing are in `resize_reasons.py`.
 """
 
 from __future__ import annotations
 
 from ..reason import ReasonTable
+from . import resize_reasons
 
 
 class Reason(ReasonTable):
@@ -73,6 +74,7 @@ class Reason(ReasonTable):
     )
     CONFLICT = "conflict", "the object has changed since it was observed; the next observation decides anew"
     CONNECT = "connect", "no connection to the receiver could be made"
+    CONTAINER_NOT_FOUND = resize_reasons.CONTAINER_NOT_FOUND
     CONTROLLED = (
         "controlled",
         "a controller above the target owns its replicas",
@@ -107,6 +109,8 @@ class Reason(ReasonTable):
         "Argo CD or Flux applies the replicas from a repository",
         "let the tool ignore the replicas as the message says, and set spec.scaling.takeOwnership",
     )
+    HORIZONTAL_OWNS_CPU = resize_reasons.HORIZONTAL_OWNS_CPU
+    HORIZONTAL_OWNS_MEMORY = resize_reasons.HORIZONTAL_OWNS_MEMORY
     IDLE = "idle", "no retraining is wanted or in progress"
     INJECTED = "injected", "every pod of the target has a sidecar"
     INVALID_OBJECT = (
@@ -127,6 +131,8 @@ class Reason(ReasonTable):
     LATENCY_NEAR_TARGET = "latency_near_target", "the latency is near its target, so the number does not fall"
     LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
     LIMIT = "limit", "there are more pods, epochs or counts than the controller keeps"
+    LIMIT_RANGE = resize_reasons.LIMIT_RANGE
+    LOW_CONFIDENCE = resize_reasons.LOW_CONFIDENCE
     MANUAL_CHANGE = (
         "manual_change",
         "somebody else changed the replicas; scaling waits for spec.scaling.manualHold, then continues from there",
@@ -160,7 +166,7 @@ class Reason(ReasonTable):
         "the API server refuses the request of the controller",
         "grant the controller the verb and resource that the message names",
     )
-    NOT_CONFIGURED = "not_configured", "the document has no spec.scaling, so that replicas are left alone"
+    NOT_CONFIGURED = "not_configured", "the document has no block for this, so that nothing is changed"
     NOT_INJECTED = (
         "not_injected",
         "pods of the target have no sidecar, so their traffic is not measured",
@@ -177,6 +183,8 @@ class Reason(ReasonTable):
         "name a Deployment, StatefulSet or another kind with a scale subresource, or remove spec.scaling",
     )
     ON_TARGET = "on_target", "the signals are within the tolerance of their targets"
+    OOM_KILLED = resize_reasons.OOM_KILLED
+    OUTSIDE_BOUNDS = resize_reasons.OUTSIDE_BOUNDS
     PARAMETERS = (
         "parameters",
         "a parameter refers to a field that the event does not have",
@@ -196,6 +204,8 @@ class Reason(ReasonTable):
         "read the log of their analyzer, and check that they reach the Service of the controller",
     )
     POLICY_LIMIT = "policy_limit", "a policy of spec.scaling.behavior limits how fast the replicas change"
+    POOL_EXHAUSTED = resize_reasons.POOL_EXHAUSTED
+    POOL_SHARE = resize_reasons.POOL_SHARE
     PROFILE = "profile", "another profile is in force"
     PROFILE_IN_FORCE = "profile_in_force", "no profile is being learned"
     PROFILE_INVALID = (
@@ -212,15 +222,27 @@ class Reason(ReasonTable):
         "published",
         "the desired number is published for an autoscaler, because surface is metric; nothing is written",
     )
+    QOS_CLASS = resize_reasons.QOS_CLASS
     QUORUM_MISSING = (
         "quorum_missing",
         "too few of the expected pods have sent their counts, so that ticks stay open",
         "read the log of the analyzer in the pods that are missing",
     )
+    QUOTA = resize_reasons.QUOTA
     RECOVERY = "recovery", "the data returned to the reference"
     REPLACED = "replaced", "a newer intent for the same object wants another value"
+    RESIZE_DEFERRED = resize_reasons.RESIZE_DEFERRED
+    RESIZE_IN_PROGRESS = resize_reasons.RESIZE_IN_PROGRESS
+    RESIZE_INFEASIBLE = resize_reasons.RESIZE_INFEASIBLE
+    RESIZE_REVERTED = resize_reasons.RESIZE_REVERTED
+    RESIZE_SLOW = resize_reasons.RESIZE_SLOW
+    RESIZE_UNSUPPORTED = resize_reasons.RESIZE_UNSUPPORTED
+    RESIZE_WITHOUT_EFFECT = resize_reasons.RESIZE_WITHOUT_EFFECT
+    RESIZING = resize_reasons.RESIZING
+    RESIZING_ELSEWHERE = resize_reasons.RESIZING_ELSEWHERE
     RESOLVED = "resolved", "the alert has ended"
     RESTART = "restart", "a restart lost the evidence of the episode, because its state was damaged"
+    RESTART_NEEDED = resize_reasons.RESTART_NEEDED
     RETRAINING_FAILED = (
         "retraining_failed",
         "the retraining that was started has failed",
@@ -240,7 +262,7 @@ class Reason(ReasonTable):
     )
     ROLLOUT_IN_PROGRESS = (
         "rollout_in_progress",
-        "a rollout of the target is in progress; replicas stay until it has ended",
+        "a rollout of the target is in progress; replicas and resources stay until it has ended",
         "if the rollout does not end, run `kubectl rollout status` on the target",
     )
     SATISFIED = "satisfied", "the observed value equals the desired one"
@@ -271,6 +293,7 @@ class Reason(ReasonTable):
     STABILIZED = "stabilized", "a stabilisation window of spec.scaling.behavior delays the change"
     STALE = "stale", "the observation is too old to act on"
     STARTING = "starting", "replicas are starting, and the number is enough for the arriving requests"
+    TARGET_MOVED = resize_reasons.TARGET_MOVED
     TARGET_NOT_FOUND = (
         "target_not_found",
         "the workload in spec.targetRef does not exist or has no pod selector",
@@ -302,10 +325,13 @@ class Reason(ReasonTable):
         "the host of the URL is not allowed, or its address is internal to the cluster's machines",
         "add the host to the controller's --allow-webhook-host, if it should be reached",
     )
+    USAGE_MISSING = resize_reasons.USAGE_MISSING
     VERSION_UNPROFILED = (
         "version_unprofiled",
         "no profile matches a version that runs, so that its drift is not measured",
         "add a profile for the version to spec.profiles",
     )
+    VERTICAL_AUTOSCALER = resize_reasons.VERTICAL_AUTOSCALER
     WAITING = "waiting", "the controller has not yet observed enough to tell"
     WITHDRAWN = "withdrawn", "the policy no longer wants the action"
+    WITHIN_BOUNDS = resize_reasons.WITHIN_BOUNDS

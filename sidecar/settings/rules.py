@@ -7,8 +7,9 @@ tests/settings/resources.py lists what only one of them refuses.
 from __future__ import annotations
 
 from .document import Drift, FeatureDrift, Feedback, ProfileSource, Spec, StreamDetector
+from .resources import CpuRange, MemoryRange, ResizeLatency, Resources
 from .retraining import Retrain
-from .scaling import ColdStart, CpuRange, Forecast, MemoryRange, Resources, Scaling
+from .scaling import ColdStart, Forecast, Scaling
 from .status import ModelMonitorStatus
 from .streams import DETECTORS, FEATURE_MEASURES, LOSSES
 from .structural import CelRule, StructuralTables
@@ -160,7 +161,27 @@ TABLES = StructuralTables(
                 "contentMode",
             ),
         ],
-        Resources: [CelRule("has(self.cpu) || has(self.memory)", "bounds neither cpu nor memory; give at least one")],
+        ResizeLatency: [
+            CelRule(
+                f"self.quantile in {list(QUANTILES)}",
+                f"has another quantile than {_QUANTILES}; give one of them",
+                "quantile",
+            ),
+        ],
+        Resources: [
+            CelRule("has(self.cpu) || has(self.memory)", "bounds neither cpu nor memory; give at least one"),
+            *(
+                CelRule(f"has(self.cpu) || !has(self.{field})", "changes the CPU only; give cpu, or remove it", field)
+                for field in ("latency", "pool")
+            ),
+            CelRule(
+                "!has(self.pool) || self.method == 'inPlace'",
+                "moves CPU between running pods; remove it, or give the method inPlace",
+                "pool",
+            ),
+            _duration("interval", SHORTEST_INTERVAL, LONGEST_INTERVAL),
+            _duration("cooldown", 0.0, LONGEST_COOLDOWN),
+        ],
         Retrain: [
             CelRule(
                 f"('alert' in self.causes) == ({_given('alerts')})",
@@ -253,6 +274,7 @@ TABLES = StructuralTables(
         (Drift, "detectors"): ("type", "stream"),
         (ModelMonitorStatus, "conditions"): ("type",),
         (ModelMonitorStatus, "episodes"): ("id",),
+        (ModelMonitorStatus, "resources"): ("container",),
         (Spec, "profiles"): ("version",),
         (Traffic, "probes"): "set",
         (Traffic, "routes"): "set",

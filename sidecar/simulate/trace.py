@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import quote_value
+from ..prometheus import LATEST
 from .errors import TraceError
 
 TIME, RATE, CONCURRENCY, LATENCY = "time", "requests_per_second", "concurrency", "latency"
@@ -30,7 +31,7 @@ MAX_BYTES = 256 * 2**20
 GZIP = b"\x1f\x8b"
 MAX_SECONDS = 100 * 86_400.0
 MAX_RATE = 1e9
-LATEST = 32_503_680_000.0  # the year 3000; milliseconds are larger
+
 Floats = NDArray[np.floating[Any]]
 
 

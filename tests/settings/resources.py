@@ -87,7 +87,19 @@ SPECS: dict[str, str] = {
     coldStart: {enabled: false, assumed: 5m, deadline: 1h}
     forecast: {enabled: false, period: 1d}
     mode: observe
-  resources: {container: model, method: inPlace, cpu: {min: 250m, max: 4}, memory: {min: 256Mi, max: "4Gi"}, mode: act}
+  resources:
+    container: model
+    method: inPlace
+    cpu: {min: 250m, max: 4, percentile: 0.95, margin: 0.2}
+    memory: {min: 256Mi, max: "4Gi", percentile: 1.0, margin: 0}
+    controlledValues: RequestsOnly
+    allowRestart: true
+    latency: {quantile: 0.99, target: 250ms}
+    pool: models
+    cooldown: 0s
+    actionsPerHour: 12
+    interval: 30s
+    mode: act
   retrain: {job: {cronJob: train-delays}}
 """,
     "columns": """
@@ -170,6 +182,13 @@ REFUSED: list[tuple[str, str]] = [
     ("{resources: {container: a, memory: {min: 1Gi, max: 1G}}}", "the memory in min is more than max"),
     ("{resources: {container: a, memory: {min: 100m, max: 1Gi}}}", "a whole number of bytes"),
     ("{resources: {container: a, memory: {min: 1, max: 1500m}}}", "a whole number of bytes"),
+    ("{resources: {container: a, memory: {max: 249Mi}}}", "the memory in min is more than max"),
+    ("{resources: {container: a, memory: {max: 1Gi}, latency: {target: 1s}}}", "changes the CPU only; give cpu"),
+    ("{resources: {container: a, memory: {max: 1Gi}, pool: a}}", "changes the CPU only; give cpu"),
+    ("{resources: {container: a, method: rollout, cpu: {max: 1}, pool: a}}", "or give the method inPlace"),
+    ("{resources: {container: a, cpu: {max: 1}, latency: {target: 1s, quantile: 0.9}}}", "another quantile than"),
+    ("{resources: {container: a, cpu: {max: 1}, interval: 4s}}", "give 5s to 5m"),
+    ("{resources: {container: a, cpu: {max: 1}, cooldown: 25h}}", "give 0s to 24h"),
     ("{retrain: {}}", "exactly one of webhook, job"),
     (f"{{retrain: {{job: {{cronJob: a}}, webhook: {{{WEBHOOK}}}}}}}", "exactly one of webhook, job"),
     ("{retrain: {causes: [alert], job: {cronJob: a}}}", "name alerts if causes has alert"),

@@ -25,7 +25,7 @@ from ...kube.objects import (
 from ...kube.read import get, list_all, list_some
 from ...settings.document import TargetRef
 from ..reasons import Reason
-from ..scale.kinds import at_path, kserve_kind, needs_scale, resource_of
+from ..workload.kinds import at_path, kserve_kind, needs_scale, resource_of
 from ..scale.target import FactProblem, TargetFacts, TargetSurroundings, target_facts
 from .selectors import Selector, SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube

@@ -13,9 +13,9 @@ from typing import Any
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .field_owner import OWN_SETTING, FieldOwner, annotations_of, described, field_of, labels_of
-from .kinds import at_path, replicas_path, spec_replicas
-from .managed_fields import FieldWriter, managers_of, writers_of
+from ..workload.field_owner import OWN_SETTING, FieldOwner, annotations_of, described, field_of, labels_of
+from ..workload.kinds import at_path, replicas_path, spec_replicas
+from ..workload.managed_fields import FieldWriter, managers_of, writers_of
 
 Item = Mapping[str, Any]
 

@@ -13,7 +13,7 @@ from itertools import takewhile
 from ...errors import quote_value
 from ..reasons import Reason
 from .appliers import is_loop
-from .field_owner import FieldOwner
+from ..workload.field_owner import FieldOwner
 from .target import TargetFacts
 
 REVERTS = 2  # times that a loop sets one number, until it counts as an owner

@@ -12,8 +12,8 @@ from typing import Any
 from ...errors import quote_value
 from ..reasons import Reason
 from .appliers import applying_owners
-from .field_owner import METRIC, OWN_SETTING, FieldOwner, described, labels_of, map_at, name_of
-from .kinds import at_path, kserve_kind
+from ..workload.field_owner import METRIC, OWN_SETTING, FieldOwner, described, labels_of, map_at, name_of
+from ..workload.kinds import at_path, kserve_kind
 
 Item = Mapping[str, Any]
 
@@ -59,9 +59,9 @@ def find_resources_owner(target: Item, *, vertical_autoscalers: Sequence[Item] =
                 kind="VerticalPodAutoscaler",
                 name=name_of(found),
                 manager="",
-                reason=Reason.AUTOSCALER,
+                reason=Reason.VERTICAL_AUTOSCALER,
                 text=f"the VerticalPodAutoscaler {quote_value(name_of(found))} sets resources of {described(target)}",
-                remedy="set its updateMode to Off, or do not scale by CPU and memory",
+                remedy="delete it or set its updateMode to Off, or remove spec.resources",
                 yields=False,
             )
     return None

@@ -13,9 +13,9 @@ from typing import Any
 from ..reasons import Reason
 from .appliers import is_default, later_reset
 from .disruption import disruption_floor
-from .field_owner import FieldOwner
-from .kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas
-from .managed_fields import FieldWriter, epoch_seconds, writers_of
+from ..workload.field_owner import FieldOwner
+from ..workload.kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas
+from ..workload.managed_fields import FieldWriter, epoch_seconds, writers_of
 from .owners import find_owner, find_resources_owner
 
 Item = Mapping[str, Any]

@@ -29,7 +29,7 @@ from pilotfish.sidecar.control.manager.signal_book import SignalBook
 from pilotfish.sidecar.control.manager.switch import KillSwitch
 from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.manager.world import Item, TargetWorkload, World
-from pilotfish.sidecar.control.scale.managed_fields import FieldWriter
+from pilotfish.sidecar.control.workload.managed_fields import FieldWriter
 from pilotfish.sidecar.control.scale.target import TargetFacts
 from pilotfish.sidecar.control.situation import RetrainingFacts
 from pilotfish.sidecar.control.store import MemoryStore

@@ -11,7 +11,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from pilotfish.sidecar.control.scale.managed_fields import FieldWriter
+from pilotfish.sidecar.control.workload.managed_fields import FieldWriter
 from pilotfish.sidecar.control.scale.target import TargetFacts
 from tests.control.situations import NOON
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.scale.disruption import disruption_floor
-from pilotfish.sidecar.control.scale.kinds import KSERVE, rollout_of, scale_body
+from pilotfish.sidecar.control.workload.kinds import KSERVE, rollout_of, scale_body
 from pilotfish.sidecar.control.scale.target import TargetSurroundings, count_unschedulable, target_facts
 from tests.control.scale.targets import autoscaler, budget, deployment, reference
 from tests.control.situations import NOON

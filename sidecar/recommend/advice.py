@@ -1,0 +1,73 @@
+"""Joins a recommendation with the container: what its resources would be, what that saves, why it is not so yet. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..podspec.amounts import KINDS, ContainerResources
+from .recommended import Recommended
+from .workload import OWN_PREFIX, Container, Workload
+
+HOURS = 720  # 30 days, for the costs
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What is advised for one container; `recommended` is None if nothing is known of its use.
+
+    Attributes:
+        now: requests and limits of most pods.
+        proposed: requests and limits that fit the recommendation and the rules of cluster and namespace.
+        notes: what differs from the recommendation, and why.
+        unapplied: why Pilotfish does not apply it; empty if it does.
+    """
+
+    workload: Workload
+    container: Container
+    now: ContainerResources
+    proposed: ContainerResources
+    recommended: Recommended | None = None
+    notes: Sequence[str] = ()
+    unapplied: str = ""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the proposed resources differ from those now."""
+        return self.proposed != self.now
+
+    @property
+    def cost(self) -> float | None:
+        """The change of the cost of all pods in 30 days, by `spec.prices`; None without prices or a change."""
+        prices = self.workload.prices
+        hourly = {"cpu": prices.cpu_hour, "memory": prices.memory_gib_hour / GIB}
+        if not self.is_changed or not any(hourly.values()):
+            return None
+        change = sum(
+            float(self._request(self.proposed, kind) - self._request(self.now, kind)) * hourly[kind] for kind in KINDS
+        )
+        return change * HOURS * len(self.workload.pods)
+
+    @staticmethod
+    def _request(resources: ContainerResources, kind: str) -> Fraction:
+        """Return a request; a missing one equals the limit, as in the API server."""
+        return resources.requests.get(kind, resources.limits.get(kind, Fraction(0)))
+
+
+def unapplied(workload: Workload, container: Container, recommended: Recommended | None) -> str:
+    """Return why Pilotfish does not apply a recommendation: the first reason that holds; empty if it does."""
+    settings = workload.resources
+    if container.name.startswith(OWN_PREFIX):
+        return "the chart sets the resources of Pilotfish's sidecars: values sidecar.proxy and sidecar.analyzer"
+    if workload.monitor is None:
+        return "no ModelMonitor names this workload"
+    if settings is None or settings.container != container.name:
+        return "spec.resources of the ModelMonitor does not name this container"
+    mode = settings.mode or workload.monitor.spec.mode
+    if mode != "act":
+        return f"the mode of spec.resources is {mode}; in the mode act, Pilotfish applies it"
+    if recommended is None or not recommended.reason:
+        return ""
+    return ": ".join(filter(None, (recommended.reason, recommended.message)))
