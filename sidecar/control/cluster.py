@@ -56,7 +56,7 @@ def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: Add
         lanes[scale.KIND] = Lane(ScaleExecutor(kube, owner.namespace, scaled), f"{scaled.kind} {scaled.name}")
     if (resized := monitor.spec.target_ref) is not None and monitor.spec.resources is not None:
         container = monitor.spec.resources.container
-        resizer = ResizeExecutor(kube, owner.namespace, resized, container)
+        resizer = ResizeExecutor(kube, owner.namespace, resized)
         lanes[resize.KIND] = Lane(resizer, f"{resized.kind} {resized.name}, container {container}")
     return lanes
 

@@ -98,11 +98,15 @@ RESIZE_INFEASIBLE = (
     "the node cannot make the resize, so that the resources of the pod stay",
     "read the message of the node; lower spec.resources, or use larger nodes",
 )
-RESIZE_REVERTED = "resize_reverted", "a resize that the node did not make is taken back"
 RESIZE_SLOW = (
     "resize_slow",
     "a resize has been in progress for too long",
     "read the Events of the pod, and the log of the kubelet of its node",
+)
+RESIZE_UNSUPPORTED = (
+    "resize_unsupported",
+    "the cluster cannot resize a running pod",
+    "use Kubernetes 1.33 or newer, or set spec.resources.method to rollout",
 )
 RESIZE_WITHOUT_EFFECT = (
     "resize_without_effect",

@@ -18,7 +18,7 @@ from ...settings.document import ModelMonitor, TargetRef
 from ...settings.resources import Resources
 from ..ledger import IntentLedger
 from ..reasons import Reason
-from ..resize.attempts import Attempt, Attempts
+from ..resize.attempts import Attempts
 from ..resize.guard import PodView, ResizeView
 from ..resize.plan import ResizePlan
 from ..resize.recommender import ResourceRecommendation, observe, recommend
@@ -32,7 +32,16 @@ from .core import MonitorCore
 from .facts import stop_reason
 from .key import MonitorKey
 from .resizing_owners import withheld_resources
-from .resizing_pods import ResizePlanning, is_settling, oom_kills, pod_key, pod_view, present_pods, template_view
+from .resizing_pods import (
+    PastChanges,
+    ResizePlanning,
+    is_settling,
+    oom_kills,
+    pod_key,
+    pod_view,
+    present_pods,
+    template_view,
+)
 from .resizing_sources import NamespaceLimits
 from .resizing_usage import NO_USAGE, UsageReading, read_usage
 from .selectors import Selector
@@ -70,7 +79,7 @@ class _Seen:
 
     item: Item
     planning: ResizePlanning
-    attempt: Attempt | None
+    past: PastChanges
     view: PodView
 
 
@@ -211,13 +220,13 @@ class ResizeWatch:
         found: dict[str, _Seen] = {}
         for item in present_pods(self.world.pods.pods_in(namespace), selector, container):
             uid, key = item["metadata"]["uid"], pod_key(namespace, item, container)
-            attempt, known = self._attempts.newest.get(key), self._views.get(uid)
-            if known is None or (known.item, known.planning) != (item, planning) or known.attempt != attempt:
-                known = _Seen(item, planning, attempt, pod_view(item, key, planning, attempt))
+            past, known = self._past(key), self._views.get(uid)
+            if known is None or known.item is not item or known.planning is not planning or known.past != past:
+                known = _Seen(item, planning, past, pod_view(item, key, planning, past))
             found[uid] = known
         self._views = found
         return tuple(
-            replace(one.view, settling=True) if is_settling(one.view, one.attempt, now) else one.view
+            replace(one.view, settling=True) if is_settling(one.view, one.past, now) else one.view
             for one in found.values()
         )
 
@@ -226,11 +235,14 @@ class ResizeWatch:
         if target is None or target.template is None or look.document.spec.target_ref is None:
             return ()
         key = f"{target_key(self.key.namespace, look.document.spec.target_ref)}/{look.settings.container}"
-        attempt = self._attempts.newest.get(key)
-        view = template_view(target.template, key, planning, attempt, target.created_at)
+        past = self._past(key)
+        view = template_view(target.template, key, planning, past, target.created_at)
         if view is None:
             return ()
-        return (replace(view, settling=True) if is_settling(view, attempt, now) else view,)
+        return (replace(view, settling=True) if is_settling(view, past, now) else view,)
+
+    def _past(self, key: str) -> PastChanges:
+        return PastChanges(self._attempts.newest.get(key), self._attempts.refusals.get(key))
 
     def _continue(self, core: MonitorCore) -> None:
         """Take the state from the checkpoint of `core`, if it is another one than before."""

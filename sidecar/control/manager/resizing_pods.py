@@ -20,7 +20,7 @@ from ...podspec.rules import ResizeRules
 from ...podspec.running import RunningPod
 from ...settings.resources import Resources
 from ..reasons import Reason
-from ..resize.attempts import Attempt, Shown, exceeds
+from ..resize.attempts import Attempt, Refusal, Shown, exceeds
 from ..resize.guard import RETRY_SECONDS, PodView
 from ..resize.progress import NONE, resize_progress
 from ..resize.recommender import ResourceRecommendation
@@ -54,6 +54,14 @@ class ResizePlanning:
     killed_at: float = 0.0
     withheld: frozenset[str] = frozenset()
     shares: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastChanges:
+    """What was done to one object: its newest change, and the newest refusal."""
+
+    attempt: Attempt | None = None
+    refusal: Refusal | None = None
 
 
 def present_pods(items: Iterable[Item], selector: Selector, container: str) -> Iterator[Item]:
@@ -104,8 +112,8 @@ def oom_kills(item: Item, container: str) -> Iterator[tuple[str, OomKill]]:
                 yield identity, OomKill(pod_uid=uid, container=container, memory_bytes=float(memory), at=at)
 
 
-def pod_view(item: Item, key: str, plan: ResizePlanning, attempt: Attempt | None) -> PodView:
-    """Return one pod of `present_pods` as the guard sees it; `attempt` is the newest change of the object `key`."""
+def pod_view(item: Item, key: str, plan: ResizePlanning, done: PastChanges) -> PodView:
+    """Return one pod of `present_pods` as the guard sees it; `done` is what was done to the object `key`."""
     uid, status = item["metadata"]["uid"], item.get("status") or {}
     running = RunningPod(
         plan.limits.version,
@@ -120,17 +128,17 @@ def pod_view(item: Item, key: str, plan: ResizePlanning, attempt: Attempt | None
         running=running,
         share=plan.shares.get(uid) if plan.shares is not None else None,
     )
-    return _view(subject, plan, attempt)
+    return _view(subject, plan, done)
 
 
 def template_view(
-    template: Item, key: str, plan: ResizePlanning, attempt: Attempt | None, created_at: float
+    template: Item, key: str, plan: ResizePlanning, done: PastChanges, created_at: float
 ) -> PodView | None:
     """Return the template of a target, a pod spec, as the guard sees it; None if it does not have the container."""
     item = {"spec": template, "metadata": {}}
     if container_of(item, plan.settings.container) is None:
         return None
-    return _view(_Subject(item=item, name="template", key=key, created_at=created_at), plan, attempt)
+    return _view(_Subject(item=item, name="template", key=key, created_at=created_at), plan, done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +153,8 @@ class _Subject:
     share: float | None = None
 
 
-def _view(subject: _Subject, plan: ResizePlanning, attempt: Attempt | None) -> PodView:
-    settings, own = plan.settings, resources_of(subject.item, plan.settings.container)
+def _view(subject: _Subject, plan: ResizePlanning, done: PastChanges) -> PodView:
+    attempt, settings, own = done.attempt, plan.settings, resources_of(subject.item, plan.settings.container)
     wish = _wish(own, plan, subject, max(subject.created_at, attempt.at if attempt is not None else 0.0))
     kept = _restarting(subject, settings) & wish.target.keys()
     target = {kind: amount for kind, amount in wish.target.items() if kind not in kept}
@@ -160,7 +168,7 @@ def _view(subject: _Subject, plan: ResizePlanning, attempt: Attempt | None) -> P
     observed, desired = own.as_object(), found.resources.as_object() if target else own.as_object()
     if subject.running is not None and not _is_running(subject.item, settings.container):
         desired = observed  # the kubelet would change the limit of the container, and not that of its pod
-    held = _refused(attempt, desired, observed, plan.at)
+    held = _refused(done.refusal, desired, observed, plan.at)
     if held is None and wish.target and desired == observed:
         held = _kept(found, kept)
     own_write = attempt is not None and attempt.after == observed
@@ -186,8 +194,9 @@ def _is_running(item: Item, container: str) -> bool:
     return not statuses or any("running" in (one.get("state") or {}) for one in statuses)
 
 
-def is_settling(view: PodView, attempt: Attempt | None, now: float) -> bool:
+def is_settling(view: PodView, done: PastChanges, now: float) -> bool:
     """Return whether the newest change of a pod is too recent to be visible in `view`."""
+    attempt = done.attempt
     return attempt is not None and attempt.after != view.observed and 0 <= now - attempt.at < SETTLING_SECONDS
 
 
@@ -225,14 +234,14 @@ def rules_of(settings: Resources) -> ResizeRules:
     )
 
 
-def _refused(attempt: Attempt | None, desired: Shown, observed: Shown, now: float) -> Hold | None:
-    """Return why a pod does not get what its node could not give it lately."""
-    if attempt is None or not attempt.takes_back or not 0 <= now - attempt.at < RETRY_SECONDS:
+def _refused(refusal: Refusal | None, desired: Shown, observed: Shown, now: float) -> Hold | None:
+    """Return why a pod does not get what the API server or its node has refused lately."""
+    if refusal is None or not 0 <= now - refusal.at < RETRY_SECONDS:
         return None
-    if not exceeds(desired, attempt.before, observed):
+    if not exceeds(desired, refusal.amounts, observed):
         return None
-    again = whole_second(attempt.at + RETRY_SECONDS)
-    return Hold(Reason.RESIZE_INFEASIBLE, f"{attempt.text}; it is tried again at {again}")
+    reason = Reason.of_value(refusal.reason) or Reason.RESIZE_INFEASIBLE
+    return Hold(reason, f"{refusal.text}; it is tried again at {whole_second(refusal.at + RETRY_SECONDS)}")
 
 
 def _kept(found: Adjusted, restarting: Iterable[str]) -> Hold | None:

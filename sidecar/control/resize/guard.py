@@ -42,6 +42,7 @@ PATIENCE: Mapping[str, Patience] = {
     "infeasible": Patience(0.0, 0.0, Reason.RESIZE_INFEASIBLE),
     "proposed": Patience(120.0, 1800.0, Reason.RESIZE_SLOW),
 }
+TAKEN_BACK = frozenset(patience.reason for patience in PATIENCE.values())  # reasons of a change that takes one back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +276,7 @@ def _taken_back(pod: PodView, now: float) -> ResizeChange:
     reason = pod.patience.reason if pod.patience is not None else Reason.RESIZE_SLOW
     why = "; ".join(filter(None, (reason.meaning, pod.progress.text)))
     return ResizeChange(
-        key=pod.key, observed=Fact(pod.observed, now), desired=pod.revert, why=Reason.RESIZE_REVERTED, text=why
+        key=pod.key, observed=Fact(pod.observed, now), desired=pod.revert, why=reason, text=f"{why}; it is taken back"
     )
 
 
