@@ -40,7 +40,9 @@ class Wish:
     urgent: bool = False
 
 
-def target_of(recommendation: ResourceRecommendation, settings: Resources, share: float | None = None) -> dict[str, Fraction]:
+def target_of(
+    recommendation: ResourceRecommendation, settings: Resources, share: float | None = None
+) -> dict[str, Fraction]:
     """Return the target by resource, in whole millicores and mebibytes, within the bounds of the document.
 
     `share` is the CPU that a pool gives to each pod, in cores; it replaces the target, and stays below it if need be.
