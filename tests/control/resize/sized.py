@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from pilotfish.sidecar.control.intent import Intent, level
@@ -68,10 +70,10 @@ class Sized:
         resources: Json = SMALL,
         *,
         whole: bool = False,
-        **labels: str,
+        labels: Mapping[str, str] = MappingProxyType({}),
     ) -> Json:
         """Create a pod whose containers are in `state`."""
-        metadata = {"name": name, "labels": labels}
+        metadata = {"name": name, "labels": dict(labels)}
         body = {"metadata": metadata, "spec": {"nodeName": self.node, **pod_spec(resources, whole=whole)}}
         await create(self.kube, PODS, {"apiVersion": "v1", "kind": "Pod", **body}, self.namespace)
         rows = [{"name": one, "state": state, "resources": resources} for one in ("log", "model", "sidecar")]

@@ -250,7 +250,7 @@ async def test_the_policy_of_the_chart_admits_resizes_of_injected_pods_only(size
     config = sized.plane.account(sized.namespace, "pilotfish-control", chart_rules())
     kube = await Kube.connect(config)
     plain = await sized.pod()
-    injected = await sized.pod("delays-2", **{"pilotfish.dev/injected": "true"})
+    injected = await sized.pod("delays-2", labels={"pilotfish.dev/injected": "true"})
     outcome: Any = None
     for _ in range(200):  # the API server compiles a new policy a little later
         outcome = await sized.executor(kube).apply(sized.intent(plain), NOON)
