@@ -90,7 +90,7 @@ def test_a_sidecar_is_found_among_the_init_containers() -> None:
 
 
 def test_the_same_amounts_in_other_units_are_equal() -> None:
-    other = {"requests": {"cpu": "0.3", "memory": "209715200"}, "limits": {"cpu": 0.6, "memory": "400Mi"}}
+    other = {"requests": {"cpu": "0.3", "memory": "209715200"}, "limits": {"cpu": "0.6", "memory": "400Mi"}}
     assert resize_progress(pod(allocated=NEW, actual=NEW), "model", other).state == "done"
 
 
