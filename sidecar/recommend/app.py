@@ -27,7 +27,7 @@ from .history import PrometheusServer, read_history
 from .recommended import Recommended, Source, from_status
 from .sampling import sample
 from .table import WIDTH, lines
-from .workload import Container, Workload, parse_workload
+from .workload import Workload, parse_workload
 
 PARTIAL_STATUS = 1
 SAMPLED = "5m"
