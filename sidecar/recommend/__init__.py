@@ -7,10 +7,10 @@
                                 +-> compute.py --------+
     metrics.k8s.io -> sampling.py                (the recommender of the controller)
 
-`gather.py`, `history.py` and `sampling.py` do the I/O, with rights to read only. All others are pure. Nothing is applied.
+`gather.py`, `history.py` and `sampling.py` do the I/O, with rights to read only. All others are pure.
 
 Glossary
     Workload      a Deployment or another owner of pods, with its running pods and its ModelMonitor, if it has one
     Recommended   target and bounds of the requests of one container, and where they come from
-    Advice        a Recommended joined with the container: what its resources would be, the cost, why it is not so yet
+    Advice        a Recommended joined with the container: its resources then, the cost, and why it is not so yet
 """

@@ -1,4 +1,4 @@
-"""Joins a recommendation with the container: what its resources would be, what that saves, why it is not so yet. Pure."""
+"""A recommendation joined with its container: the resources then, the cost, and why it is not so yet. Pure."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from .history import PrometheusServer, read_history
 from .recommended import Recommended, Source, from_status
 from .sampling import sample
 from .table import WIDTH, lines
-from .workload import Container, Workload, parse_workload
+from .workload import Workload, parse_workload
 
 PARTIAL_STATUS = 1
 SAMPLED = "5m"
@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> int:
         return gathered, list(_advices(gathered, found))
 
     gathered, advices = asyncio.run(measured())
-    show_error(*gathered.problems) if gathered.problems else None
+    if gathered.problems:
+        show_error(*gathered.problems)
     _print(args, advices, gathered.problems)
     return PARTIAL_STATUS if gathered.problems or any(one.recommended is None for one in advices) else 0
 
@@ -101,7 +102,9 @@ async def _recommended(
 ) -> Found:
     """Return the recommendations: of the status, else of Prometheus, else of samples taken now."""
     found = {} if args.ignore_status else dict(_of_status(workloads))
-    unknown = [one for one in workloads if any((one.title, container.name) not in found for container in one.containers())]
+    unknown = [
+        one for one in workloads if any((one.title, container.name) not in found for container in one.containers())
+    ]
     if server is not None:
         for workload in unknown:
             found = await asyncio.to_thread(_of_history, server, workload, args.days, progress) | found
@@ -152,7 +155,7 @@ def _results(histories: dict[Key, ContainerHistory], source: Source) -> Found:
 
 
 def _advices(gathered: Gathered, found: Found) -> Iterator[Advice]:
-    surroundings = Surroundings(gathered.limit_ranges, gathered.quotas, gathered.version)
+    surroundings = Surroundings(gathered.limit_ranges, gathered.quotas)
     for workload in gathered.workloads:
         for container in workload.containers():
             yield advise(workload, container, found.get((workload.title, container.name)), surroundings)

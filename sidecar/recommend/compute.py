@@ -49,9 +49,7 @@ class ContainerHistory:
         target = exact(found.target)
         if not target:
             return None
-        return Recommended(
-            source, target, exact(found.lower), exact(found.upper), found.confidence_days, found.samples
-        )
+        return Recommended(source, target, exact(found.lower), exact(found.upper), found.confidence_days, found.samples)
 
 
 def settings_of(workload: Workload, container: Container) -> Resources:

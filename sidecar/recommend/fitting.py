@@ -62,8 +62,8 @@ def _template(workload: Workload, container: Container) -> Json:
 
 
 def _completed(resources: ContainerResources, target: Bounds) -> tuple[ContainerResources, list[Kind]]:
-    """Return the resources with a request of each recommended kind that has neither request nor limit, and the kinds."""
-    added: list[Kind] = [kind for kind in KINDS if kind in target and resources.amount("requests", kind) is None]
+    """Return the resources with a request of each recommended kind that has neither request nor limit; and these."""
+    added: list[Kind] = [one for one in KINDS if one in target and resources.amount("requests", one) is None]
     requests: Amounts = {**resources.requests, **{kind: target[kind] for kind in added}}
     return ContainerResources(requests, resources.limits), added
 
@@ -76,5 +76,5 @@ def _quota_notes(
         before, after = now.amount(room.side, room.kind), proposed.amount(room.side, room.kind)
         more = ((after or Fraction(0)) - (before or Fraction(0))) * len(workload.pods)
         if more > max(room.room, Fraction(0)):
-            free = amount(room.kind, max(room.room, Fraction(0)))
-            yield f"the ResourceQuota {room.quota} has {free} of {room.resource} left; all pods need {amount(room.kind, more)} more"
+            free, needed = amount(room.kind, max(room.room, Fraction(0))), amount(room.kind, more)
+            yield f"the ResourceQuota {room.quota} has {free} of {room.resource} left; all pods need {needed} more"

@@ -33,7 +33,6 @@ class Gathered:
     workloads: Sequence[Workload]
     limit_ranges: Sequence[Json] = ()
     quotas: Sequence[Json] = ()
-    version: str = ""
     problems: Sequence[str] = field(default_factory=tuple)
 
 
@@ -58,7 +57,6 @@ async def gather(kube: Kube, namespace: str, monitor: str = "", target: TargetRe
         workloads,
         await _optional(kube, LIMIT_RANGES, namespace, problems),
         await _optional(kube, RESOURCE_QUOTAS, namespace, problems),
-        str((await kube.request("GET", "/version") or {}).get("gitVersion", "")),
         problems,
     )
 

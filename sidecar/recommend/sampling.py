@@ -69,7 +69,8 @@ def usages(metrics: object, pods: dict[str, str]) -> Iterator[ContainerUsage]:
         if name not in pods or at is None:
             continue
         for container in _objects(item, "containers"):
-            used = container.get("usage") if isinstance(container.get("usage"), dict) else {}
+            found = container.get("usage")
+            used = found if isinstance(found, dict) else {}
             cpu, memory = quantity(used.get("cpu")), quantity(used.get("memory"))
             if isinstance(container.get("name"), str) and (cpu is not None or memory is not None):
                 yield ContainerUsage(

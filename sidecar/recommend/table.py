@@ -42,8 +42,13 @@ def _title(advice: Advice) -> str:
 def _table(advices: Sequence[Advice]) -> Table:
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for place, title in enumerate(COLUMNS):
-        drawn.add_column(title, justify="left" if place < 2 else "right", no_wrap=place > 0, overflow="fold",
-                         min_width=_LEAST_NAME if place == 0 else None)
+        drawn.add_column(
+            title,
+            justify="left" if place < 2 else "right",
+            no_wrap=place > 0,
+            overflow="fold",
+            min_width=_LEAST_NAME if place == 0 else None,
+        )
     for advice in advices:
         for place, kind in enumerate(KINDS):
             drawn.add_row(advice.container.name if not place else "", kind, *_cells(advice, kind))

@@ -104,8 +104,14 @@ class Workload:
         names = sorted(map(pod_name, self.pods))
         patterns = [re.escape(name) for name in names]
         if suffix := _POD_SUFFIX.get(self.target.kind):
-            patterns = [re.escape(self.target.name) + suffix, *(p for p, n in zip(patterns, names, strict=True)
-                        if not re.fullmatch(re.escape(self.target.name) + suffix, n))]
+            patterns = [
+                re.escape(self.target.name) + suffix,
+                *(
+                    p
+                    for p, n in zip(patterns, names, strict=True)
+                    if not re.fullmatch(re.escape(self.target.name) + suffix, n)
+                ),
+            ]
         return "|".join(patterns)
 
     def _usual(self, container: str) -> Json | None:
