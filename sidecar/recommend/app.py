@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the recommendations. Return 1 if something could not be read, or if nothing is known of a container."""
+    """Print the recommendations. Return 1 if something could not be read, or if nothing is known of a workload."""
     duration = read_duration(args.duration) if args.duration else None
     if args.duration and not duration:
         raise UsageError(f"--for {quote_value(args.duration)}: give {UNITS['duration'].wants}")
@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     if gathered.problems:
         show_error(*gathered.problems)
     _print(args, advices, gathered.problems)
-    return PARTIAL_STATUS if gathered.problems or any(one.recommended is None for one in advices) else 0
+    known = {one.workload.title for one in advices if one.recommended}
+    return PARTIAL_STATUS if gathered.problems or len(known) < len(gathered.workloads) else 0
 
 
 async def _recommended(
@@ -112,6 +113,8 @@ async def _recommended(
     if duration is None:  # do not make a person wait for containers that no monitor names
         unknown = [one for one in unknown if not any(title == one.title for title, _ in found)]
     if unknown:
+        if duration is None:
+            show_error(f"sampling metrics.k8s.io for {SAMPLED}; --prometheus URL knows more, and --for sets the time")
         found = await _of_samples(kube, unknown, duration or read_duration(SAMPLED) or 0.0, progress) | found
     return found
 

@@ -13,7 +13,7 @@ from ..podspec.amounts import ContainerResources
 from ..podspec.quantity import format_quantity
 from .advice import Advice
 from .recommended import Bounds
-from .workload import OWN_PREFIX, Workload
+from .workload import Workload
 
 Json = dict[str, Any]
 TEMPLATED = frozenset(("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"))  # kinds with spec.template in apps/v1
@@ -61,7 +61,7 @@ def as_patches(advices: Sequence[Advice]) -> Iterator[str]:
     """Yield one document of YAML for each workload: a strategic merge patch of its template, with comments."""
     for workload, group in _by_workload(advices):
         changed = [one for one in group if one.recommended and one.is_changed]
-        own = [one for one in changed if one.container.name.startswith(OWN_PREFIX)]
+        own = [one for one in changed if one.container.is_own]
         templated = [one for one in changed if one not in own]
         for one in own:
             yield f"# {one.container.name}: {one.unapplied}\n"

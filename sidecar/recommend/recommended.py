@@ -33,8 +33,6 @@ class Recommended:
         lower, upper: a request outside of them is too small or too large.
         confidence_days: days of observed use.
         samples: measurements.
-        reason, message: what the controller says about it, if the source is the status.
-        withheld: resources that the controller does not set at present.
     """
 
     source: Source
@@ -43,9 +41,6 @@ class Recommended:
     upper: Bounds
     confidence_days: float
     samples: int
-    reason: str = ""
-    message: str = ""
-    withheld: tuple[str, ...] = ()
 
     @property
     def is_confident(self) -> bool:
@@ -69,9 +64,6 @@ def from_status(entry: Json) -> Recommended | None:
         upper=_bounds(found.upper_bound),
         confidence_days=found.confidence,
         samples=found.samples,
-        reason=found.reason,
-        message=found.message,
-        withheld=found.withheld,
     )
 
 

@@ -13,7 +13,7 @@ from ..settings.document import ModelMonitor, Prices, TargetRef
 from ..settings.resources import Resources
 
 Json = Mapping[str, Any]
-OWN_PREFIX = "pilotfish-"  # containers that the injector adds; no template has them
+OWN_PREFIX = "pilotfish-"
 _RANDOM = "[a-z0-9]{5}"
 
 # names on the command line, as of kubectl, alphabetically: API version and kind
@@ -51,6 +51,11 @@ class Container:
     name: str
     resources: Json
     is_init: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the injector adds it, so that no template has it."""
+        return self.name.startswith(OWN_PREFIX)
 
     def amounts(self, side: str) -> Json:
         """Return its requests or limits, as quantities by resource; `side` names which."""
