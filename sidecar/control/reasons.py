@@ -205,6 +205,7 @@ class Reason(ReasonTable):
     )
     POLICY_LIMIT = "policy_limit", "a policy of spec.scaling.behavior limits how fast the replicas change"
     POOL_EXHAUSTED = resize_reasons.POOL_EXHAUSTED
+    POOL_SHARE = resize_reasons.POOL_SHARE
     PROFILE = "profile", "another profile is in force"
     PROFILE_IN_FORCE = "profile_in_force", "no profile is being learned"
     PROFILE_INVALID = (

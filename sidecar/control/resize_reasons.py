@@ -30,6 +30,7 @@ POOL_EXHAUSTED = (
     "the pool has no CPU left for more",
     "raise the CPU of the pool, or lower the bounds of its monitors",
 )
+POOL_SHARE = "pool_share", "the CPU of each pod is its share of the pool"
 QOS_CLASS = (
     "qos_class",
     "the change would change the QoS class of the pod, which Kubernetes refuses",

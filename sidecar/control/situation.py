@@ -96,7 +96,8 @@ class Rules:
     observation that may be acted on. `target` is a hash of the receiver's address: an intent that failed permanently at
     one target is tried again at another. `blocked_reason` is why the executor cannot be used now, else empty, and
     `blocked_detail` says in words what to do. `max_pending` is the number of pending entries from which on new ones are
-    refused, `max_per_hour` the number of effects in an hour. `events` lists the reasons `why` that are accepted; None
+    refused, `max_per_hour` the number of effects in an hour: of one object, or with `counts_lane` of all objects of the
+    lane. `events` lists the reasons `why` that are accepted; None
     accepts all. `recommended_reason` is why an intent is only recommended, if not
     because of the mode.
     """
@@ -109,6 +110,7 @@ class Rules:
     blocked_detail: str = ""
     max_pending: float = inf
     max_per_hour: float = inf
+    counts_lane: bool = False
     events: frozenset[str] | None = None
     recommended_reason: str = ""
 

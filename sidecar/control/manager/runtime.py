@@ -25,7 +25,7 @@ from ..errors import StoreConflictError, StoreError
 from ..ledger import LedgerEntry
 from ..outbox import Step, ignore_step
 from ..reasons import Reason
-from ..scale.guard import Hold
+from ..workload.hold import Hold
 from .accepted import document_bytes
 from .acting import Acting, ActingFacts
 from .announcing import EventAnnouncer

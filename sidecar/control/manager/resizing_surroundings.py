@@ -1,0 +1,121 @@
+"""Reads what limits the resources of pods besides their node: LimitRanges, quotas, and what the API server can do.
+
+The lists of a namespace are read once for all monitors in it. A list that cannot be read is a problem, and nothing is
+resized without it. The nodes are optional: without leave to read them, the kubelet alone refuses what has no room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ...kube.client import Kube
+from ...kube.errors import KubeError
+from ...kube.objects import LIMIT_RANGES, NODES, RESOURCE_QUOTAS, Resource
+from ...kube.read import get, list_all
+from ...podspec.amounts import amounts_of
+from ..reasons import Reason
+from .trouble import Trouble, of_kube
+from .world import Item
+
+FRESH_SECONDS = 20.0  # until the lists of a namespace are read again; quotas change with each pod
+LASTING_SECONDS = 600.0  # until the version of the API server, or a node, is read again
+
+Amounts = Mapping[str, Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeSurroundings:
+    """What limits the resources of the pods of a namespace.
+
+    `version` is that of the API server, None if it is unknown. `allocatable` are the cores and bytes for pods of each
+    node by name; a node that could not be read is absent. `problem` is the first list that could not be read.
+    """
+
+    limit_ranges: tuple[Item, ...] = ()
+    quotas: tuple[Item, ...] = ()
+    version: tuple[int, int] | None = None
+    allocatable: Mapping[str, Amounts] = field(default_factory=dict)
+    problem: Trouble | None = None
+
+
+@dataclass
+class _Kept:
+    value: object
+    until: float
+
+
+@dataclass
+class SurroundingsReader:
+    """Reads for all monitors of a process; `clock` returns epoch seconds."""
+
+    kube: Kube
+    clock: Callable[[], float]
+    _kept: dict[tuple[str, str], _Kept] = field(default_factory=dict)
+    _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
+
+    async def read(self, namespace: str, nodes: Iterable[str]) -> ResizeSurroundings:
+        """Return what limits the resources in `namespace`, for pods on `nodes`."""
+        names = sorted(set(filter(None, nodes)))
+        ranges, quotas, version, *found = await asyncio.gather(
+            self._list(LIMIT_RANGES, namespace),
+            self._list(RESOURCE_QUOTAS, namespace),
+            self._version(),
+            *(self._node(name) for name in names),
+        )
+        return ResizeSurroundings(
+            limit_ranges=ranges if isinstance(ranges, tuple) else (),
+            quotas=quotas if isinstance(quotas, tuple) else (),
+            version=version,
+            allocatable={name: one for name, one in zip(names, found, strict=True) if one},
+            problem=next((one for one in (ranges, quotas) if isinstance(one, Trouble)), None),
+        )
+
+    async def _list(self, resource: Resource, namespace: str) -> tuple[Item, ...] | Trouble:
+        async def read() -> tuple[Item, ...] | Trouble:
+            try:
+                found, _ = await list_all(self.kube, resource, namespace)
+            except KubeError as error:
+                return of_kube(f"the {resource.plural} of the namespace", error, Reason.API_SERVER_UNREACHABLE).trouble
+            return tuple(found)
+
+        found: tuple[Item, ...] | Trouble = await self._once((resource.plural, namespace), FRESH_SECONDS, read)
+        return found
+
+    async def _version(self) -> tuple[int, int] | None:
+        async def read() -> tuple[int, int] | None:
+            try:
+                return parse_version(await self.kube.request("GET", "/version"))
+            except KubeError:
+                return None
+
+        found: tuple[int, int] | None = await self._once(("version", ""), LASTING_SECONDS, read)
+        return found
+
+    async def _node(self, name: str) -> Amounts:
+        async def read() -> Amounts:
+            try:
+                node = await get(self.kube, NODES, name)
+            except KubeError:
+                return {}
+            return amounts_of((node.get("status") or {}).get("allocatable"))
+
+        found: Amounts = await self._once(("node", name), LASTING_SECONDS, read)
+        return found
+
+    async def _once(self, key: tuple[str, str], seconds: float, read: Callable[[], object]) -> object:
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            now, known = self.clock(), self._kept.get(key)
+            if known is None or not known.until - seconds <= now < known.until:
+                known = self._kept[key] = _Kept(await read(), self.clock() + seconds)
+            return known.value
+
+
+def parse_version(found: object) -> tuple[int, int] | None:
+    """Return major and minor of the answer to `GET /version`, such as 1 and 34 of "34+"; None for another answer."""
+    values = [found.get(name) if isinstance(found, dict) else None for name in ("major", "minor")]
+    digits = [re.match(r"[0-9]{1,4}", value) if isinstance(value, str) else None for value in values]
+    return (int(digits[0][0]), int(digits[1][0])) if digits[0] and digits[1] else None
