@@ -61,7 +61,11 @@ def monitor(*resources: dict[str, Any], name: str = "delays", **spec: Any) -> di
         "metadata": {"namespace": "shop", "name": name},
         "spec": {
             "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "delays"},
-            "resources": {"container": "model", "cpu": {"min": "50m", "max": 4}, "memory": {"min": "64Mi", "max": "8Gi"}},
+            "resources": {
+                "container": "model",
+                "cpu": {"min": "50m", "max": 4},
+                "memory": {"min": "64Mi", "max": "8Gi"},
+            },
             "prices": {"cpuHour": 0.04, "memoryGiBHour": 0.005, "currency": "EUR"},
             **spec,
         },

@@ -40,7 +40,12 @@ def samples(end: int) -> Iterator[str]:
     current = pod(0)["metadata"]["name"]
     times = range(start, end, SCRAPE)
     yield "# TYPE container_cpu_usage_seconds counter"
-    for name, container, cores in ((current, "model", 0.5), (current, "", 9), (current, "POD", 9), ("other", "model", 9)):
+    for name, container, cores in (
+        (current, "model", 0.5),
+        (current, "", 9),
+        (current, "POD", 9),
+        ("other", "model", 9),
+    ):
         used = 0.0
         for at in times:
             used += SCRAPE * (2 * cores if at >= end - 3600 else cores)
