@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..podspec.amounts import KINDS, ContainerResources
-from .recommended import Recommended
-from .workload import Container, Json, Workload
+from .recommended import ContainerRecommendation
+from .workload import Container, Json, MeasuredWorkload
 
 HOURS = 720  # 30 days, for the costs
 GIB = 2**30
@@ -26,11 +26,11 @@ class Advice:
         unapplied: why Pilotfish does not apply it; empty if it does.
     """
 
-    workload: Workload
+    workload: MeasuredWorkload
     container: Container
     now: ContainerResources
     proposed: ContainerResources
-    recommended: Recommended | None = None
+    recommended: ContainerRecommendation | None = None
     notes: Sequence[str] = ()
     unapplied: str = ""
 
@@ -57,7 +57,7 @@ class Advice:
         return resources.requests.get(kind, resources.limits.get(kind, Fraction(0)))
 
 
-def unapplied(workload: Workload, container: Container, recommended: Recommended | None) -> str:
+def unapplied(workload: MeasuredWorkload, container: Container, recommended: ContainerRecommendation | None) -> str:
     """Return why Pilotfish does not apply a recommendation: the first reason that holds; empty if it does."""
     settings = workload.resources
     if container.is_own:

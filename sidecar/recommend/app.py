@@ -21,20 +21,20 @@ from ..terminal import show, show_document, show_error, show_json
 from .advice import Advice
 from .compute import ContainerHistory
 from .documents import as_json, as_patches
-from .fitting import Surroundings, advise
+from .fitting import NamespaceRules, advise
 from .gather import Gathered, gather
 from .history import PrometheusServer, read_history
-from .recommended import Recommended, Source, from_status
+from .recommended import ContainerRecommendation, Source, from_status
 from .sampling import sample
 from .table import WIDTH, lines
-from .workload import Workload, parse_workload
+from .workload import MeasuredWorkload, parse_workload
 
 PARTIAL_STATUS = 1
 SAMPLED = "5m"
 MAX_DAYS = 100
 Progress = Callable[[str, float], None]
 Key = tuple[str, str]  # title of a workload, container
-Found = dict[Key, Recommended]
+Found = dict[Key, ContainerRecommendation]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 async def _recommended(
     args: argparse.Namespace,
     kube: Kube,
-    workloads: Sequence[Workload],
+    workloads: Sequence[MeasuredWorkload],
     server: PrometheusServer | None,
     duration: float | None,
     progress: Progress,
@@ -119,7 +119,7 @@ async def _recommended(
     return found
 
 
-def _of_status(workloads: Sequence[Workload]) -> Iterator[tuple[Key, Recommended]]:
+def _of_status(workloads: Sequence[MeasuredWorkload]) -> Iterator[tuple[Key, ContainerRecommendation]]:
     for workload in workloads:
         for name, entry in workload.status.items():
             found = from_status(entry)
@@ -127,7 +127,7 @@ def _of_status(workloads: Sequence[Workload]) -> Iterator[tuple[Key, Recommended
                 yield (workload.title, name), found
 
 
-def _of_history(server: PrometheusServer, workload: Workload, days: float, progress: Progress) -> Found:
+def _of_history(server: PrometheusServer, workload: MeasuredWorkload, days: float, progress: Progress) -> Found:
     histories = _histories([workload])
     for usages in read_history(server, workload, days, time.time(), progress):
         for history in histories.values():
@@ -135,7 +135,7 @@ def _of_history(server: PrometheusServer, workload: Workload, days: float, progr
     return _results(histories, "prometheus")
 
 
-async def _of_samples(kube: Kube, workloads: Sequence[Workload], seconds: float, progress: Progress) -> Found:
+async def _of_samples(kube: Kube, workloads: Sequence[MeasuredWorkload], seconds: float, progress: Progress) -> Found:
     histories = _histories(workloads)
     for usages in await sample(kube, workloads, seconds, progress):
         for (title, _), history in histories.items():
@@ -144,7 +144,7 @@ async def _of_samples(kube: Kube, workloads: Sequence[Workload], seconds: float,
     return _results(histories, "metrics")
 
 
-def _histories(workloads: Sequence[Workload]) -> dict[Key, ContainerHistory]:
+def _histories(workloads: Sequence[MeasuredWorkload]) -> dict[Key, ContainerHistory]:
     return {
         (workload.title, container.name): ContainerHistory(workload, container)
         for workload in workloads
@@ -158,7 +158,7 @@ def _results(histories: dict[Key, ContainerHistory], source: Source) -> Found:
 
 
 def _advices(gathered: Gathered, found: Found) -> Iterator[Advice]:
-    surroundings = Surroundings(gathered.limit_ranges, gathered.quotas)
+    surroundings = NamespaceRules(gathered.limit_ranges, gathered.quotas)
     for workload in gathered.workloads:
         for container in workload.containers():
             yield advise(workload, container, found.get((workload.title, container.name)), surroundings)

@@ -15,8 +15,8 @@ from ..control.resize.state import ResizeState
 from ..control.resize.usage import ContainerUsage, OomKill
 from ..podspec.quantity import quantity
 from ..settings.resources import CpuRange, MemoryRange, Resources
-from .recommended import Recommended, Source, exact
-from .workload import Container, Json, Workload, pod_uid
+from .recommended import ContainerRecommendation, Source, exact
+from .workload import Container, Json, MeasuredWorkload, pod_uid
 
 POD_MIN_CPU, POD_MIN_MEMORY = 0.025, 250 * 2**20  # pod-recommendation-min-* of the VPA
 MAX_CPU, MAX_MEMORY = 1e4, 2**50  # more than a node has
@@ -25,7 +25,7 @@ MAX_CPU, MAX_MEMORY = 1e4, 2**50  # more than a node has
 class ContainerHistory:
     """Takes the use of one container in the order of time, and recommends at the end."""
 
-    def __init__(self, workload: Workload, container: Container) -> None:
+    def __init__(self, workload: MeasuredWorkload, container: Container) -> None:
         self._plan = ResizePlan.of(settings_of(workload, container))
         self._state = ResizeState()
         self._name = container.name
@@ -41,7 +41,7 @@ class ContainerHistory:
             self._kills = self._kills[len(kills) :]
             self._state = observe(self._state, self._plan, own, kills, self._last)
 
-    def recommended(self, source: Source) -> Recommended | None:
+    def recommended(self, source: Source) -> ContainerRecommendation | None:
         """Return the recommendation; None if nothing was measured."""
         if not self._last:
             return None
@@ -49,10 +49,12 @@ class ContainerHistory:
         target = exact(found.target)
         if not target:
             return None
-        return Recommended(source, target, exact(found.lower), exact(found.upper), found.confidence_days, found.samples)
+        return ContainerRecommendation(
+            source, target, exact(found.lower), exact(found.upper), found.confidence_days, found.samples
+        )
 
 
-def settings_of(workload: Workload, container: Container) -> Resources:
+def settings_of(workload: MeasuredWorkload, container: Container) -> Resources:
     """Return the settings of the recommender for a container, with CPU and memory."""
     own = workload.resources
     chosen = own if own is not None and own.container == container.name else None
@@ -65,7 +67,7 @@ def settings_of(workload: Workload, container: Container) -> Resources:
     )
 
 
-def oom_kills(workload: Workload, container: Container) -> Iterator[OomKill]:
+def oom_kills(workload: MeasuredWorkload, container: Container) -> Iterator[OomKill]:
     """Yield the last kill of the container in each running pod, by the pod's status.
 
     The memory is the limit, else the request, that the container has now.

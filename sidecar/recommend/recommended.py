@@ -25,7 +25,7 @@ Bounds = Mapping[Kind, Fraction]  # cores or bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Recommended:
+class ContainerRecommendation:
     """Requests that fit the use of a container.
 
     Attributes:
@@ -48,7 +48,7 @@ class Recommended:
         return self.confidence_days >= CONFIDENT_DAYS
 
 
-def from_status(entry: Json) -> Recommended | None:
+def from_status(entry: Json) -> ContainerRecommendation | None:
     """Return the recommendation in an entry of `status.resources`; None if it has none yet, or another form."""
     try:
         found = msgspec.convert(entry, ResourcesStatus)
@@ -57,7 +57,7 @@ def from_status(entry: Json) -> Recommended | None:
     target = _bounds(found.target)
     if not target:
         return None
-    return Recommended(
+    return ContainerRecommendation(
         source="status",
         target=target,
         lower=_bounds(found.lower_bound),

@@ -15,7 +15,7 @@ from ..errors import number
 from ..podspec.amounts import KINDS, Kind
 from .advice import Advice
 from .figures import NONE, amount, change
-from .recommended import SOURCES, Recommended
+from .recommended import SOURCES, ContainerRecommendation
 
 WIDTH = 80
 COLUMNS = ("CONTAINER", "", "REQUEST", "TARGET", "RANGE", "LIMIT", "CHANGE")
@@ -70,7 +70,7 @@ def _cells(advice: Advice, kind: Kind) -> tuple[str, ...]:
     )
 
 
-def _range(found: Recommended | None, kind: Kind) -> str:
+def _range(found: ContainerRecommendation | None, kind: Kind) -> str:
     lower, upper = (found.lower.get(kind), found.upper.get(kind)) if found else (None, None)
     return NONE if lower is None and upper is None else f"{amount(kind, lower)}-{amount(kind, upper)}"
 

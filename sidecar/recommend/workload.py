@@ -64,7 +64,7 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class MeasuredWorkload:
     """A workload with its running pods, as the API server has them, and its ModelMonitor, if it has one.
 
     `status` is `status.resources` of the monitor, by container.

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from pilotfish.sidecar.recommend.gather import status_by_container
-from pilotfish.sidecar.recommend.workload import Workload
+from pilotfish.sidecar.recommend.workload import MeasuredWorkload
 from pilotfish.sidecar.settings.document import TargetRef
 from pilotfish.sidecar.settings.load import parse_resource
 from tests.support.apiserver.server import ApiServer
@@ -80,15 +80,15 @@ def workload(
     monitored: bool = True,
     namespace: str = "shop",
     **spec: Any,
-) -> Workload:
+) -> MeasuredWorkload:
     """Return a workload, with its monitor if it is `monitored`; `model` are the resources of the model's container."""
     item = monitor(*resources, **spec)
     found = [pod(number, model) for number in range(pods)]
     if not monitored:
-        return Workload(namespace, TARGET, found)
+        return MeasuredWorkload(namespace, TARGET, found)
     document = {name: value for name, value in item.items() if name != "status"}
     parsed = parse_resource(msgspec.json.encode(document), "made")
-    return Workload(namespace, TARGET, found, parsed, status_by_container(item))
+    return MeasuredWorkload(namespace, TARGET, found, parsed, status_by_container(item))
 
 
 def filled(api: ApiServer, *resources: dict[str, Any], pods: int = 3, **spec: Any) -> ApiServer:

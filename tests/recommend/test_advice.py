@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from pilotfish.sidecar.recommend.advice import Advice
-from pilotfish.sidecar.recommend.fitting import Surroundings, advise
+from pilotfish.sidecar.recommend.fitting import NamespaceRules, advise
 from pilotfish.sidecar.recommend.recommended import from_status
-from pilotfish.sidecar.recommend.workload import Workload
+from pilotfish.sidecar.recommend.workload import MeasuredWorkload
 from tests.recommend.made import STATUS, workload
 
-NOTHING = Surroundings()
+NOTHING = NamespaceRules()
 
 
-def advised(found: Workload, number: int = 0, surroundings: Surroundings = NOTHING, **changed: Any) -> Advice:
+def advised(found: MeasuredWorkload, number: int = 0, surroundings: NamespaceRules = NOTHING, **changed: Any) -> Advice:
     return advise(found, found.containers()[number], from_status(STATUS | changed), surroundings)
 
 
@@ -43,7 +43,7 @@ def test_a_container_without_requests_gets_them_and_no_limit() -> None:
 
 def test_a_limit_range_is_respected_and_named() -> None:
     limits = [{"type": "Container", "min": {"cpu": "40m"}}]
-    surroundings = Surroundings([{"metadata": {"name": "small"}, "spec": {"limits": limits}}])
+    surroundings = NamespaceRules([{"metadata": {"name": "small"}, "spec": {"limits": limits}}])
     found = advised(workload(STATUS), surroundings=surroundings, target={"cpu": "20m"})
     assert found.proposed.requests["cpu"] == Fraction(40, 1000)
     assert "the LimitRange small" in found.notes[0]
@@ -55,9 +55,9 @@ def test_a_quota_without_room_for_all_pods_is_named() -> None:
         "spec": {"hard": {"requests.cpu": "8"}},
         "status": {"hard": {"requests.cpu": "8"}, "used": {"requests.cpu": "7"}},
     }
-    enough = advised(workload(STATUS), surroundings=Surroundings(quotas=[quota]), target={"cpu": "2300m"})
+    enough = advised(workload(STATUS), surroundings=NamespaceRules(quotas=[quota]), target={"cpu": "2300m"})
     assert enough.notes == ()
-    found = advised(workload(STATUS), surroundings=Surroundings(quotas=[quota]), target={"cpu": "2500m"})
+    found = advised(workload(STATUS), surroundings=NamespaceRules(quotas=[quota]), target={"cpu": "2500m"})
     assert found.notes == ("the ResourceQuota team has 1 of requests.cpu left; all pods need 1.5 more",)
 
 
@@ -79,7 +79,7 @@ def test_the_cost_is_that_of_the_requests_of_all_pods() -> None:
         (workload(resources={"container": "other", "cpu": {"max": 4}}), 0, "does not name this container"),
     ],
 )
-def test_it_says_why_it_is_not_applied(found: Workload, number: int, told: str) -> None:
+def test_it_says_why_it_is_not_applied(found: MeasuredWorkload, number: int, told: str) -> None:
     text = advised(found, number).unapplied
     assert told in text
     assert bool(told) == bool(text)
@@ -87,5 +87,5 @@ def test_it_says_why_it_is_not_applied(found: Workload, number: int, told: str) 
 
 def test_without_a_recommendation_nothing_changes() -> None:
     found = workload(STATUS | {"target": None, "reason": "LowConfidence", "message": "wait"}, mode="act")
-    advice = advise(found, found.containers()[0], None, Surroundings())
+    advice = advise(found, found.containers()[0], None, NamespaceRules())
     assert (advice.is_changed, advice.cost, advice.unapplied) == (False, None, "LowConfidence: wait")

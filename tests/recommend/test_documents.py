@@ -10,15 +10,15 @@ import yaml
 
 from pilotfish.sidecar.recommend.advice import Advice
 from pilotfish.sidecar.recommend.documents import as_json, as_patches
-from pilotfish.sidecar.recommend.fitting import Surroundings, advise
+from pilotfish.sidecar.recommend.fitting import NamespaceRules, advise
 from pilotfish.sidecar.recommend.recommended import from_status
-from pilotfish.sidecar.recommend.workload import Workload
+from pilotfish.sidecar.recommend.workload import MeasuredWorkload
 from tests.recommend.made import STATUS, workload
 
 
-def advices(found: Workload, **changed: Any) -> list[Advice]:
+def advices(found: MeasuredWorkload, **changed: Any) -> list[Advice]:
     recommended = from_status(STATUS | changed)
-    return [advise(found, one, recommended, Surroundings()) for one in found.containers()]
+    return [advise(found, one, recommended, NamespaceRules()) for one in found.containers()]
 
 
 def test_a_patch_has_the_container_by_its_name_and_nothing_else() -> None:
@@ -56,7 +56,7 @@ def test_a_patch_warns_of_low_confidence_and_has_the_notes() -> None:
 def test_a_custom_resource_gets_no_patch() -> None:
     found = workload(STATUS)
     target = msgspec.structs.replace(found.target, api_version="argoproj.io/v1alpha1", kind="Rollout")
-    (text,) = as_patches(advices(Workload("shop", target, found.pods))[:1])
+    (text,) = as_patches(advices(MeasuredWorkload("shop", target, found.pods))[:1])
     assert text.startswith("# A Rollout takes no strategic merge patch")
     assert yaml.safe_load(text) is None, "all of it is a comment"
 
@@ -68,7 +68,7 @@ def test_what_fits_already_is_no_patch() -> None:
 
 def test_json_has_every_figure_and_null_for_what_is_not_known() -> None:
     found = workload(STATUS)
-    model, proxy = advices(found)[0], advise(found, found.containers()[1], None, Surroundings())
+    model, proxy = advices(found)[0], advise(found, found.containers()[1], None, NamespaceRules())
     document = json.loads(as_json([model, proxy], "shop", ["a problem"], 12.5))
     assert (document["at"], document["namespace"], document["problems"]) == (12.5, "shop", ["a problem"])
     (one,) = document["workloads"]

@@ -54,9 +54,7 @@ def filled(plane: ControlPlane) -> str:
 
 
 async def recommended(kubeconfig: Path, namespace: str, *words: str) -> int:
-    return await asyncio.to_thread(
-        cli.main, ["recommend", "-n", namespace, "--kubeconfig", str(kubeconfig), *words]
-    )
+    return await asyncio.to_thread(cli.main, ["recommend", "-n", namespace, "--kubeconfig", str(kubeconfig), *words])
 
 
 @pytest.mark.asyncio

@@ -86,7 +86,9 @@ async def test_pods_without_metrics_are_no_recommendation() -> None:
         api.storage.objects[POD_METRICS, "shop", "x"] = measured(0) | {"metadata": {"name": "x", "namespace": "shop"}}
         kube = await api.connect()
         try:
-            with pytest.raises(UsageError, match=r"metrics\.k8s\.io has no metrics of the 3 pods; check metrics-server"):
+            with pytest.raises(
+                UsageError, match=r"metrics\.k8s\.io has no metrics of the 3 pods; check metrics-server"
+            ):
                 await sample(kube, [workload()], 1e-3, lambda _what, _share: None)
         finally:
             await kube.close()

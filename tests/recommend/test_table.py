@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.recommend.figures import amount, change
-from pilotfish.sidecar.recommend.fitting import Surroundings, advise
+from pilotfish.sidecar.recommend.fitting import NamespaceRules, advise
 from pilotfish.sidecar.recommend.recommended import from_status
 from pilotfish.sidecar.recommend.table import lines
 from tests.recommend.made import STATUS, workload
@@ -32,15 +32,15 @@ def test_the_table_of_a_workload() -> None:
     found = workload(STATUS)
     model, proxy = found.containers()
     advices = [
-        advise(found, model, from_status(STATUS), Surroundings()),
-        advise(found, proxy, None, Surroundings()),
+        advise(found, model, from_status(STATUS), NamespaceRules()),
+        advise(found, proxy, None, NamespaceRules()),
     ]
     assert "\n".join(lines(advices)) == SHOWN
 
 
 def test_low_confidence_is_said() -> None:
     found = workload(STATUS)
-    advice = advise(found, found.containers()[0], from_status(STATUS | {"confidence": 0.01}), Surroundings())
+    advice = advise(found, found.containers()[0], from_status(STATUS | {"confidence": 0.01}), NamespaceRules())
     assert "less than 3 hours of use, 11,520 samples; low confidence" in " ".join(lines([advice], 200))
 
 
@@ -49,7 +49,7 @@ def test_low_confidence_is_said() -> None:
 def test_no_line_is_wider_than_the_terminal(millicores: int, size: int, width: int) -> None:
     entry = STATUS | {"target": {"cpu": f"{millicores}m", "memory": str(size)}}
     found = workload(entry)
-    advices = [advise(found, one, from_status(entry), Surroundings()) for one in found.containers()]
+    advices = [advise(found, one, from_status(entry), NamespaceRules()) for one in found.containers()]
     assert all(len(line) <= max(width, 80) for line in lines(advices, width))
 
 

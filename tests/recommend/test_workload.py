@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.errors import UsageError
-from pilotfish.sidecar.recommend.workload import KINDS, Workload, parse_workload
+from pilotfish.sidecar.recommend.workload import KINDS, MeasuredWorkload, parse_workload
 from pilotfish.sidecar.settings.document import TargetRef
 from tests.recommend.made import MODEL, pod, workload
 from tests.support.examples import examples
@@ -57,7 +57,7 @@ def test_any_text_is_a_workload_or_a_usage_error(text: str) -> None:
 )
 def test_past_pods_are_recognised_by_their_names(kind: str, mine: list[str], others: list[str]) -> None:
     odd = {"metadata": {"name": "odd"}}
-    found = Workload("shop", TargetRef(api_version="v1", kind=kind, name="a.b"), [odd]).pod_name_pattern()
+    found = MeasuredWorkload("shop", TargetRef(api_version="v1", kind=kind, name="a.b"), [odd]).pod_name_pattern()
     for name in [*mine, "odd"]:
         assert re.fullmatch(found, name), name
     for name in others:
@@ -67,7 +67,7 @@ def test_past_pods_are_recognised_by_their_names(kind: str, mine: list[str], oth
 def test_the_resources_are_those_that_most_pods_have_and_short_init_containers_have_none() -> None:
     made = workload(pods=3)
     resized = pod(5, {"requests": {"cpu": "1"}})
-    found = Workload("shop", made.target, [*made.pods, resized]).containers()
+    found = MeasuredWorkload("shop", made.target, [*made.pods, resized]).containers()
     assert [(one.name, one.is_init, one.is_own) for one in found] == [
         ("model", False, False),
         ("pilotfish-proxy", True, True),
