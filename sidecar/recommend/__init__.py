@@ -7,7 +7,8 @@
                                  +-> compute.py (recommender of the controller)
     metrics.k8s.io -> sampling.py
 
-`gather.py`, `history.py` and `sampling.py` do the I/O, with rights to read only. All others are pure.
+`measure.py` chooses the sources. `gather.py`, `history.py` and `sampling.py` do the I/O, with rights to read only. The
+others are pure.
 
 Glossary
     MeasuredWorkload         a Deployment or another owner of pods, with its running pods and its monitor, if it has one

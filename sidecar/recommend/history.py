@@ -31,6 +31,10 @@ Values = dict[tuple[str, str], float]  # by pod and container
 Progress = Callable[[str, float], None]
 
 
+class NoSeriesError(PrometheusError):
+    """A Prometheus that answers, and has no use of a workload."""
+
+
 @dataclass(frozen=True, slots=True)
 class PrometheusServer:
     """Where the history is, and the bearer token; empty for none."""
@@ -55,7 +59,7 @@ def read_history(
 ) -> Iterator[list[ContainerUsage]]:
     """Yield the use of the containers of a workload at each minute of the last `days` days, the oldest first.
 
-    Raises PrometheusError if the server does not answer, or has no series of these pods.
+    Raises PrometheusError if the server does not answer, NoSeriesError if it knows none of these pods.
     """
     start = now - days * DAY
     scrapes = _scrapes(server, workload, start, now)
@@ -79,7 +83,7 @@ def _scrapes(server: PrometheusServer, workload: MeasuredWorkload, start: float,
     found = server.series(query, start, now, HOUR)
     counts = {at: max(values.values()) for at, values in found.items() if values}
     if not counts:
-        raise PrometheusError(
+        raise NoSeriesError(
             f"{redact_urls(server.url)}: no series {MEMORY} of {workload.title} in namespace {workload.namespace}; "
             "check that it scrapes cAdvisor of the kubelets, and keeps the labels namespace, pod and container"
         )

@@ -14,8 +14,7 @@ import pytest
 
 from pilotfish.sidecar import cli
 from pilotfish.sidecar.control.resize.usage import ContainerUsage
-from pilotfish.sidecar.prometheus import PrometheusError
-from pilotfish.sidecar.recommend.history import HOUR, PrometheusServer, read_history
+from pilotfish.sidecar.recommend.history import HOUR, NoSeriesError, PrometheusServer, read_history
 from tests.dashboards.prometheus import Prometheus
 from tests.recommend.made import filled, pod, workload
 from tests.support.apiserver.server import ApiServer
@@ -120,7 +119,7 @@ def test_a_shorter_history_is_read_if_asked_for(server: Prometheus) -> None:
 
 
 def test_a_server_without_these_series_is_named(server: Prometheus) -> None:
-    with pytest.raises(PrometheusError, match=r"no series container_memory_working_set_bytes of .* scrapes cAdvisor"):
+    with pytest.raises(NoSeriesError, match=r"no series container_memory_working_set_bytes of .* scrapes cAdvisor"):
         read(server, days=0.25, namespace="elsewhere")
 
 
