@@ -81,6 +81,7 @@ class Reason(ReasonTable):
         "name the object above in spec.targetRef, or set spec.scaling.surface to metric",
     )
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
+    CPU_THROTTLED = resize_reasons.CPU_THROTTLED
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
     DISRUPTION_BUDGET = (
         "disruption_budget",

@@ -7,6 +7,7 @@ CONTAINER_NOT_FOUND = (
     "no pod of the target has the container",
     "correct spec.resources.container",
 )
+CPU_THROTTLED = "cpu_throttled", "the CPU limit throttles the container while the latency is above its target"
 HORIZONTAL_OWNS_CPU = (
     "horizontal_owns_cpu",
     "the number of replicas follows the use of CPU, so that the CPU of a pod stays",
