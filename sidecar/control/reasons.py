@@ -75,6 +75,7 @@ class Reason(ReasonTable):
     CONFLICT = "conflict", "the object has changed since it was observed; the next observation decides anew"
     CONNECT = "connect", "no connection to the receiver could be made"
     CONTAINER_NOT_FOUND = resize_reasons.CONTAINER_NOT_FOUND
+    CONTAINER_NOT_RUNNING = resize_reasons.CONTAINER_NOT_RUNNING
     CONTROLLED = (
         "controlled",
         "a controller above the target owns its replicas",
@@ -207,6 +208,9 @@ class Reason(ReasonTable):
     POLICY_LIMIT = "policy_limit", "a policy of spec.scaling.behavior limits how fast the replicas change"
     POOL_EXHAUSTED = resize_reasons.POOL_EXHAUSTED
     POOL_SHARE = resize_reasons.POOL_SHARE
+    POOL_TOO_SMALL = resize_reasons.POOL_TOO_SMALL
+    POOL_UNKNOWN = resize_reasons.POOL_UNKNOWN
+    POOL_WAITING = resize_reasons.POOL_WAITING
     PROFILE = "profile", "another profile is in force"
     PROFILE_IN_FORCE = "profile_in_force", "no profile is being learned"
     PROFILE_INVALID = (
@@ -310,6 +314,7 @@ class Reason(ReasonTable):
         "the CronJob, WorkflowTemplate or Pipeline in spec.retrain does not exist",
         "create it in the namespace of the monitor, or correct spec.retrain",
     )
+    TEMPLATE_OWNED = resize_reasons.TEMPLATE_OWNED
     THROTTLED = "throttled", "the API server asks to wait"
     TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"

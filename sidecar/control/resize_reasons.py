@@ -7,6 +7,10 @@ CONTAINER_NOT_FOUND = (
     "no pod of the target has the container",
     "correct spec.resources.container",
 )
+CONTAINER_NOT_RUNNING = (
+    "container_not_running",
+    "the container does not run at present; a resize waits until it has restarted",
+)
 CPU_THROTTLED = "cpu_throttled", "the CPU limit throttles the container while the latency is above its target"
 HORIZONTAL_OWNS_CPU = (
     "horizontal_owns_cpu",
@@ -32,6 +36,21 @@ POOL_EXHAUSTED = (
     "raise the CPU of the pool, or lower the bounds of its monitors",
 )
 POOL_SHARE = "pool_share", "the CPU of each pod is its share of the pool"
+POOL_TOO_SMALL = (
+    "pool_too_small",
+    "the minima of the monitors need more CPU than the pool has, so that the CPU of all pods stays",
+    "raise the CPU of the pool, or lower spec.resources.cpu.min of its monitors",
+)
+POOL_UNKNOWN = (
+    "pool_unknown",
+    "the controller was given no pool of this name in this namespace, so that the CPU stays",
+    "ask the administrator for the pool, or correct spec.resources.pool",
+)
+POOL_WAITING = (
+    "pool_waiting",
+    "the CPU is shared once all monitors of the pool are known",
+    "wait for one interval; then read the condition Resizing of the monitors that the message names",
+)
 QOS_CLASS = (
     "qos_class",
     "the change would change the QoS class of the pod, which Kubernetes refuses",
@@ -77,6 +96,11 @@ RESTART_NEEDED = (
     "set spec.resources.allowRestart, or the resizePolicy NotRequired",
 )
 TARGET_MOVED = "target_moved", "the request has differed from the recommendation for long"
+TEMPLATE_OWNED = (
+    "template_owned",
+    "another client or controller sets the resources in the template of the target",
+    "set spec.resources.method to inPlace, which leaves the template alone",
+)
 USAGE_MISSING = (
     "usage_missing",
     "the use of the container is not known",

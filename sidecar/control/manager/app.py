@@ -47,6 +47,7 @@ from .key import MonitorKey
 from .leadership import LeaderLabel
 from .monitors import Mirrors, Monitors
 from .options import ControllerOptions, add_control_arguments, parse_options
+from .pools import PoolBook
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
 from .scale_target import ScaleTargetReader
 from .server.app import ControlServer, ServerOptions, reviewer
@@ -146,6 +147,7 @@ class Controller:
             record=self.recorder.record,
             audit=self.audit,
             kill_switch=KillSwitch(options.kill_switch),
+            pools=PoolBook(options.pools),
             signal_sources=(PodMetricsSource(kube, mirrors.index), PrometheusSource(options.prometheus)),
         )
 

@@ -21,6 +21,7 @@ from ..store import StateStore
 from .audit import Audit
 from .claims import Claims
 from .key import MonitorKey
+from .pools import PoolBook
 from .scaling_sources import SignalSource
 from .scaling_targets import ScalingTargets
 from .selectors import Selector
@@ -91,6 +92,7 @@ class World:
         claims: which monitor each pod follows.
         scaling_targets: which monitor scales each workload.
         signals: the newest load of each pod.
+        pools: the pools of CPU, and what each monitor has of them.
     """
 
     clock: Callable[[], float]
@@ -116,6 +118,7 @@ class World:
     claims: Claims = field(default_factory=Claims)
     scaling_targets: ScalingTargets = field(default_factory=ScalingTargets)
     signals: SignalBook = field(default_factory=SignalBook)
+    pools: PoolBook = field(default_factory=PoolBook)
 
     def may_act(self) -> bool:
         """Return whether this process leads now."""

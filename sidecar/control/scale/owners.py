@@ -11,9 +11,9 @@ from typing import Any
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .appliers import applying_owners
 from ..workload.field_owner import METRIC, OWN_SETTING, FieldOwner, described, labels_of, map_at, name_of
 from ..workload.kinds import at_path, kserve_kind
+from .appliers import applying_owners
 
 Item = Mapping[str, Any]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..reasons import Reason
-from .appliers import is_default, later_reset
-from .disruption import disruption_floor
 from ..workload.field_owner import FieldOwner
 from ..workload.kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas
 from ..workload.managed_fields import FieldWriter, epoch_seconds, writers_of
+from .appliers import is_default, later_reset
+from .disruption import disruption_floor
 from .owners import find_owner, find_resources_owner
 
 Item = Mapping[str, Any]
