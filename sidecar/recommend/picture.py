@@ -54,7 +54,7 @@ def _draw(axes: Axes, advice: Advice, kind: Kind, samples: Sequence[UseSample]) 
     found = advice.recommended
     if found is not None and kind in found.target:
         lower, upper = found.lower.get(kind, found.target[kind]), found.upper.get(kind, found.target[kind])
-        axes.axhspan(float(lower) / factor, float(upper) / factor, color=TARGET, alpha=0.12, linewidth=0)
+        axes.axhspan(float(lower) / factor, float(upper) / factor, color=TARGET, alpha=0.12, linewidth=0, label="range")
         _level(axes, kind, found.target[kind], "recommended", TARGET, "-")
     _level(axes, kind, advice.now.amount("requests", kind), "request", NOW, "--")
     _level(axes, kind, advice.now.limits.get(kind), "limit", LIMIT, ":")
