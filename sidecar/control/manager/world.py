@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from .audit import Audit
 from .claims import Claims
 from .key import MonitorKey
 from .pools import PoolBook
+from .resizing_sources import NamespaceLimits, PodMetricsReading
 from .scaling_sources import SignalSource
 from .scaling_targets import ScalingTargets
 from .selectors import Selector
@@ -78,6 +79,9 @@ class World:
         find_target: the workload of a target; raises TroubleError.
         read_scale_target: the replicas of a target, and everything that decides whether they may be changed; raises
             TroubleError.
+        read_resize_target: a target whose pods are resized; raises TroubleError.
+        read_pod_metrics: the use of all containers of a namespace, by metrics.k8s.io.
+        read_limits: what limits the resources of the pods of a namespace, on these nodes.
         signal_sources: where scaling signals come from, besides the pods.
         list_uninjected: metadata of pods that a selector selects and that have no sidecar; raises TroubleError.
         list_services: the Services of a namespace; raises TroubleError.
@@ -102,6 +106,9 @@ class World:
     pods: PodSource
     find_target: Callable[[str, TargetRef], Awaitable[TargetWorkload]]
     read_scale_target: Callable[[str, TargetRef], Awaitable[TargetFacts]]
+    read_resize_target: Callable[[str, TargetRef], Awaitable[TargetFacts]]
+    read_pod_metrics: Callable[[str], Awaitable[PodMetricsReading]]
+    read_limits: Callable[[str, Iterable[str]], Awaitable[NamespaceLimits]]
     list_uninjected: Callable[[str, Selector], Awaitable[Sequence[Item]]]
     list_services: Callable[[str], Awaitable[Sequence[Item]]]
     find_pod: Callable[[str, str], Awaitable[Item | None]]
