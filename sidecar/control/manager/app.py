@@ -20,6 +20,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...callers.reviews import reviewer
 from ...certificates.choice import choose_certificates
 from ...certificates.source import kept_current
 from ...kube.client import Kube
@@ -49,7 +50,7 @@ from .monitors import Mirrors, Monitors
 from .options import ControllerOptions, add_control_arguments, parse_options
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
 from .scale_target import ScaleTargetReader
-from .server.app import ControlServer, ServerOptions, reviewer
+from .server.app import ControlServer, ServerOptions
 from .signals.pod_metrics import PodMetricsSource
 from .signals.prometheus import PrometheusSource
 from .status import merge_of
