@@ -58,7 +58,9 @@ def test_the_mirror_keeps_all_that_is_read_of_a_pod() -> None:
 
 def test_the_mirror_keeps_the_requests_of_containers_that_run_as_long_as_the_pod() -> None:
     sidecar, init = {"name": "sidecar", "restartPolicy": "Always"}, {"name": "download"}
-    trimmed = trim_pod({**pod_item("a"), "spec": {"containers": [{"name": "model"}], "initContainers": [sidecar, init]}})
+    trimmed = trim_pod(
+        {**pod_item("a"), "spec": {"containers": [{"name": "model"}], "initContainers": [sidecar, init]}}
+    )
     assert [one["name"] for one in running_containers(trimmed)] == ["model", "sidecar"]
 
 

@@ -15,7 +15,7 @@ from pilotfish.sidecar.control.scale.owners import ReplicaDriver, find_resources
 from tests.control.manager.resized import HOUR, MINUTE, ResizedFleet
 from tests.control.manager.worlds import KEY, Receiver, monitor_item
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.long]
 
 SMALL = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}}
 RIGHT = {"requests": {"cpu": "476m", "memory": "363Mi"}, "limits": {"memory": "726Mi"}}
