@@ -1,4 +1,4 @@
-"""When a request changes: outside of the bounds, after a kill, or far from the target for long; and never to and fro."""
+"""When a request changes: outside of the bounds, after a kill, or far from the target for long; never to and fro."""
 
 from __future__ import annotations
 
