@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from pilotfish.sidecar.podspec.running import INIT_CONTAINERS
 from tests.support.cluster import ADMIN, ControlPlane
 from tests.support.waiting import patient, wait_until
 
-NODE = "resized"
+NODES: dict[str, list[str]] = {"old": [], "new": [INIT_CONTAINERS]}  # with the features that they declare
 ALLOCATABLE = {"cpu": "8", "memory": "8Gi", "pods": "10000"}
 Object = dict[str, Any]
 
@@ -31,9 +32,10 @@ class Namespace:
         metadata = {"metadata": {"name": self.name}}
         self.request("POST", "/api/v1/namespaces", metadata)
         self.request("POST", self.path("serviceaccounts"), {"metadata": {"name": "default"}})
-        node = {"metadata": {"name": NODE}}
-        if self.request("POST", "/api/v1/nodes", node)[0] == 201:
-            self.request("PATCH", f"/api/v1/nodes/{NODE}/status", {"status": {"allocatable": ALLOCATABLE}})
+        for node, features in NODES.items():
+            if self.request("POST", "/api/v1/nodes", {"metadata": {"name": node}})[0] == 201:
+                status = {"status": {"allocatable": ALLOCATABLE, "declaredFeatures": features}}
+                self.request("PATCH", f"/api/v1/nodes/{node}/status", status)
 
     def path(self, plural: str, name: str = "", subresource: str = "") -> str:
         return "/".join(filter(None, [f"/api/v1/namespaces/{self.name}/{plural}", name, subresource]))
@@ -80,13 +82,13 @@ class Namespace:
         found: list[Object] = self.get("limitranges")["items"]
         return found
 
-    def pod(self, spec: Object, *, on_node: bool, runs: bool) -> Object | None:
+    def pod(self, spec: Object, *, node: str, runs: bool) -> Object | None:
         """Create a pod, and return it as it is stored; None if the server refuses it."""
         name = f"pod-{uuid.uuid4().hex[:8]}"
         spec = copy.deepcopy(spec)
         for container in [*spec["containers"], *spec.get("initContainers", [])]:
             container["image"] = "none.invalid/none"
-        body = {"metadata": {"name": name}, "spec": {**spec, **({"nodeName": NODE} if on_node else {})}}
+        body = {"metadata": {"name": name}, "spec": {**spec, **({"nodeName": node} if node else {})}}
         status, found = self.request("POST", self.path("pods"), body)
         if status != 201:
             return None

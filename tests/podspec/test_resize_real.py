@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -12,16 +13,14 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.podspec.adjust import ResizeSurroundings, adjusted
 from pilotfish.sidecar.podspec.amounts import ContainerResources, Kind, amounts_of, containers_of, qos_class
 from pilotfish.sidecar.podspec.rules import ControlledValues, ResizeRules
-from pilotfish.sidecar.podspec.running import RunningPod
+from pilotfish.sidecar.podspec.running import INIT_CONTAINERS, RunningPod
 from tests.podspec import pods
-from tests.podspec.server import ALLOCATABLE, Namespace
+from tests.podspec.server import ALLOCATABLE, NODES, Namespace
 from tests.support.cluster import ControlPlane
 from tests.support.examples import examples
 from tests.support.waiting import patient
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(900))]
-
-RUNNING = RunningPod((1, 36), Fraction(2**27), amounts_of(ALLOCATABLE))
 
 
 @settings(max_examples=examples(120), suppress_health_check=[*HealthCheck], phases=[Phase.generate])
@@ -31,7 +30,7 @@ RUNNING = RunningPod((1, 36), Fraction(2**27), amounts_of(ALLOCATABLE))
     limit_ranges=pods.limit_ranges(),
     quotas=pods.quotas(),
     older=st.booleans(),
-    on_node=st.booleans(),
+    node=st.sampled_from(["", *NODES]),
     runs=st.booleans(),
     controlled=st.sampled_from(["RequestsAndLimits", "RequestsAndLimits", "RequestsOnly"]),
 )
@@ -42,7 +41,7 @@ def test_the_server_accepts_each_adjusted_resize_and_the_class_stays(
     limit_ranges: list[dict[str, Any]],
     quotas: list[dict[str, Any]],
     older: bool,
-    on_node: bool,
+    node: str,
     runs: bool,
     controlled: ControlledValues,
 ) -> None:
@@ -50,11 +49,13 @@ def test_the_server_accepts_each_adjusted_resize_and_the_class_stays(
     if not older:
         space.limit(limit_ranges)
         space.bound(quotas)
-    stored = [pod for spec in specs if (pod := space.pod(spec, on_node=on_node, runs=runs))]
+    stored = [pod for spec in specs if (pod := space.pod(spec, node=node, runs=runs))]
     if older:
         space.limit(limit_ranges)
         space.bound(quotas)
-    surroundings = ResizeSurroundings(space.limit_ranges(), space.quotas(), RUNNING)
+    features = frozenset(NODES.get(node, [INIT_CONTAINERS]))
+    running = RunningPod((1, 36), Fraction(2**27), amounts_of(ALLOCATABLE), features)
+    surroundings = ResizeSurroundings(space.limit_ranges(), space.quotas(), running)
     for pod in stored:
         assert qos_class(pod["spec"]) == pod["status"]["qosClass"]
         for place, _, container in containers_of(pod["spec"]):
@@ -66,7 +67,7 @@ def check(
     space: Namespace,
     pod: dict[str, Any],
     place: str,
-    container: dict[str, Any],
+    container: Mapping[str, Any],
     target: dict[Kind, Fraction],
     rules: ResizeRules,
     surroundings: ResizeSurroundings,
