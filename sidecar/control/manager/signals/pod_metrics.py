@@ -26,6 +26,7 @@ from ....settings.scaling import CpuSignal, MemorySignal, signal_id
 from ....settings.units import read_duration
 from ...scale.facts import Sample
 from ..pods import INJECTED_SELECTOR, OWN_CONTAINERS, epoch_seconds, running_containers
+from ..resizing_sources import PodMetricsReading
 from ..scaling_sources import SOURCE_SECONDS, SignalReading, SignalRequest
 from ..world import Item, PodSource
 
@@ -40,15 +41,6 @@ class Wanted:
 
     resource: str
     container: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PodMetricsReading:
-    """The PodMetricsList of a namespace as JSON, read at the epoch second `at`; `problem` is why it is unknown."""
-
-    found: object = None
-    at: float = 0.0
-    problem: str = ""
 
 
 @dataclass
