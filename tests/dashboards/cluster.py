@@ -103,6 +103,7 @@ def injector(seconds: float, now: float) -> tuple[bytes, str]:
         ready=True,
         reviews={"answered": pods, "failed": 0, "invalid": 0},
         injections={("port", "named_ports"): pods - pods // 10, ("none", "host_network"): pods // 10},
+        sized={("sized", "Recommended"): pods // 2, ("kept", "Quota"): pods // 20},
         bounds=(0.001, 0.01, 0.1, 1.0),
         times=(pods // 2, pods - pods // 2 - pods // 20, pods // 20, 0, 0),
         seconds=pods * 0.003,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import msgspec
 
@@ -21,12 +22,18 @@ HALF_LIFE = 86400.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """The buckets of one resource: the size of the first one, in cores or bytes.
+    """The buckets of one resource: the size of the first one, and the smallest value of each, in cores or bytes.
 
     Bucket `n` starts at `first * (RATIO ** n - 1) / (RATIO - 1)`; the last one has no end.
     """
 
     first: float
+    starts: tuple[float, ...]
+
+    @classmethod
+    def of(cls, first: float) -> Self:
+        """Return the buckets of which the first one has the size `first`."""
+        return cls(first, tuple(first * (power(RATIO, index) - 1) / (RATIO - 1) for index in range(BUCKETS)))
 
     def index(self, value: float) -> int:
         """Return the bucket of `value`, which is finite and at least 0."""
@@ -34,13 +41,26 @@ class Buckets:
             return 0
         return min(int(math.log(value * (RATIO - 1) / self.first + 1) / math.log(RATIO)), BUCKETS - 1)
 
-    def start(self, index: int) -> float:
-        """Return the smallest value of a bucket."""
-        return self.first * (RATIO**index - 1) / (RATIO - 1)
+
+def power(base: float, exponent: int) -> float:
+    """Return `base ** exponent`, rounded as in Go's math.Pow: the last bit decides on a byte that is rounded down."""
+    mantissa, scale = math.frexp(base)
+    found, exponent_of_two, rest = 1.0, 0, abs(exponent)
+    while rest:
+        if rest & 1:
+            found *= mantissa
+            exponent_of_two += scale
+        mantissa *= mantissa
+        scale *= 2
+        if mantissa < 0.5:
+            mantissa += mantissa
+            scale -= 1
+        rest >>= 1
+    return math.ldexp(found, exponent_of_two) if exponent >= 0 else math.ldexp(1 / found, -exponent_of_two)
 
 
-CPU = Buckets(0.01)
-MEMORY = Buckets(1e7)
+CPU = Buckets.of(0.01)
+MEMORY = Buckets.of(1e7)
 
 
 class HistogramState(msgspec.Struct, frozen=True, array_like=True):
@@ -86,7 +106,7 @@ class HistogramState(msgspec.Struct, frozen=True, array_like=True):
             if found >= threshold:
                 break
             index += 1
-        return buckets.start(min(index + 1, BUCKETS - 1))
+        return buckets.starts[min(index + 1, BUCKETS - 1)]
 
 
 class Histogram:

@@ -12,7 +12,6 @@ is that of the VerticalPodAutoscaler: docs/resizing-algorithm.md.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ from msgspec.structs import replace
 from ...errors import number
 from ...settings.units import show_duration
 from ..reasons import Reason
-from .histogram import CPU, HALF_LIFE, MEMORY, Buckets, HistogramState
+from .histogram import CPU, HALF_LIFE, MEMORY, Buckets, HistogramState, power
 from .plan import PlanResource, ResizePlan, ResourceName
 from .samples import add_samples
 from .state import Boost, ResizeState
@@ -123,8 +122,10 @@ def _estimate(name: ResourceName, resource: PlanResource, histogram: HistogramSt
         for share in (resource.lower, resource.target, resource.upper)
         for base in (_amount(histogram.percentile(buckets, share) * unit),)
     )
-    doubt = 1 / confidence if confidence > 0 else math.inf
-    return _Estimate(target, _amount(lower * (1 + 0.001 * doubt) ** -2), _amount(upper * (1 + doubt)))
+    if confidence <= 0:
+        return _Estimate(target, 0, MAX_AMOUNT)
+    wider = 1 + 1 / confidence
+    return _Estimate(target, _amount(lower * power(1 + 0.001 / confidence, -2)), _amount(upper * wider))
 
 
 def _confidence(state: ResizeState) -> float:
