@@ -75,12 +75,14 @@ class Reason(ReasonTable):
     CONFLICT = "conflict", "the object has changed since it was observed; the next observation decides anew"
     CONNECT = "connect", "no connection to the receiver could be made"
     CONTAINER_NOT_FOUND = resize_reasons.CONTAINER_NOT_FOUND
+    CONTAINER_NOT_RUNNING = resize_reasons.CONTAINER_NOT_RUNNING
     CONTROLLED = (
         "controlled",
         "a controller above the target owns its replicas",
         "name the object above in spec.targetRef, or set spec.scaling.surface to metric",
     )
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
+    CPU_THROTTLED = resize_reasons.CPU_THROTTLED
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
     DISRUPTION_BUDGET = (
         "disruption_budget",
@@ -112,6 +114,7 @@ class Reason(ReasonTable):
     HORIZONTAL_OWNS_CPU = resize_reasons.HORIZONTAL_OWNS_CPU
     HORIZONTAL_OWNS_MEMORY = resize_reasons.HORIZONTAL_OWNS_MEMORY
     IDLE = "idle", "no retraining is wanted or in progress"
+    INIT_CONTAINER = resize_reasons.INIT_CONTAINER
     INJECTED = "injected", "every pod of the target has a sidecar"
     INVALID_OBJECT = (
         "invalid_object",
@@ -137,6 +140,7 @@ class Reason(ReasonTable):
         "manual_change",
         "somebody else changed the replicas; scaling waits for spec.scaling.manualHold, then continues from there",
     )
+    MEMORY_IN_USE = resize_reasons.MEMORY_IN_USE
     MODE = "mode", "the mode in the document does not allow the action"
     MONITORING = "monitoring", "the counts of enough pods arrive, and drift detection runs on their sum"
     MORE_REPLICAS_DONT_HELP = (
@@ -161,6 +165,7 @@ class Reason(ReasonTable):
         "the document names no profile, so that only the traffic is measured",
         "add a profile to spec.profiles, or learn one",
     )
+    NODE_CAPACITY = resize_reasons.NODE_CAPACITY
     NOT_AUTHORIZED = (
         "not_authorized",
         "the API server refuses the request of the controller",
@@ -177,11 +182,13 @@ class Reason(ReasonTable):
         "the controller sets the replicas itself, so that no other autoscaler may read the number",
         "set spec.scaling.surface to metric, or remove the autoscaler that asks for the number",
     )
+    NOT_RESIZABLE = resize_reasons.NOT_RESIZABLE
     NOT_SCALABLE = (
         "not_scalable",
         "the kind of the target has no replicas to set",
         "name a Deployment, StatefulSet or another kind with a scale subresource, or remove spec.scaling",
     )
+    NOT_SET = resize_reasons.NOT_SET
     ON_TARGET = "on_target", "the signals are within the tolerance of their targets"
     OOM_KILLED = resize_reasons.OOM_KILLED
     OUTSIDE_BOUNDS = resize_reasons.OUTSIDE_BOUNDS
@@ -198,6 +205,7 @@ class Reason(ReasonTable):
     )
     PERFORMANCE = "performance", "labels show that the model's performance became worse"
     PERSON = "person", "a person closed the episode"
+    POD_RESOURCES = resize_reasons.POD_RESOURCES
     PODS_SILENT = (
         "pods_silent",
         "pods of the target have sent nothing for several ticks",
@@ -206,6 +214,9 @@ class Reason(ReasonTable):
     POLICY_LIMIT = "policy_limit", "a policy of spec.scaling.behavior limits how fast the replicas change"
     POOL_EXHAUSTED = resize_reasons.POOL_EXHAUSTED
     POOL_SHARE = resize_reasons.POOL_SHARE
+    POOL_TOO_SMALL = resize_reasons.POOL_TOO_SMALL
+    POOL_UNKNOWN = resize_reasons.POOL_UNKNOWN
+    POOL_WAITING = resize_reasons.POOL_WAITING
     PROFILE = "profile", "another profile is in force"
     PROFILE_IN_FORCE = "profile_in_force", "no profile is being learned"
     PROFILE_INVALID = (
@@ -231,10 +242,10 @@ class Reason(ReasonTable):
     QUOTA = resize_reasons.QUOTA
     RECOVERY = "recovery", "the data returned to the reference"
     REPLACED = "replaced", "a newer intent for the same object wants another value"
+    REQUEST_LIMIT = resize_reasons.REQUEST_LIMIT
     RESIZE_DEFERRED = resize_reasons.RESIZE_DEFERRED
     RESIZE_IN_PROGRESS = resize_reasons.RESIZE_IN_PROGRESS
     RESIZE_INFEASIBLE = resize_reasons.RESIZE_INFEASIBLE
-    RESIZE_REVERTED = resize_reasons.RESIZE_REVERTED
     RESIZE_SLOW = resize_reasons.RESIZE_SLOW
     RESIZE_UNSUPPORTED = resize_reasons.RESIZE_UNSUPPORTED
     RESIZE_WITHOUT_EFFECT = resize_reasons.RESIZE_WITHOUT_EFFECT
@@ -284,6 +295,7 @@ class Reason(ReasonTable):
     )
     SECRET = "secret", "the secret cannot be used", "check the Secret or file that the document names, and its key"
     SECRET_REF = "secret_ref", "the document names a Kubernetes Secret, which exists only in a cluster"
+    SERVER_VERSION = resize_reasons.SERVER_VERSION
     SETTLING = "settling", "the signals are from before the last change of the replicas; the next ones decide"
     SIGNALS_MISSING = (
         "signals_missing",
@@ -309,6 +321,7 @@ class Reason(ReasonTable):
         "the CronJob, WorkflowTemplate or Pipeline in spec.retrain does not exist",
         "create it in the namespace of the monitor, or correct spec.retrain",
     )
+    TEMPLATE_OWNED = resize_reasons.TEMPLATE_OWNED
     THROTTLED = "throttled", "the API server asks to wait"
     TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"

@@ -14,9 +14,9 @@ from .amounts import GUARANTEED, KINDS, ContainerResources, Json, Kind, PodAmoun
 from .bounds import fit
 from .limit_ranges import LimitRangeItem, additions, completed, limit_range_items, violations
 from .notes import Note, NoteReason
-from .quantity import MOST, format_quantity
+from .quantity import format_quantity
 from .quotas import QuotaRoom, excesses, held, missing, quota_rooms
-from .rules import ResizeRules, Subject, bounds_of
+from .rules import LARGEST, ResizeRules, Subject, bounds_of
 from .running import RunningPod, beyond_node, obstacles
 
 
@@ -97,8 +97,7 @@ class _Plan:
             found = self._refusals(candidate)
             if not found:
                 kept = [note for kind in kinds for note in notes[kind]]
-                lost = [note for note in refused if note.kind not in kinds]
-                return Adjusted(candidate, tuple(dict.fromkeys([*kept, *lost])))
+                return Adjusted(candidate, tuple(dict.fromkeys([*kept, *refused])))
             refused += found
         return Adjusted(self.amounts.containers[self.name], tuple(dict.fromkeys(refused)))
 
@@ -117,8 +116,8 @@ class _Plan:
         if not subject.request or (kind not in own.requests and self.rules.controlled == "RequestsOnly"):
             text = f"the container {self.name} has no {kind} request, and none is added"
             return own, (Note(NoteReason.NOT_SET, text, kind),)
-        if max(subject.request, own.limits.get(kind, Fraction(0)), target) > MOST:
-            return own, (Note(NoteReason.NOT_SET, f"the amounts of {kind} are too large to be compared", kind),)
+        if max(subject.request, own.limits.get(kind, Fraction(0))) > LARGEST:
+            return own, (Note(NoteReason.REQUEST_LIMIT, f"the amounts of {kind} are too large to be compared", kind),)
         if subject.ratio is None and kind in own.limits and amounts.qos_class == GUARANTEED:
             text = "the requests of a Guaranteed pod equal its limits, which are not controlled"
             return own, (Note(NoteReason.QOS_CLASS, text, kind),)

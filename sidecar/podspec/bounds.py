@@ -58,11 +58,11 @@ def fit(kind: Kind, target: Fraction, ratio: Fraction | None, bounds: Iterable[B
     upper = min((point for point in points if point.bound.is_most), key=lambda point: point.request, default=None)
     if upper is not None and upper.request < lower.request:
         return Fit(None, None, (lower.bound.note, upper.bound.note))
-    request = _up(target, step)
+    request = round_up(target, step)
     chosen = lower if request < lower.request else upper if upper and request > upper.request else None
     notes = () if chosen is None or chosen.bound.silent else (chosen.bound.note,)
     if chosen is not None:
-        request = _up(chosen.request, unit)
+        request = round_up(chosen.request, unit)
     limit = chosen.limit if chosen is not None else None
     if limit is None and ratio is not None:
         limit = request * ratio // unit * unit
@@ -70,9 +70,10 @@ def fit(kind: Kind, target: Fraction, ratio: Fraction | None, bounds: Iterable[B
 
 
 def _point(bound: Bound, ratio: Fraction | None, unit: Fraction) -> _Point:
-    value = bound.value // unit * unit if bound.is_most else _up(bound.value, unit)
+    value = bound.value // unit * unit if bound.is_most else round_up(bound.value, unit)
     return _Point(value, None, bound) if bound.side == "requests" else _Point(value / (ratio or 1), value, bound)
 
 
-def _up(number: Fraction, unit: Fraction) -> Fraction:
+def round_up(number: Fraction, unit: Fraction) -> Fraction:
+    """Return the least multiple of `unit` that is at least `number`."""
     return -(-number // unit) * unit

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from .amounts import GUARANTEED, SIDES, Amounts, ContainerResources, Json, Kind, PodAmounts
-from .bounds import STEPS, UNITS, Bound
+from .bounds import STEPS, UNITS, Bound, round_up
 from .limit_ranges import LimitRangeItem
 from .notes import Note, NoteReason
 from .quantity import format_quantity as text_of
@@ -16,6 +16,7 @@ from .quotas import QuotaRoom
 from .running import LOWERS_MEMORY, RunningPod
 
 MEMORY_MARGIN = Fraction(1, 10)
+LARGEST = Fraction(2**62)  # the API server compares 64-bit integers
 ControlledValues = Literal["RequestsAndLimits", "RequestsOnly"]
 
 
@@ -76,6 +77,9 @@ def _document(subject: Subject) -> Iterator[Bound]:
     step = STEPS[subject.kind]
     note = subject.note(NoteReason.REQUEST_LIMIT, f"a request is at least {text_of(step)} of {subject.kind}")
     yield Bound("requests", is_most=False, value=step, note=note, silent=True)
+    for side in SIDES:
+        note = subject.note(NoteReason.REQUEST_LIMIT, f"amounts beyond {text_of(LARGEST)} cannot be compared")
+        yield Bound(side, is_most=True, value=LARGEST, note=note)
     if subject.kind in subject.rules.bounds:
         least, most = subject.rules.bounds[subject.kind]
         text = f"the document bounds the request of {subject.kind} by {text_of(least)} and {text_of(most)}"
@@ -168,7 +172,8 @@ def _memory_in_use(subject: Subject) -> Iterator[Bound]:
         least, reason = limit, NoteReason.MEMORY_IN_USE
         text = "the memory in use is unknown, so the limit is not lowered"
     else:
-        least, reason = running.working_set * (1 + subject.rules.memory_margin), NoteReason.MEMORY_IN_USE
+        least = round_up(running.working_set * (1 + subject.rules.memory_margin), STEPS["memory"])
+        reason = NoteReason.MEMORY_IN_USE
         text = f"the container uses {text_of(running.working_set)} of memory"
     yield Bound("limits", is_most=False, value=min(limit, least), note=subject.note(reason, text))
 

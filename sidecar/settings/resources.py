@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from .blocks import Cores, DnsName, DocumentBlock, Duration, Mode, Name, Size
+from .blocks import DAY, Cores, DnsName, DocumentBlock, Duration, Mode, Name, Size
 
 Percentile = Annotated[
     float,
@@ -39,6 +39,13 @@ class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
     min: Annotated[Size, Meta(description="Minimum size.")] = 250 * 1024 * 1024
     percentile: Percentile = 0.9
     margin: Margin = 0.15
+    after_oom_kill: Annotated[
+        Duration,
+        Meta(
+            description="Time for which the request is at least what the last kill for memory asked for, even if one "
+            "of many pods was killed. `0s`: as the VerticalPodAutoscaler."
+        ),
+    ] = DAY
 
 
 class ResizeLatency(DocumentBlock, frozen=True, kw_only=True):

@@ -147,6 +147,7 @@ TABLES = StructuralTables(
                 CelRule(f"[quantity(string(self.{field}))].all(q, {_WHOLE})", "give a whole number of bytes", field)
                 for field in ("min", "max")
             ),
+            _duration("afterOomKill", 0.0, LONGEST_HOLD),
         ],
         Notify: [_duration("blindFor", 0.0, LONGEST_BLIND_FOR)],
         ProfileSource: [

@@ -249,6 +249,8 @@ def _resources(resources: Resources) -> Iterator[DocumentProblem]:
         ("cooldown", resources.cooldown, 0.0, LONGEST_COOLDOWN),
     ):
         yield from _bounded(f"{path}.{name}", value, least, most)
+    if resources.memory is not None:
+        yield from _bounded(f"{path}.memory.afterOomKill", resources.memory.after_oom_kill, 0.0, LONGEST_HOLD)
 
 
 def _bounded(path: str, value: float, least: float, most: float) -> Iterator[DocumentProblem]:

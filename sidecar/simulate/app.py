@@ -23,6 +23,7 @@ from ..system.files import read_file, replace_file, require_replaceable
 from ..system.tokens import read_header_token
 from ..terminal import show, show_error, show_json
 from . import page, picture, table
+from .csvfile import MAX_BYTES
 from .errors import PlantError, TraceError
 from .outcome import Outcome
 from .plant import Service
@@ -30,7 +31,7 @@ from .play import first_replicas, play
 from .policies import MAX_REPLICAS, RecommenderPolicy, ReplicaPolicy, horizontal_plan, simulated_plan
 from .prometheus import fetch_range, read_range
 from .result import PlayedPolicy, Simulation, describe_service, describe_trace
-from .trace import MAX_BYTES, Floats, LoadTrace, read_csv
+from .trace import Floats, LoadTrace, read_csv
 
 LEARNED_QUANTILE = 0.1  # of the times in the trace: those with little waiting
 LEAST_RATE = 1e-9  # requests per second

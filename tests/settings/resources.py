@@ -91,7 +91,7 @@ SPECS: dict[str, str] = {
     container: model
     method: inPlace
     cpu: {min: 250m, max: 4, percentile: 0.95, margin: 0.2}
-    memory: {min: 256Mi, max: "4Gi", percentile: 1.0, margin: 0}
+    memory: {min: 256Mi, max: "4Gi", percentile: 1.0, margin: 0, afterOomKill: 0s}
     controlledValues: RequestsOnly
     allowRestart: true
     latency: {quantile: 0.99, target: 250ms}
@@ -187,6 +187,7 @@ REFUSED: list[tuple[str, str]] = [
     ("{resources: {container: a, memory: {max: 1Gi}, pool: a}}", "changes the CPU only; give cpu"),
     ("{resources: {container: a, method: rollout, cpu: {max: 1}, pool: a}}", "or give the method inPlace"),
     ("{resources: {container: a, cpu: {max: 1}, latency: {target: 1s, quantile: 0.9}}}", "another quantile than"),
+    ("{resources: {container: a, memory: {max: 1Gi, afterOomKill: 8d}}}", "give 0s to 7d"),
     ("{resources: {container: a, cpu: {max: 1}, interval: 4s}}", "give 5s to 5m"),
     ("{resources: {container: a, cpu: {max: 1}, cooldown: 25h}}", "give 0s to 24h"),
     ("{retrain: {}}", "exactly one of webhook, job"),

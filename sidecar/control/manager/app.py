@@ -48,10 +48,12 @@ from .key import MonitorKey
 from .leadership import LeaderLabel
 from .monitors import Mirrors, Monitors
 from .options import ControllerOptions, add_control_arguments, parse_options
+from .pools import PoolBook
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
+from .resizing_limits import LimitsReader
 from .scale_target import ScaleTargetReader
 from .server.app import ControlServer, ServerOptions
-from .signals.pod_metrics import PodMetricsSource
+from .signals.pod_metrics import PodMetricsReader, PodMetricsSource
 from .signals.prometheus import PrometheusSource
 from .status import merge_of
 from .status_writer import FIELDS
@@ -127,6 +129,7 @@ class Controller:
             }
             await merge_patch(kube, MODEL_MONITORS, metadata["name"], body, metadata["namespace"], subresource="status")
 
+        targets, metrics = ScaleTargetReader(kube, self.clock), PodMetricsReader(kube, self.clock)
         return World(
             clock=self.clock,
             monotonic=self.monotonic,
@@ -134,7 +137,10 @@ class Controller:
             check_leading=self.elector.check,
             pods=mirrors.index,
             find_target=partial(find_target, kube),
-            read_scale_target=ScaleTargetReader(kube, self.clock).read,
+            read_scale_target=targets.read,
+            read_resize_target=partial(targets.read, scaled=False),
+            read_pod_metrics=metrics.read,
+            read_limits=LimitsReader(kube, self.clock).read,
             list_uninjected=partial(list_uninjected, kube),
             list_services=partial(list_services, kube),
             find_pod=partial(find_pod, kube),
@@ -147,7 +153,8 @@ class Controller:
             record=self.recorder.record,
             audit=self.audit,
             kill_switch=KillSwitch(options.kill_switch),
-            signal_sources=(PodMetricsSource(kube, mirrors.index), PrometheusSource(options.prometheus)),
+            pools=PoolBook(options.pools),
+            signal_sources=(PodMetricsSource(metrics, mirrors.index), PrometheusSource(options.prometheus)),
         )
 
     async def _lead(self) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ...podspec.quantity import quantity
-from ..ledger import DELIVERED, PENDING, SUPERSEDED, IntentLedger, LedgerEntry
+from ..ledger import DEAD, DELIVERED, PENDING, SUPERSEDED, IntentLedger, LedgerEntry
 from ..reasons import Reason
+from .guard import TAKEN_BACK
 from .policy import KIND
 
 Shown = Mapping[str, Mapping[str, str]]  # requests and limits as in an intent
@@ -33,37 +34,60 @@ class Attempt:
     @property
     def takes_back(self) -> bool:
         """Whether it took back a resize that the node did not make."""
-        return self.why == Reason.RESIZE_REVERTED
+        return self.why in TAKEN_BACK
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Amounts that the API server or the node refused at the time `at` in epoch seconds, and why."""
+
+    amounts: Shown
+    at: float
+    reason: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """The newest change of each object by key, and the newest one of all. A pending one that was tried counts."""
+    """By key, the newest change and the newest refusal of each object; `resized_at` is the time of the newest change.
+
+    A change whose attempt has no answer counts. `waiting` has the amounts of changes that are decided and not made yet.
+    """
 
     newest: Mapping[str, Attempt] = field(default_factory=dict)
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    waiting: Mapping[str, Shown] = field(default_factory=dict)
     resized_at: float | None = None
 
     @classmethod
     def of(cls, ledger: IntentLedger) -> Attempts:
         """Return the changes in `ledger`."""
         newest: dict[str, Attempt] = {}
-        for entry in ledger.entries.values():
-            attempt = _attempt(entry) if entry.kind == KIND else None
-            if attempt is not None and (entry.key not in newest or newest[entry.key].at <= attempt.at):
+        refusals: dict[str, Refusal] = {}
+        waiting: dict[str, Shown] = {}
+        own = (entry for entry in ledger.entries.values() if entry.kind == KIND)
+        for entry in sorted(own, key=lambda entry: entry.changed_at):
+            if not isinstance(entry.desired, dict) or not isinstance(entry.observed, dict):
+                continue
+            if (attempt := _attempt(entry)) is not None:
                 newest[entry.key] = attempt
+                if attempt.answered and attempt.takes_back:
+                    refusals[entry.key] = Refusal(attempt.before, attempt.at, entry.why, entry.text)
+            if entry.state == DEAD:
+                refusals[entry.key] = Refusal(entry.desired, entry.changed_at, entry.error, entry.detail)
+            if entry.state == PENDING:
+                waiting[entry.key] = entry.desired
         done = [attempt.at for attempt in newest.values() if attempt.answered]
-        return cls(newest, max(done, default=None))
+        return cls(newest, refusals, waiting, max(done, default=None))
 
 
 def _attempt(entry: LedgerEntry) -> Attempt | None:
     done = entry.state == DELIVERED or (entry.state == SUPERSEDED and entry.reason == Reason.SATISFIED)
-    if not (done or entry.state in {PENDING, SUPERSEDED}) or not entry.attempts:
-        return None
-    if not isinstance(entry.desired, dict) or not isinstance(entry.observed, dict):
+    if not (done or entry.state in {PENDING, SUPERSEDED}) or not entry.attempts or entry.error:
         return None
     return Attempt(
-        before=entry.observed,
-        after=entry.desired,
+        before=entry.observed,  # type: ignore[arg-type]  # a map, as the caller has checked
+        after=entry.desired,  # type: ignore[arg-type]
         at=entry.changed_at,
         why=entry.why,
         text=entry.text,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import inf, isfinite
 
 from ...errors import number
 from ...settings.resources import Resources
@@ -42,6 +42,7 @@ PATIENCE: Mapping[str, Patience] = {
     "infeasible": Patience(0.0, 0.0, Reason.RESIZE_INFEASIBLE),
     "proposed": Patience(120.0, 1800.0, Reason.RESIZE_SLOW),
 }
+TAKEN_BACK = frozenset(patience.reason for patience in PATIENCE.values())  # reasons of a change that takes one back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,9 @@ class PodView:
         desired: what the container should have; `observed` if it stays.
         why, text: why it should have that, or why it stays.
         urgent: whether it is changed before all others, without a cooldown: it was killed for its memory.
-        held: why it stays although something else is recommended; None if nothing prevents it.
+        held: why it stays although something else is recommended; None if it does not, or nothing else is.
         progress: of its last resize.
+        since: when the state of this resize began, in epoch seconds; infinity if that is not known.
         revert: what it had before an own resize that is in progress; None if somebody else has resized it.
         settling: whether an own change is too recent to be visible in `observed`.
     """
@@ -69,6 +71,7 @@ class PodView:
     urgent: bool = False
     held: Hold | None = None
     progress: ResizeProgress
+    since: float = inf
     revert: Mapping[str, Mapping[str, str]] | None = None
     settling: bool = False
 
@@ -86,10 +89,10 @@ class PodView:
     def active(self) -> bool:
         """Whether a resize of it has not ended, so that no other pod is resized.
 
-        One of somebody else that the node cannot make does not count: it never ends.
+        One of somebody else counts only if its begin is known and the node can make it: another might never end.
         """
-        endless = self.progress.state == "infeasible" and self.revert is None
-        return self.settling or (self.patience is not None and not endless)
+        ends = isfinite(self.since) and self.progress.state != "infeasible"
+        return self.settling or (self.patience is not None and (ends or self.revert is not None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +144,7 @@ class ResizeView:
     @property
     def candidate(self) -> PodView | None:
         """The pod to change next, urgent ones first; None without one."""
-        free = (pod for pod in self.pods if pod.wanted and not pod.active and pod.held is None)
+        free = (pod for pod in self.pods if pod.wanted and not pod.active)
         return min(free, key=lambda pod: (not pod.urgent, pod.name), default=None)
 
 
@@ -188,7 +191,9 @@ def _absent(view: ResizeView, _now: float) -> Hold | None:
 
 
 def _unsure(view: ResizeView, _now: float) -> Hold | None:
-    return view.unsure
+    """Hold without a recommendation to act on; a container that was killed for its memory gets more all the same."""
+    candidate = view.candidate
+    return None if candidate is not None and candidate.urgent else view.unsure
 
 
 def _rollout(view: ResizeView, _now: float) -> Hold | None:
@@ -209,7 +214,7 @@ def _stuck(view: ResizeView, now: float) -> Hold | None:
     candidate = view.candidate
     for pod in view.pods:
         patience, progress = pod.patience, pod.progress
-        if patience is None or not pod.active or now - progress.since < patience.hold:
+        if patience is None or not pod.active or now - pod.since < patience.hold:
             continue
         if progress.state == "deferred" and candidate is not None and candidate.urgent:
             continue
@@ -222,9 +227,10 @@ def _kept(view: ResizeView, _now: float) -> Hold | None:
     """Hold if no pod may be changed, and something prevents the change of at least one."""
     if view.candidate is not None or view.active is not None:
         return None
-    return next((pod.held for pod in view.pods if pod.wanted and pod.held is not None), None)
+    return next((pod.held for pod in view.pods if pod.held is not None), None)
 
 
+QUIET = frozenset((Reason.LOW_CONFIDENCE, Reason.NO_PODS, Reason.USAGE_MISSING, Reason.WAITING))  # no refused intent
 FACTS: tuple[Check, ...] = (_stopped, _trouble, _contact, _unread, _stale, _unknown, _owner)
 HOLDS: tuple[Check, ...] = (*FACTS, _withheld, _absent, _unsure, _rollout, _unschedulable, _stuck, _kept)
 
@@ -240,7 +246,7 @@ def find_revert(view: ResizeView, now: float) -> PodView | None:
         patience = pod.patience
         if pod.revert is None or patience is None or pod.settling:
             continue
-        if pod.revert != pod.observed and now - pod.progress.since >= patience.revert:
+        if pod.revert != pod.observed and now - pod.since >= patience.revert:
             return pod
     return None
 
@@ -252,6 +258,8 @@ def resize_situation(view: ResizeView, now: float) -> ResizeSituation:
         rules = replace(_rules(view, _first(FACTS, view, now)), cooldown=0.0, max_per_hour=inf)
         return ResizeSituation(change=_taken_back(reverted, now), rules=rules)
     hold, pod = find_hold(view, now), view.candidate
+    if hold is not None and hold.reason in QUIET:
+        pod = None
     waits = view.active is not None and hold is None and not (pod is not None and _passes(view, pod))
     if pod is None or waits:
         return ResizeSituation(change=None, rules=_rules(view, hold))
@@ -271,7 +279,7 @@ def _taken_back(pod: PodView, now: float) -> ResizeChange:
     reason = pod.patience.reason if pod.patience is not None else Reason.RESIZE_SLOW
     why = "; ".join(filter(None, (reason.meaning, pod.progress.text)))
     return ResizeChange(
-        key=pod.key, observed=Fact(pod.observed, now), desired=pod.revert, why=Reason.RESIZE_REVERTED, text=why
+        key=pod.key, observed=Fact(pod.observed, now), desired=pod.revert, why=reason, text=f"{why}; it is taken back"
     )
 
 

@@ -6,7 +6,8 @@
     anything else                                                  keep
 
 The bounds are far apart while little is known, and the target lies between them. A container that was changed to the
-target therefore keeps it until the use has changed. Source: vertical-pod-autoscaler/pkg/updater/priority.
+target therefore keeps it until the use has changed. Each resource is decided on alone: one that follows the target of
+another would change with each fluctuation. Source: vertical-pod-autoscaler/pkg/updater/priority.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
-from typing import Final
+from math import ceil, inf
 
+from ...podspec.amounts import KINDS, Kind
+from ...podspec.bounds import STEPS
 from ...settings.resources import Resources
 from ..reasons import Reason
 from .recommender import ResourceRecommendation
 
-KINDS: Final = ("cpu", "memory")
-STEPS: Mapping[str, Fraction] = {"cpu": Fraction(1, 1000), "memory": Fraction(2**20)}  # cores, bytes
+ROUNDING = Fraction(1, 1000)  # of a step; a sum of floating-point numbers is not rounded up for less
 MOVED = 0.1  # least difference from the target, as a share of the request, that is worth a change
 MOVED_SECONDS = 12 * 3600.0  # after the last change, until such a difference causes one
 
@@ -36,34 +37,27 @@ class Wish:
 
     why: Reason
     text: str
-    target: Mapping[str, Fraction]
+    target: Mapping[Kind, Fraction]
     urgent: bool = False
 
 
-def target_of(recommendation: ResourceRecommendation, settings: Resources, share: float | None = None) -> dict[str, Fraction]:
-    """Return the target by resource, in whole millicores and mebibytes, within the bounds of the document.
+def target_of(recommendation: ResourceRecommendation, settings: Resources) -> dict[Kind, Fraction]:
+    """Return the recommended requests of the resources with bounds in the document, rounded as `rounded` does."""
+    kinds = [kind for kind in KINDS if kind in recommendation.target and getattr(settings, kind) is not None]
+    return {kind: rounded(kind, recommendation.target[kind], settings) for kind in kinds}
 
-    `share` is the CPU that a pool gives to each pod, in cores; it replaces the target, and stays below it if need be.
-    """
-    amounts = dict(recommendation.target)
-    if share is not None and "cpu" in amounts:
-        amounts["cpu"] = share
-    found = {}
-    for name, value in amounts.items():
-        bounds = getattr(settings, name)
-        if bounds is None:
-            continue
-        step = STEPS[name]
-        exact = Fraction(value) / step
-        steps = int(exact) if share is not None and name == "cpu" else ceil(exact - Fraction(1, 1000))
-        found[name] = min(steps * step, Fraction(bounds.max))
-    return found
+
+def rounded(kind: Kind, amount: float, settings: Resources) -> Fraction:
+    """Return `amount` rounded up to whole millicores or mebibytes, at most the maximum of the document."""
+    steps = ceil(Fraction(amount) / STEPS[kind] - ROUNDING)
+    bounds = getattr(settings, kind)
+    return min(steps * STEPS[kind], Fraction(bounds.max)) if bounds is not None else steps * STEPS[kind]
 
 
 def find_wish(
-    requests: Mapping[str, Fraction],
+    requests: Mapping[Kind, Fraction],
     recommendation: ResourceRecommendation,
-    target: Mapping[str, Fraction],
+    target: Mapping[Kind, Fraction],
     *,
     withheld: Collection[str] = (),
     pooled: bool = False,
@@ -77,23 +71,24 @@ def find_wish(
     once. `changed_at` is when the requests were changed last, or the pod was created, and `killed_at` when the
     container was killed for its memory; 0 for never.
     """
-    wanted = {name: value for name, value in target.items() if name not in withheld and requests.get(name)}
-    for name, value in wanted.items():
-        if name == "memory" and killed_at > changed_at and value > requests[name]:
-            return Wish(Reason.OOM_KILLED, Reason.OOM_KILLED.meaning, wanted, urgent=True)
-    for name, value in wanted.items():
-        if name == "cpu" and pooled:
-            if value != requests[name]:
-                return Wish(Reason.POOL_SHARE, Reason.POOL_SHARE.meaning, wanted)
+    found: dict[Kind, Reason] = {}
+    for kind, value in target.items():
+        request = requests.get(kind)
+        if kind in withheld or not request or value == request:
             continue
-        lower, upper = recommendation.lower.get(name, 0.0), recommendation.upper.get(name)
-        if value != requests[name] and (requests[name] < lower or (upper is not None and requests[name] > upper)):
-            return Wish(Reason.OUTSIDE_BOUNDS, _explained(name, Reason.OUTSIDE_BOUNDS), wanted)
-    moved = [name for name, value in wanted.items() if abs(value - requests[name]) >= MOVED * requests[name]]
-    if moved and now - changed_at >= MOVED_SECONDS:
-        return Wish(Reason.TARGET_MOVED, _explained(moved[0], Reason.TARGET_MOVED), wanted)
-    return Wish(Reason.WITHIN_BOUNDS, Reason.WITHIN_BOUNDS.meaning, {})
-
-
-def _explained(name: str, reason: Reason) -> str:
-    return f"{name}: {reason.meaning}"
+        lower, upper = recommendation.lower.get(kind, 0.0), recommendation.upper.get(kind, inf)
+        moved = abs(value - request) >= MOVED * request and now - changed_at >= MOVED_SECONDS
+        if kind == "memory" and killed_at > changed_at and value > request:
+            found[kind] = Reason.OOM_KILLED
+        elif kind == "cpu" and pooled:
+            found[kind] = Reason.POOL_SHARE
+        elif request < lower or request > upper:
+            found[kind] = Reason.OUTSIDE_BOUNDS
+        elif moved:
+            found[kind] = Reason.TARGET_MOVED
+    if not found:
+        return Wish(Reason.WITHIN_BOUNDS, Reason.WITHIN_BOUNDS.meaning, {})
+    urgent = Reason.OOM_KILLED in found.values()
+    text = "; ".join(f"{kind}: {reason.meaning}" for kind, reason in found.items())
+    why = Reason.OOM_KILLED if urgent else next(iter(found.values()))
+    return Wish(why, text, {kind: target[kind] for kind in found}, urgent=urgent)

@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .appliers import is_loop
+from ..workload.appliers import is_loop
 from ..workload.field_owner import FieldOwner
 from .target import TargetFacts
 

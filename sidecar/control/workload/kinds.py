@@ -92,10 +92,24 @@ def spec_replicas(item: Item) -> int:
     return value if isinstance(value, int) else int(item.get("kind") != "Scale")
 
 
-def at_path(item: object, path: tuple[str, ...]) -> object:
-    """Return the value at a path of keys, None where there is none."""
-    for name in path:
-        item = item.get(name) if isinstance(item, dict) else None
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A step of a path into a list: to its item with this name, such as a container of a pod."""
+
+    name: str
+
+
+Path = tuple[str | Named, ...]
+
+
+def at_path(item: object, path: Path) -> object:
+    """Return the value at a path of keys and names, None where there is none."""
+    for step in path:
+        if isinstance(step, Named):
+            rows = item if isinstance(item, list) else ()
+            item = next((row for row in rows if isinstance(row, dict) and row.get("name") == step.name), None)
+        else:
+            item = item.get(step) if isinstance(item, dict) else None
     return item
 
 
@@ -123,6 +137,15 @@ def rollout_of(item: Item) -> str:
     group = str(item.get("apiVersion") or "").rpartition("/")[0]
     check = WORKLOADS.get((group, str(item.get("kind") or "")))
     return check(item, status) if check is not None else ""
+
+
+def surge_of(item: Item, replicas: int) -> int:
+    """Return how many pods a rollout of an object may create beyond its `replicas`; 0 for a kind that creates none."""
+    given = at_path(item, ("spec", "strategy", "rollingUpdate", "maxSurge"))
+    if isinstance(given, int):
+        return max(0, given)
+    share = given.removesuffix("%") if isinstance(given, str) and given.endswith("%") else ""
+    return -(-replicas * int(share) // 100) if share.isdecimal() else 0
 
 
 def _deployment(_item: Item, status: Item) -> str:

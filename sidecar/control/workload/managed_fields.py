@@ -7,13 +7,17 @@ The entry of a write through the scale subresource has no time, because the API 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from .kinds import Named, Path
+
 MANAGER = "pilotfish"  # the field manager of the controller
 Item = Mapping[str, Any]
+_KEY = 'k:{{"name":{}}}'  # of an item in a list whose items have names
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class FieldWriter:
         return self.manager == MANAGER
 
 
-def writers_of(item: Item, path: Sequence[str]) -> tuple[FieldWriter, ...]:
+def writers_of(item: Item, path: Path) -> tuple[FieldWriter, ...]:
     """Return the writers of the field `path` of an object, the latest one first; empty if nobody is recorded."""
     found = []
     for entry in _entries(item):
@@ -62,9 +66,10 @@ def _entries(item: Item) -> list[Item]:
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
-def _contains(fields: object, path: Sequence[str]) -> bool:
-    for name in path:
-        fields = fields.get(f"f:{name}") if isinstance(fields, dict) else None
+def _contains(fields: object, path: Path) -> bool:
+    for step in path:
+        key = _KEY.format(json.dumps(step.name)) if isinstance(step, Named) else f"f:{step}"
+        fields = fields.get(key) if isinstance(fields, dict) else None
     return fields is not None
 
 

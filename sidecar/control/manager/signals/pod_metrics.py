@@ -21,13 +21,14 @@ from ....kube.client import Kube
 from ....kube.errors import ForbiddenError, KubeError, NotFoundError
 from ....kube.objects import POD_METRICS
 from ....kube.read import select
+from ....podspec.quantity import quantity
 from ....settings.scaling import CpuSignal, MemorySignal, signal_id
 from ....settings.units import read_duration
 from ...scale.facts import Sample
 from ..pods import INJECTED_SELECTOR, OWN_CONTAINERS, epoch_seconds, running_containers
+from ..resizing_sources import PodMetricsReading
 from ..scaling_sources import SOURCE_SECONDS, SignalReading, SignalRequest
 from ..world import Item, PodSource
-from .quantity import parse_quantity
 
 MAX_AGE = 120.0  # seconds; metrics-server measures every 15 to 60 s
 WINDOW = 30.0  # seconds, where an object names none
@@ -40,15 +41,6 @@ class Wanted:
 
     resource: str
     container: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PodMetricsReading:
-    """The PodMetricsList of a namespace as JSON, read at the epoch second `at`; `problem` is why it is unknown."""
-
-    found: object = None
-    at: float = 0.0
-    problem: str = ""
 
 
 @dataclass
@@ -161,13 +153,13 @@ def requests_of(pod: Item, wanted: Wanted) -> dict[str, float] | str:
         if name != wanted.container if wanted.container else name in OWN_CONTAINERS:
             continue
         text = ((container.get("resources") or {}).get("requests") or {}).get(wanted.resource)
-        request = parse_quantity(text)
+        request = quantity(text)
         if not request or request < 0:
             return (
                 f"container {quote_value(name)} has no {wanted.resource} request; set it, or name another container "
                 "by `container` of the signal"
             )
-        found[name] = request
+        found[name] = float(request)
     return found or f"the pods have no container {quote_value(wanted.container)}; correct `container` of the signal"
 
 
@@ -193,11 +185,9 @@ def _sample(item: Item | None, containers: Iterable[str], resource: str, now: fl
     if abs(now - at) > MAX_AGE:
         return None
     containers_measured = _mappings(item.get("containers"))
-    found = {
-        str(one.get("name")): parse_quantity(_mapping(one.get("usage")).get(resource)) for one in containers_measured
-    }
+    found = {str(one.get("name")): quantity(_mapping(one.get("usage")).get(resource)) for one in containers_measured}
     chosen = [found.get(name) for name in containers]
-    present = [value for value in chosen if value is not None and value >= 0]
+    present = [float(value) for value in chosen if value is not None and value >= 0]
     return Sample(sum(present), at, WINDOW if window is None else window) if len(present) == len(chosen) else None
 
 

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.control.manager.pod_index import PodIndex
 from pilotfish.sidecar.control.manager.pods import OWN_CONTAINERS, trim_pod
 from pilotfish.sidecar.control.manager.scaling_sources import SignalReading
-from pilotfish.sidecar.control.manager.signals.pod_metrics import PodMetricsReader, PodMetricsSource, Usage, Wanted, usage
+from pilotfish.sidecar.control.manager.signals.pod_metrics import (
+    PodMetricsReader,
+    PodMetricsSource,
+    Usage,
+    Wanted,
+    usage,
+)
 from pilotfish.sidecar.control.scale.facts import Sample
 from pilotfish.sidecar.inject.template import ANALYZER, PROXY, REDIRECT
 from tests.control.manager.signals.made import KEY, NOW, wanted
@@ -30,7 +36,12 @@ def pod(name: str, *, model: dict[str, str] | None = None, **others: dict[str, s
     """Return a pod as the mirror has it: a model and the proxy; `others` are requests of further containers."""
     requests = {"model": model if model is not None else {"cpu": "2", "memory": "1Gi"}, PROXY: {"cpu": "50m"}, **others}
     containers = [{"name": key, "resources": {"requests": value}} for key, value in requests.items()]
-    metadata = {"name": name, "namespace": KEY.namespace, "uid": name, "labels": {"app": "delays", "pilotfish.dev/injected": "true"}}
+    metadata = {
+        "name": name,
+        "namespace": KEY.namespace,
+        "uid": name,
+        "labels": {"app": "delays", "pilotfish.dev/injected": "true"},
+    }
     return trim_pod({"metadata": metadata, "spec": {"containers": containers}, "status": {"phase": "Running"}})
 
 
@@ -149,7 +160,9 @@ async def read(api: ApiServer, *types: str, pods: frozenset[str] = frozenset({"a
     kube = await api.connect()
     try:
         signals: list[dict[str, object]] = [{"type": type_, "targetUtilization": 60} for type_ in types]
-        return await PodMetricsSource(PodMetricsReader(kube, lambda: NOW), indexed("a", "b", "other")).read(wanted(*signals, pods=pods))
+        return await PodMetricsSource(PodMetricsReader(kube, lambda: NOW), indexed("a", "b", "other")).read(
+            wanted(*signals, pods=pods)
+        )
     finally:
         await kube.close()
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any, TypeVar
 
 from ...kube.client import Kube
 from ...kube.errors import KubeError
@@ -18,38 +19,24 @@ from ...kube.objects import LIMIT_RANGES, NODES, RESOURCE_QUOTAS, Resource
 from ...kube.read import get, list_all
 from ...podspec.amounts import amounts_of
 from ..reasons import Reason
+from .resizing_sources import Item, NamespaceLimits
 from .trouble import Trouble, of_kube
-from .world import Item
 
 FRESH_SECONDS = 20.0  # until the lists of a namespace are read again; quotas change with each pod
 LASTING_SECONDS = 600.0  # until the version of the API server, or a node, is read again
 
 Amounts = Mapping[str, Fraction]
-
-
-@dataclass(frozen=True, slots=True)
-class ResizeSurroundings:
-    """What limits the resources of the pods of a namespace.
-
-    `version` is that of the API server, None if it is unknown. `allocatable` are the cores and bytes for pods of each
-    node by name; a node that could not be read is absent. `problem` is the first list that could not be read.
-    """
-
-    limit_ranges: tuple[Item, ...] = ()
-    quotas: tuple[Item, ...] = ()
-    version: tuple[int, int] | None = None
-    allocatable: Mapping[str, Amounts] = field(default_factory=dict)
-    problem: Trouble | None = None
+Found = TypeVar("Found")
 
 
 @dataclass
 class _Kept:
-    value: object
+    value: Any
     until: float
 
 
 @dataclass
-class SurroundingsReader:
+class LimitsReader:
     """Reads for all monitors of a process; `clock` returns epoch seconds."""
 
     kube: Kube
@@ -57,16 +44,16 @@ class SurroundingsReader:
     _kept: dict[tuple[str, str], _Kept] = field(default_factory=dict)
     _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
 
-    async def read(self, namespace: str, nodes: Iterable[str]) -> ResizeSurroundings:
+    async def read(self, namespace: str, nodes: Iterable[str]) -> NamespaceLimits:
         """Return what limits the resources in `namespace`, for pods on `nodes`."""
         names = sorted(set(filter(None, nodes)))
-        ranges, quotas, version, *found = await asyncio.gather(
+        ranges, quotas, version, found = await asyncio.gather(
             self._list(LIMIT_RANGES, namespace),
             self._list(RESOURCE_QUOTAS, namespace),
             self._version(),
-            *(self._node(name) for name in names),
+            asyncio.gather(*(self._node(name) for name in names)),
         )
-        return ResizeSurroundings(
+        return NamespaceLimits(
             limit_ranges=ranges if isinstance(ranges, tuple) else (),
             quotas=quotas if isinstance(quotas, tuple) else (),
             version=version,
@@ -82,8 +69,7 @@ class SurroundingsReader:
                 return of_kube(f"the {resource.plural} of the namespace", error, Reason.API_SERVER_UNREACHABLE).trouble
             return tuple(found)
 
-        found: tuple[Item, ...] | Trouble = await self._once((resource.plural, namespace), FRESH_SECONDS, read)
-        return found
+        return await self._once((resource.plural, namespace), FRESH_SECONDS, read)
 
     async def _version(self) -> tuple[int, int] | None:
         async def read() -> tuple[int, int] | None:
@@ -92,8 +78,7 @@ class SurroundingsReader:
             except KubeError:
                 return None
 
-        found: tuple[int, int] | None = await self._once(("version", ""), LASTING_SECONDS, read)
-        return found
+        return await self._once(("version", ""), LASTING_SECONDS, read)
 
     async def _node(self, name: str) -> Amounts:
         async def read() -> Amounts:
@@ -103,15 +88,16 @@ class SurroundingsReader:
                 return {}
             return amounts_of((node.get("status") or {}).get("allocatable"))
 
-        found: Amounts = await self._once(("node", name), LASTING_SECONDS, read)
-        return found
+        return await self._once(("node", name), LASTING_SECONDS, read)
 
-    async def _once(self, key: tuple[str, str], seconds: float, read: Callable[[], object]) -> object:
+    async def _once(self, key: tuple[str, str], seconds: float, read: Callable[[], Awaitable[Found]]) -> Found:
+        """Return what `read` returned less than `seconds` ago."""
         async with self._locks.setdefault(key, asyncio.Lock()):
             now, known = self.clock(), self._kept.get(key)
             if known is None or not known.until - seconds <= now < known.until:
                 known = self._kept[key] = _Kept(await read(), self.clock() + seconds)
-            return known.value
+            value: Found = known.value
+            return value
 
 
 def parse_version(found: object) -> tuple[int, int] | None:
