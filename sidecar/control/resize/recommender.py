@@ -28,7 +28,6 @@ from .usage import ContainerUsage, OomKill
 
 DAY, MINUTE = 86400.0, 60.0
 MAX_AMOUNT = 10**14  # millicores or bytes
-CONFIDENT = 10 / 1440  # days: ten samples in ten minutes
 THROTTLED = 0.05  # seconds in which the limit stops the container, for each second
 STEP, MAX_BOOST = 1.25, 2.0  # of the recommendation without the latency target
 STEP_SECONDS = 600.0
@@ -188,8 +187,9 @@ def _explained(
         return Reason.USAGE_MISSING, "no use of the container was measured"
     if "memory" in found and _floor(plan, state, now) >= found["memory"].target:
         return Reason.OOM_KILLED, f"the container was killed for its memory; {history}"
-    if _confidence(state) < CONFIDENT:
-        return Reason.LOW_CONFIDENCE, f"{history}; ten in 10m are needed"
+    if _confidence(state) * DAY < plan.min_history:
+        needed = f"{show_duration(plan.min_history)}, and a sample for each minute of it, are needed"
+        return Reason.LOW_CONFIDENCE, f"{history}; {needed}"
     if "cpu" in found and state.boost.cpu >= found["cpu"].target:
         return Reason.CPU_THROTTLED, f"the latency is above its target and the CPU limit throttles; {history}"
     return Reason.RESIZING, f"{history}, all pods"
