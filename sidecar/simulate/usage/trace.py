@@ -106,9 +106,7 @@ def _trace(monitor: str, samples: Sequence[_Sample], where: str) -> UsageTrace:
     columns = np.array([(s.time, s.cpu, s.rate, s.memory) for s in known], dtype=float)
     times, cpu, rates, memory = columns.T
     usual = median(other.time - one.time for one, other in pairwise(samples))
-    gaps = tuple(
-        (one.time, other.time) for one, other in pairwise(known) if other.time - one.time > GAP_STEPS * usual
-    )
+    gaps = tuple((one.time, other.time) for one, other in pairwise(known) if other.time - one.time > GAP_STEPS * usual)
     return UsageTrace(monitor, times, cpu, _kept(rates), _kept(memory), gaps)
 
 
