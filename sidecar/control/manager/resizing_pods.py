@@ -30,7 +30,7 @@ from ..resize.usage import OomKill
 from ..resize.wish import Wish, find_wish, rounded
 from ..workload.hold import Hold
 from .pods import epoch_seconds, running_containers
-from .resizing_sources import NO_LIMITS, NamespaceLimits
+from .resizing_sources import NO_LIMITS, NamespaceLimits, NodeFacts
 from .selectors import Selector
 from .world import Item
 
@@ -117,10 +117,12 @@ def oom_kills(item: Item, container: str) -> Iterator[tuple[str, OomKill]]:
 def pod_view(item: Item, key: str, plan: ResizePlanning, done: PastChanges) -> PodView:
     """Return one pod of `present_pods` as the guard sees it; `done` is what was done to the object `key`."""
     uid, status = item["metadata"]["uid"], item.get("status") or {}
+    node = plan.limits.nodes.get(str((item.get("spec") or {}).get("nodeName")), NodeFacts())
     running = RunningPod(
-        plan.limits.version,
-        Fraction(plan.memory[uid]) if uid in plan.memory else None,
-        plan.limits.allocatable.get(str((item.get("spec") or {}).get("nodeName")), {}),
+        version=plan.limits.version,
+        working_set=Fraction(plan.memory[uid]) if uid in plan.memory else None,
+        allocatable=node.allocatable,
+        features=node.features,
     )
     subject = _Subject(
         item=item,
