@@ -73,6 +73,12 @@ COMMANDS = {
     "manifests": Command(
         "print the manifests of an installation, without Helm", "pilotfish.sidecar.inject.offline.manifests"
     ),
+    "node": Command(
+        "answer the pods of a node with their use of its GPUs, CPUs and memory",
+        "pilotfish.sidecar.node.app",
+        variables=None,
+        logs=True,
+    ),
     "profile": Command(
         "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True
     ),

@@ -59,9 +59,7 @@ class _Matrix(msgspec.Struct):
     result: list[_Series] = msgspec.field(default_factory=list)
 
 
-def query_range(
-    url: str, query: str, start: float, end: float, step: float, token: str = "", *, remedy: str
-) -> bytes:
+def query_range(url: str, query: str, start: float, end: float, step: float, token: str = "", *, remedy: str) -> bytes:
     """Return the response of the Prometheus at `url` to a range query from `start` to `end` (Unix s).
 
     `token` is a bearer token. `remedy` says how to ask for less. Raises PrometheusError.
@@ -126,7 +124,9 @@ def _check_address(url: str) -> None:
     except ValueError:
         usable = False
     if not usable or parts.username or parts.query or parts.fragment:
-        raise PrometheusError(f"--prometheus {quote_value(url)}: give an address such as http://prometheus.example:9090")
+        raise PrometheusError(
+            f"--prometheus {quote_value(url)}: give an address such as http://prometheus.example:9090"
+        )
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -50,7 +50,7 @@ RESIZING = Group(
             "1h",
             "warning",
             f"The {{{{ $labels.resource }}}} request of {_WHO} is too small.",
-            "It has been {{ $value | humanize }} for an hour, which is less than the lower bound of the recommendation.",
+            "It has been {{ $value | humanize }} for an hour, less than the lower bound of the recommendation.",
             "PilotfishRequestFarOff",
         ),
         Alert(

@@ -65,16 +65,15 @@ RESIZING = Section(
         Panel(
             "lines",
             "Pods by state of their resize",
-            "Pods with a resize that is proposed, deferred by the node, infeasible, in progress or failed.",
+            "Pods whose container has what is wanted (steady), or is to be resized, or whose resize is held or runs.",
             (
                 Target(
-                    total(series("pilotfish_resize_state", 'state!~"none|done"', scope=_MONITOR), *_BY, "state"),
+                    total(series("pilotfish_resize_state", scope=_MONITOR), *_BY, "state"),
                     f"{_WHO} {{{{state}}}}",
                 ),
             ),
-            empty="no pod is being resized",
+            empty=NO_RECOMMENDATION,
             width=12,
-            steps=ZERO_IS_GOOD,
         ),
         Panel(
             "state",
@@ -101,6 +100,20 @@ RESIZING = Section(
                     "{{outcome}} {{reason}}",
                 ),
             ),
+            empty="nothing was resized",
+            width=12,
+        ),
+        Panel(
+            "lines",
+            "Time since the last resize",
+            "Time since the controller last resized a container.",
+            (
+                Target(
+                    f"time() - {largest(series('pilotfish_last_resized_timestamp_seconds', scope=_MONITOR), *_BY)}",
+                    _WHO,
+                ),
+            ),
+            unit="s",
             empty="nothing was resized",
             width=12,
         ),

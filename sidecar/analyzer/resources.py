@@ -14,6 +14,7 @@ from ..resources.gpu import collector as gpu_collector
 from ..resources.gpu.sampler import GpuSampler
 from ..resources.watch import ResourceWatch
 from ..settings.document import Model, ModelMonitor, Prices
+from .node_client import NodeClient
 from .options import Options
 
 
@@ -23,7 +24,10 @@ class AnalyzerResources:
     def __init__(self, options: Options, document: Callable[[], ModelMonitor | None]) -> None:
         self._document = document
         self._gpu = GpuSampler()
-        self._watch = ResourceWatch(options.resources, options.shared, options.base_folder, self._priced, self._gpu)
+        node = NodeClient(options.node) if options.node is not None else None
+        self._watch = ResourceWatch(
+            options.resources, options.shared, options.base_folder, self._priced, self._gpu, node
+        )
 
     async def run(self) -> None:
         """Sample until it is cancelled."""
@@ -35,7 +39,7 @@ class AnalyzerResources:
         own = partial(collector.collect, view, self._priced()[1])
         if view.gpu is None:
             return (own,)
-        return own, partial(gpu_collector.collect, view.gpu, view.gpu_use, self._gpu.restarts)
+        return own, partial(gpu_collector.collect, view.gpu, view.gpu_use, view.gpu_restarts)
 
     def report(self, report: Report) -> ResourceReport:
         """Return the block of the report."""

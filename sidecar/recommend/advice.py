@@ -1,17 +1,18 @@
-"""Joins a recommendation with the container: what its resources would be, what that saves, why it is not so yet. Pure."""
+"""A recommendation joined with its container: the resources then, the cost, and why it is not so yet. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ..podspec.amounts import KINDS, ContainerResources
-from .recommended import Recommended
-from .workload import OWN_PREFIX, Container, Workload
+from .recommended import ContainerRecommendation
+from .workload import Container, Json, MeasuredWorkload
 
 HOURS = 720  # 30 days, for the costs
 GIB = 2**30
+APPLIED = frozenset(("Resizing", "WithinBounds"))  # reasons of the controller that ask for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,11 @@ class Advice:
         unapplied: why Pilotfish does not apply it; empty if it does.
     """
 
-    workload: Workload
+    workload: MeasuredWorkload
     container: Container
     now: ContainerResources
     proposed: ContainerResources
-    recommended: Recommended | None = None
+    recommended: ContainerRecommendation | None = None
     notes: Sequence[str] = ()
     unapplied: str = ""
 
@@ -56,10 +57,10 @@ class Advice:
         return resources.requests.get(kind, resources.limits.get(kind, Fraction(0)))
 
 
-def unapplied(workload: Workload, container: Container, recommended: Recommended | None) -> str:
+def unapplied(workload: MeasuredWorkload, container: Container, recommended: ContainerRecommendation | None) -> str:
     """Return why Pilotfish does not apply a recommendation: the first reason that holds; empty if it does."""
     settings = workload.resources
-    if container.name.startswith(OWN_PREFIX):
+    if container.is_own:
         return "the chart sets the resources of Pilotfish's sidecars: values sidecar.proxy and sidecar.analyzer"
     if workload.monitor is None:
         return "no ModelMonitor names this workload"
@@ -68,6 +69,14 @@ def unapplied(workload: Workload, container: Container, recommended: Recommended
     mode = settings.mode or workload.monitor.spec.mode
     if mode != "act":
         return f"the mode of spec.resources is {mode}; in the mode act, Pilotfish applies it"
-    if recommended is None or not recommended.reason:
+    if recommended is not None and recommended.source != "status":
         return ""
-    return ": ".join(filter(None, (recommended.reason, recommended.message)))
+    return ": ".join(filter(None, _told(workload.status.get(container.name, {}))))
+
+
+def _told(entry: Json) -> Iterator[str]:
+    """Yield reason and message of an entry of `status.resources`, unless it says that all is well."""
+    for name in ("reason", "message"):
+        value = entry.get(name)
+        if isinstance(value, str) and entry.get("reason") not in APPLIED:
+            yield value

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -16,25 +16,21 @@ from ..kube.client import Kube
 from ..kube.configuration import add_kubeconfig_arguments
 from ..profiles.progress import show_progress
 from ..settings.units import UNITS, read_duration
+from ..system.files import replace_file, require_replaceable
 from ..system.tokens import read_header_token
 from ..terminal import show, show_document, show_error, show_json
+from . import picture
 from .advice import Advice
-from .compute import ContainerHistory
 from .documents import as_json, as_patches
-from .fitting import Surroundings, advise
+from .fitting import NamespaceRules, advise
 from .gather import Gathered, gather
-from .history import PrometheusServer, read_history
-from .recommended import Recommended, Source, from_status
-from .sampling import sample
+from .history import PrometheusServer
+from .measure import Choice, Measured, measure
 from .table import WIDTH, lines
-from .workload import Workload, parse_workload
+from .workload import parse_workload
 
 PARTIAL_STATUS = 1
-SAMPLED = "5m"
 MAX_DAYS = 100
-Progress = Callable[[str, float], None]
-Key = tuple[str, str]  # title of a workload, container
-Found = dict[Key, Recommended]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,110 +48,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--token-file", type=Path, metavar="FILE", help="a file with the bearer token for --prometheus")
     add(
         "--for", dest="duration", metavar="DURATION",
-        help=f"sample metrics.k8s.io for this time; without another source, the default is {SAMPLED}",
+        help="sample metrics.k8s.io for this time; without another source, the default is 5m",
     )  # fmt: skip
     add("--ignore-status", action="store_true", help="compute anew what the status of a ModelMonitor has")
     add(
         "--output", choices=("table", "json", "yaml"), default="table",
         help="yaml: patches that you may apply; Pilotfish does not",
     )  # fmt: skip
+    add(
+        "--png", type=Path, metavar="OUT",
+        help="also write a picture of the use beside the recommendation; needs the extra `plots`, and no status",
+    )  # fmt: skip
     add_kubeconfig_arguments(parser, "(default: as kubectl)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the recommendations. Return 1 if something could not be read, or if nothing is known of a container."""
-    duration = read_duration(args.duration) if args.duration else None
-    if args.duration and not duration:
-        raise UsageError(f"--for {quote_value(args.duration)}: give {UNITS['duration'].wants}")
-    if not 0 < args.days <= MAX_DAYS:
-        raise UsageError(f"--days {args.days:g}: give more than 0 and at most {MAX_DAYS} days")
-    if args.prometheus and duration:
-        raise UsageError("--prometheus and --for exclude each other; give the one to use")
+    """Print the recommendations. Return 1 if something could not be read, or if nothing is known of a workload."""
+    choice = _choice(args)
     target = parse_workload(args.workload) if args.workload else None
-    token = read_header_token(args.token_file) if args.token_file is not None else ""
-    server = PrometheusServer(args.prometheus, token) if args.prometheus else None
+    if args.png is not None:
+        _require_writable(args.png)
 
-    async def measured() -> tuple[Gathered, list[Advice]]:
+    async def measured() -> tuple[Gathered, Measured]:
         kube = await Kube.connect(args.kubeconfig, args.context)
         try:
             gathered = await gather(kube, args.namespace, args.monitor, target)
             with show_progress(Console(stderr=True)) as progress:
-                found = await _recommended(args, kube, gathered.workloads, server, duration, progress)
+                return gathered, await measure(kube, gathered.workloads, choice, progress, show_error)
         finally:
             await kube.close()
-        return gathered, list(_advices(gathered, found))
 
-    gathered, advices = asyncio.run(measured())
-    show_error(*gathered.problems) if gathered.problems else None
-    _print(args, advices, gathered.problems)
-    return PARTIAL_STATUS if gathered.problems or any(one.recommended is None for one in advices) else 0
-
-
-async def _recommended(
-    args: argparse.Namespace,
-    kube: Kube,
-    workloads: Sequence[Workload],
-    server: PrometheusServer | None,
-    duration: float | None,
-    progress: Progress,
-) -> Found:
-    """Return the recommendations: of the status, else of Prometheus, else of samples taken now."""
-    found = {} if args.ignore_status else dict(_of_status(workloads))
-    unknown = [one for one in workloads if any((one.title, container.name) not in found for container in one.containers())]
-    if server is not None:
-        for workload in unknown:
-            found = await asyncio.to_thread(_of_history, server, workload, args.days, progress) | found
-        return found
-    if duration is None:  # do not make a person wait for containers that no monitor names
-        unknown = [one for one in unknown if not any(title == one.title for title, _ in found)]
-    if unknown:
-        found = await _of_samples(kube, unknown, duration or read_duration(SAMPLED) or 0.0, progress) | found
-    return found
+    gathered, found = asyncio.run(measured())
+    advices, problems = list(_advices(gathered, found)), [*gathered.problems, *found.problems]
+    if problems:
+        show_error(*problems)
+    _print(args, advices, problems)
+    if args.png is not None:
+        raw = picture.render(advices, found.use)
+        replace_file(args.png, raw)
+        show_error(f"{args.png}: {len(raw):,} bytes")
+    known = {one.workload.title for one in advices if one.recommended}
+    return PARTIAL_STATUS if problems or len(known) < len(gathered.workloads) else 0
 
 
-def _of_status(workloads: Sequence[Workload]) -> Iterator[tuple[Key, Recommended]]:
-    for workload in workloads:
-        for name, entry in workload.status.items():
-            found = from_status(entry)
-            if found is not None:
-                yield (workload.title, name), found
+def _choice(args: argparse.Namespace) -> Choice:
+    seconds = read_duration(args.duration) if args.duration else None
+    if args.duration and not seconds:
+        raise UsageError(f"--for {quote_value(args.duration)}: give {UNITS['duration'].wants}")
+    if not 0 < args.days <= MAX_DAYS:
+        raise UsageError(f"--days {args.days:g}: give more than 0 and at most {MAX_DAYS} days")
+    if args.prometheus and seconds:
+        raise UsageError("--prometheus and --for exclude each other; give the one to use")
+    token = read_header_token(args.token_file) if args.token_file is not None else ""
+    server = PrometheusServer(args.prometheus, token) if args.prometheus else None
+    return Choice(server, args.days, seconds, args.ignore_status)
 
 
-def _of_history(server: PrometheusServer, workload: Workload, days: float, progress: Progress) -> Found:
-    histories = _histories([workload])
-    for usages in read_history(server, workload, days, time.time(), progress):
-        for history in histories.values():
-            history.add(usages)
-    return _results(histories, "prometheus")
-
-
-async def _of_samples(kube: Kube, workloads: Sequence[Workload], seconds: float, progress: Progress) -> Found:
-    histories = _histories(workloads)
-    for usages in await sample(kube, workloads, seconds, progress):
-        for (title, _), history in histories.items():
-            own = next(one for one in workloads if one.title == title)
-            history.add([one for one in usages if one.pod_uid in own.uids])
-    return _results(histories, "metrics")
-
-
-def _histories(workloads: Sequence[Workload]) -> dict[Key, ContainerHistory]:
-    return {
-        (workload.title, container.name): ContainerHistory(workload, container)
-        for workload in workloads
-        for container in workload.containers()
-    }
-
-
-def _results(histories: dict[Key, ContainerHistory], source: Source) -> Found:
-    results = {key: history.recommended(source) for key, history in histories.items()}
-    return {key: found for key, found in results.items() if found is not None}
-
-
-def _advices(gathered: Gathered, found: Found) -> Iterator[Advice]:
-    surroundings = Surroundings(gathered.limit_ranges, gathered.quotas, gathered.version)
+def _advices(gathered: Gathered, measured: Measured) -> Iterator[Advice]:
+    rules = NamespaceRules(gathered.limit_ranges, gathered.quotas)
     for workload in gathered.workloads:
         for container in workload.containers():
-            yield advise(workload, container, found.get((workload.title, container.name)), surroundings)
+            yield advise(workload, container, measured.found.get((workload.title, container.name)), rules)
 
 
 def _print(args: argparse.Namespace, advices: Sequence[Advice], problems: Sequence[str]) -> None:
@@ -166,3 +119,10 @@ def _print(args: argparse.Namespace, advices: Sequence[Advice], problems: Sequen
     else:
         width = Console().width if sys.stdout.isatty() else WIDTH
         show(*lines(advices, width))
+
+
+def _require_writable(path: Path) -> None:
+    try:
+        require_replaceable(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another path") from error

@@ -7,6 +7,7 @@ VerticalPodAutoscaler: its percentiles and margins, no maximum, and its minimum 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from ..control.resize.plan import ResizePlan
@@ -15,22 +16,32 @@ from ..control.resize.state import ResizeState
 from ..control.resize.usage import ContainerUsage, OomKill
 from ..podspec.quantity import quantity
 from ..settings.resources import CpuRange, MemoryRange, Resources
-from .recommended import Recommended, Source, exact
-from .workload import Container, Json, Workload, pod_uid
+from .recommended import ContainerRecommendation, Source, exact
+from .workload import Container, Json, MeasuredWorkload, pod_uid
 
 POD_MIN_CPU, POD_MIN_MEMORY = 0.025, 250 * 2**20  # pod-recommendation-min-* of the VPA
 MAX_CPU, MAX_MEMORY = 1e4, 2**50  # more than a node has
 
 
-class ContainerHistory:
-    """Takes the use of one container in the order of time, and recommends at the end."""
+@dataclass(frozen=True, slots=True)
+class UseSample:
+    """The largest use of a container over all pods at one time, in cores and bytes; None if it is not known."""
 
-    def __init__(self, workload: Workload, container: Container) -> None:
+    at: float
+    cpu: float | None
+    memory: float | None
+
+
+class ContainerHistory:
+    """Takes the use of one container in the order of time, and recommends at the end. `use` is what it took."""
+
+    def __init__(self, workload: MeasuredWorkload, container: Container) -> None:
         self._plan = ResizePlan.of(settings_of(workload, container))
         self._state = ResizeState()
         self._name = container.name
         self._kills = sorted(oom_kills(workload, container), key=lambda kill: kill.at)
         self._last = 0.0
+        self.use: list[UseSample] = []
 
     def add(self, usages: Sequence[ContainerUsage]) -> None:
         """Add what was measured at one time, of all containers."""
@@ -39,9 +50,10 @@ class ContainerHistory:
             self._last = own[0].at
             kills = [kill for kill in self._kills if kill.at <= self._last]
             self._kills = self._kills[len(kills) :]
+            self.use.append(UseSample(self._last, *(_largest(values) for values in _by_resource(own))))
             self._state = observe(self._state, self._plan, own, kills, self._last)
 
-    def recommended(self, source: Source) -> Recommended | None:
+    def recommended(self, source: Source) -> ContainerRecommendation | None:
         """Return the recommendation; None if nothing was measured."""
         if not self._last:
             return None
@@ -49,12 +61,21 @@ class ContainerHistory:
         target = exact(found.target)
         if not target:
             return None
-        return Recommended(
+        return ContainerRecommendation(
             source, target, exact(found.lower), exact(found.upper), found.confidence_days, found.samples
         )
 
 
-def settings_of(workload: Workload, container: Container) -> Resources:
+def _by_resource(usages: Sequence[ContainerUsage]) -> Iterator[list[float | None]]:
+    yield [one.cpu_cores for one in usages]
+    yield [one.memory_bytes for one in usages]
+
+
+def _largest(values: Sequence[float | None]) -> float | None:
+    return max((one for one in values if one is not None), default=None)
+
+
+def settings_of(workload: MeasuredWorkload, container: Container) -> Resources:
     """Return the settings of the recommender for a container, with CPU and memory."""
     own = workload.resources
     chosen = own if own is not None and own.container == container.name else None
@@ -63,11 +84,10 @@ def settings_of(workload: Workload, container: Container) -> Resources:
         container=container.name,
         cpu=(chosen and chosen.cpu) or CpuRange(max=MAX_CPU, min=POD_MIN_CPU / share),
         memory=(chosen and chosen.memory) or MemoryRange(max=MAX_MEMORY, min=POD_MIN_MEMORY // share),
-        controlled_values=chosen.controlled_values if chosen else "RequestsAndLimits",
     )
 
 
-def oom_kills(workload: Workload, container: Container) -> Iterator[OomKill]:
+def oom_kills(workload: MeasuredWorkload, container: Container) -> Iterator[OomKill]:
     """Yield the last kill of the container in each running pod, by the pod's status.
 
     The memory is the limit, else the request, that the container has now.

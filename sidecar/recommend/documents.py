@@ -13,7 +13,7 @@ from ..podspec.amounts import ContainerResources
 from ..podspec.quantity import format_quantity
 from .advice import Advice
 from .recommended import Bounds
-from .workload import OWN_PREFIX, Workload
+from .workload import MeasuredWorkload
 
 Json = dict[str, Any]
 TEMPLATED = frozenset(("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"))  # kinds with spec.template in apps/v1
@@ -61,7 +61,7 @@ def as_patches(advices: Sequence[Advice]) -> Iterator[str]:
     """Yield one document of YAML for each workload: a strategic merge patch of its template, with comments."""
     for workload, group in _by_workload(advices):
         changed = [one for one in group if one.recommended and one.is_changed]
-        own = [one for one in changed if one.container.name.startswith(OWN_PREFIX)]
+        own = [one for one in changed if one.container.is_own]
         templated = [one for one in changed if one not in own]
         for one in own:
             yield f"# {one.container.name}: {one.unapplied}\n"
@@ -73,7 +73,7 @@ def as_patches(advices: Sequence[Advice]) -> Iterator[str]:
             yield _patch(workload, templated)
 
 
-def _patch(workload: Workload, changed: Sequence[Advice]) -> str:
+def _patch(workload: MeasuredWorkload, changed: Sequence[Advice]) -> str:
     places: dict[str, list[Json]] = {}
     for advice in changed:
         place = "initContainers" if advice.container.is_init else "containers"
@@ -89,7 +89,7 @@ def _patch(workload: Workload, changed: Sequence[Advice]) -> str:
     return head + _remarks(changed) + yaml.safe_dump(document, sort_keys=False)
 
 
-def _by_hand(workload: Workload, changed: Sequence[Advice]) -> str:
+def _by_hand(workload: MeasuredWorkload, changed: Sequence[Advice]) -> str:
     head = f"# A {workload.target.kind} takes no strategic merge patch; write these resources into its manifest.\n"
     blocks = [{"name": one.container.name, "resources": _resources(one.proposed)} for one in changed]
     text = yaml.safe_dump(blocks, sort_keys=False)
@@ -112,7 +112,7 @@ def _amounts(bounds: Bounds) -> Mapping[str, str]:
     return {kind: format_quantity(value) for kind, value in bounds.items()}
 
 
-def _by_workload(advices: Sequence[Advice]) -> Iterator[tuple[Workload, list[Advice]]]:
+def _by_workload(advices: Sequence[Advice]) -> Iterator[tuple[MeasuredWorkload, list[Advice]]]:
     for _, group in groupby(advices, key=lambda one: (one.workload.target.kind, one.workload.target.name)):
         found = list(group)
         yield found[0].workload, found

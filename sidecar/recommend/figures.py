@@ -19,16 +19,21 @@ def amount(kind: Kind, value: Fraction | None) -> str:
 
 def cores(value: Fraction) -> str:
     """Return a number of cores: `25m`, `1.25`, `12.5`."""
-    return f"{float(value) * 1000:.3g}m" if 0 < value < 1 else f"{float(value):.3g}" if value < 100 else f"{value:.0f}"
+    number = float(value)
+    return f"{_digits(number * 1000)}m" if 0 < number < 1 else _digits(number)
 
 
 def size(value: Fraction) -> str:
     """Return a number of bytes in a binary unit: `250Mi`, `1.2Gi`."""
     for unit, factor in _UNITS:
         if value >= factor:
-            number = float(value / factor)
-            return f"{number:.3g}{unit}" if number < 100 else f"{number:.0f}{unit}"
-    return f"{float(value):.0f}"
+            return f"{_digits(float(value / factor))}{unit}"
+    return _digits(float(value))
+
+
+def _digits(number: float) -> str:
+    """Return three digits, or all those before the point."""
+    return f"{number:.3g}" if number < 100 else f"{number:.0f}"
 
 
 def change(before: Fraction | None, after: Fraction | None) -> str:
@@ -38,4 +43,4 @@ def change(before: Fraction | None, after: Fraction | None) -> str:
     if not before:
         return "new"
     ratio = float(after / before)
-    return f"x{ratio:.3g}" if ratio > 2 else f"{ratio - 1:+.0%}"
+    return f"x{_digits(ratio)}" if ratio > 2 else f"{ratio - 1:+.0%}"

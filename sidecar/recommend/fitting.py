@@ -16,12 +16,12 @@ from ..podspec.quotas import quota_rooms
 from ..podspec.rules import ResizeRules
 from .advice import Advice, unapplied
 from .figures import amount
-from .recommended import Bounds, Recommended
-from .workload import Container, Json, Workload, long_running
+from .recommended import Bounds, ContainerRecommendation
+from .workload import Container, Json, MeasuredWorkload, long_running
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class NamespaceRules:
     """LimitRanges and ResourceQuotas of the namespace, as objects of the Kubernetes API."""
 
     limit_ranges: Sequence[Json] = ()
@@ -29,7 +29,10 @@ class Surroundings:
 
 
 def advise(
-    workload: Workload, container: Container, recommended: Recommended | None, surroundings: Surroundings
+    workload: MeasuredWorkload,
+    container: Container,
+    recommended: ContainerRecommendation | None,
+    surroundings: NamespaceRules,
 ) -> Advice:
     """Return the advice for one container; without a recommendation, its resources stay as they are."""
     now = ContainerResources.of(container.resources)
@@ -48,7 +51,7 @@ def advise(
     return Advice(workload, container, now, proposed, recommended, tuple(dict.fromkeys(notes)), why)
 
 
-def _template(workload: Workload, container: Container) -> Json:
+def _template(workload: MeasuredWorkload, container: Container) -> Json:
     """Return the newest pod that has the container, with the resources that most pods have, without its status."""
     with_it = [pod for pod in workload.pods if any(one["name"] == container.name for one, _ in long_running(pod))]
     newest = max(with_it, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
@@ -62,19 +65,19 @@ def _template(workload: Workload, container: Container) -> Json:
 
 
 def _completed(resources: ContainerResources, target: Bounds) -> tuple[ContainerResources, list[Kind]]:
-    """Return the resources with a request of each recommended kind that has neither request nor limit, and the kinds."""
-    added: list[Kind] = [kind for kind in KINDS if kind in target and resources.amount("requests", kind) is None]
+    """Return the resources with a request of each recommended kind that has neither request nor limit; and these."""
+    added: list[Kind] = [one for one in KINDS if one in target and resources.amount("requests", one) is None]
     requests: Amounts = {**resources.requests, **{kind: target[kind] for kind in added}}
     return ContainerResources(requests, resources.limits), added
 
 
 def _quota_notes(
-    workload: Workload, pod: Json, now: ContainerResources, proposed: ContainerResources, quotas: Sequence[Json]
+    workload: MeasuredWorkload, pod: Json, now: ContainerResources, proposed: ContainerResources, quotas: Sequence[Json]
 ) -> Iterator[str]:
     """Yield a sentence for each quota without room for the change of all pods."""
     for room in quota_rooms(pod, quotas, None):
         before, after = now.amount(room.side, room.kind), proposed.amount(room.side, room.kind)
         more = ((after or Fraction(0)) - (before or Fraction(0))) * len(workload.pods)
         if more > max(room.room, Fraction(0)):
-            free = amount(room.kind, max(room.room, Fraction(0)))
-            yield f"the ResourceQuota {room.quota} has {free} of {room.resource} left; all pods need {amount(room.kind, more)} more"
+            free, needed = amount(room.kind, max(room.room, Fraction(0))), amount(room.kind, more)
+            yield f"the ResourceQuota {room.quota} has {free} of {room.resource} left; all pods need {needed} more"

@@ -21,7 +21,7 @@ from ..kube.read import list_all
 from ..settings.document import ModelMonitor, TargetRef
 from ..settings.errors import SettingsError
 from ..settings.load import parse_resource
-from .workload import Json, Workload
+from .workload import Json, MeasuredWorkload
 
 NO_KIND = "the cluster has no ModelMonitors; install Pilotfish, or give --workload KIND/NAME"
 
@@ -30,10 +30,9 @@ NO_KIND = "the cluster has no ModelMonitors; install Pilotfish, or give --worklo
 class Gathered:
     """What was read. `problems` are sentences about what could not be read."""
 
-    workloads: Sequence[Workload]
+    workloads: Sequence[MeasuredWorkload]
     limit_ranges: Sequence[Json] = ()
     quotas: Sequence[Json] = ()
-    version: str = ""
     problems: Sequence[str] = field(default_factory=tuple)
 
 
@@ -58,7 +57,6 @@ async def gather(kube: Kube, namespace: str, monitor: str = "", target: TargetRe
         workloads,
         await _optional(kube, LIMIT_RANGES, namespace, problems),
         await _optional(kube, RESOURCE_QUOTAS, namespace, problems),
-        str((await kube.request("GET", "/version") or {}).get("gitVersion", "")),
         problems,
     )
 
@@ -94,7 +92,7 @@ def _refers_to(item: Json, target: TargetRef) -> bool:
 
 async def _workload(
     kube: Kube, namespace: str, item: Json | None, target: TargetRef | None, problems: list[str]
-) -> Workload | None:
+) -> MeasuredWorkload | None:
     """Return one workload, or None after a line in `problems`. Raises KubeError for pods that must not be listed."""
     document, status = None, {}
     if item is not None:
@@ -115,7 +113,7 @@ async def _workload(
     if not running:
         problems.append(f"{target.kind} {quote_value(target.name)} has no running pod; its requests are not known")
         return None
-    return Workload(namespace, target, running, document, status)
+    return MeasuredWorkload(namespace, target, running, document, status)
 
 
 def _document(item: Json) -> ModelMonitor:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ..control.resize.usage import ContainerUsage
 from ..errors import redact_urls
 from ..prometheus import PrometheusError, query_range, read_matrix
-from .workload import Workload
+from .workload import MeasuredWorkload
 
 CPU, MEMORY = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
 STEP = 60.0  # seconds between two samples, as metrics-server and the VPA have them
@@ -29,6 +29,10 @@ REMEDY = "give fewer --days, or one --monitor"
 
 Values = dict[tuple[str, str], float]  # by pod and container
 Progress = Callable[[str, float], None]
+
+
+class NoSeriesError(PrometheusError):
+    """A Prometheus that answers, and has no use of a workload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,11 @@ class PrometheusServer:
 
 
 def read_history(
-    server: PrometheusServer, workload: Workload, days: float, now: float, progress: Progress
+    server: PrometheusServer, workload: MeasuredWorkload, days: float, now: float, progress: Progress
 ) -> Iterator[list[ContainerUsage]]:
     """Yield the use of the containers of a workload at each minute of the last `days` days, the oldest first.
 
-    Raises PrometheusError if the server does not answer, or has no series of these pods.
+    Raises PrometheusError if the server does not answer, NoSeriesError if it knows none of these pods.
     """
     start = now - days * DAY
     scrapes = _scrapes(server, workload, start, now)
@@ -67,19 +71,19 @@ def read_history(
         yield from _chunk(server, workload, first, last, interval)
 
 
-def selector(workload: Workload) -> str:
+def selector(workload: MeasuredWorkload) -> str:
     """Return the selector of the series of a workload's containers, without pod sandboxes and sums of pods."""
     pattern = workload.pod_name_pattern().replace("\\", "\\\\")
     return f'namespace="{workload.namespace}",pod=~"{pattern}",container!="",container!="POD"'
 
 
-def _scrapes(server: PrometheusServer, workload: Workload, start: float, now: float) -> dict[float, float]:
+def _scrapes(server: PrometheusServer, workload: MeasuredWorkload, start: float, now: float) -> dict[float, float]:
     """Return the samples of one series in each hour that has any."""
     query = f"max(count_over_time({MEMORY}{{{selector(workload)}}}[1h]))"
     found = server.series(query, start, now, HOUR)
     counts = {at: max(values.values()) for at, values in found.items() if values}
     if not counts:
-        raise PrometheusError(
+        raise NoSeriesError(
             f"{redact_urls(server.url)}: no series {MEMORY} of {workload.title} in namespace {workload.namespace}; "
             "check that it scrapes cAdvisor of the kubelets, and keeps the labels namespace, pod and container"
         )
@@ -87,7 +91,7 @@ def _scrapes(server: PrometheusServer, workload: Workload, start: float, now: fl
 
 
 def _chunk(
-    server: PrometheusServer, workload: Workload, start: float, end: float, interval: float
+    server: PrometheusServer, workload: MeasuredWorkload, start: float, end: float, interval: float
 ) -> Iterator[list[ContainerUsage]]:
     chosen = selector(workload)
     window = max(STEP, SCRAPES * interval)

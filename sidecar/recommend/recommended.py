@@ -25,7 +25,7 @@ Bounds = Mapping[Kind, Fraction]  # cores or bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Recommended:
+class ContainerRecommendation:
     """Requests that fit the use of a container.
 
     Attributes:
@@ -33,8 +33,6 @@ class Recommended:
         lower, upper: a request outside of them is too small or too large.
         confidence_days: days of observed use.
         samples: measurements.
-        reason, message: what the controller says about it, if the source is the status.
-        withheld: resources that the controller does not set at present.
     """
 
     source: Source
@@ -43,9 +41,6 @@ class Recommended:
     upper: Bounds
     confidence_days: float
     samples: int
-    reason: str = ""
-    message: str = ""
-    withheld: tuple[str, ...] = ()
 
     @property
     def is_confident(self) -> bool:
@@ -53,7 +48,7 @@ class Recommended:
         return self.confidence_days >= CONFIDENT_DAYS
 
 
-def from_status(entry: Json) -> Recommended | None:
+def from_status(entry: Json) -> ContainerRecommendation | None:
     """Return the recommendation in an entry of `status.resources`; None if it has none yet, or another form."""
     try:
         found = msgspec.convert(entry, ResourcesStatus)
@@ -62,16 +57,13 @@ def from_status(entry: Json) -> Recommended | None:
     target = _bounds(found.target)
     if not target:
         return None
-    return Recommended(
+    return ContainerRecommendation(
         source="status",
         target=target,
         lower=_bounds(found.lower_bound),
         upper=_bounds(found.upper_bound),
         confidence_days=found.confidence,
         samples=found.samples,
-        reason=found.reason,
-        message=found.message,
-        withheld=found.withheld,
     )
 
 
@@ -80,7 +72,7 @@ def _bounds(amounts: ResourceAmounts | None) -> Bounds:
     return exact({kind: quantity(given.get(kind)) for kind in KINDS})
 
 
-def exact(amounts: Mapping[str, Fraction | float | None]) -> Bounds:
+def exact(amounts: Mapping[Kind, Fraction] | Mapping[Kind, float] | Mapping[Kind, Fraction | None]) -> Bounds:
     """Return amounts as Kubernetes writes them: cores in thousandths, and whole bytes; both are rounded up."""
     found: dict[Kind, Fraction] = {}
     for kind in KINDS:

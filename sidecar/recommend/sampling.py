@@ -13,7 +13,7 @@ from ..kube.client import Kube
 from ..kube.errors import ForbiddenError, KubeError, NotFoundError
 from ..kube.objects import POD_METRICS
 from ..podspec.quantity import quantity
-from .workload import Json, Workload, pod_name, pod_uid
+from .workload import Json, MeasuredWorkload, pod_name, pod_uid
 
 EVERY = 15.0  # seconds between two requests; metrics-server measures every 15 to 60 s
 
@@ -24,7 +24,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 async def sample(
     kube: Kube,
-    workloads: Sequence[Workload],
+    workloads: Sequence[MeasuredWorkload],
     seconds: float,
     progress: Progress,
     *,
@@ -69,7 +69,8 @@ def usages(metrics: object, pods: dict[str, str]) -> Iterator[ContainerUsage]:
         if name not in pods or at is None:
             continue
         for container in _objects(item, "containers"):
-            used = container.get("usage") if isinstance(container.get("usage"), dict) else {}
+            found = container.get("usage")
+            used = found if isinstance(found, dict) else {}
             cpu, memory = quantity(used.get("cpu")), quantity(used.get("memory"))
             if isinstance(container.get("name"), str) and (cpu is not None or memory is not None):
                 yield ContainerUsage(

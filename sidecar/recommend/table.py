@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from io import StringIO
 from itertools import groupby
 
@@ -14,10 +15,10 @@ from ..errors import number
 from ..podspec.amounts import KINDS, Kind
 from .advice import Advice
 from .figures import NONE, amount, change
-from .recommended import SOURCES, Recommended
+from .recommended import SOURCES, ContainerRecommendation
 
 WIDTH = 80
-COLUMNS = ("CONTAINER", "RESOURCE", "REQUEST", "TARGET", "RANGE", "LIMIT", "CHANGE")
+COLUMNS = ("CONTAINER", "", "REQUEST", "TARGET", "RANGE", "LIMIT", "CHANGE")
 _LEAST_NAME = 12
 
 
@@ -42,8 +43,13 @@ def _title(advice: Advice) -> str:
 def _table(advices: Sequence[Advice]) -> Table:
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for place, title in enumerate(COLUMNS):
-        drawn.add_column(title, justify="left" if place < 2 else "right", no_wrap=place > 0, overflow="fold",
-                         min_width=_LEAST_NAME if place == 0 else None)
+        drawn.add_column(
+            title,
+            justify="left" if place < 2 else "right",
+            no_wrap=place > 0,
+            overflow="fold",
+            min_width=_LEAST_NAME if place == 0 else None,
+        )
     for advice in advices:
         for place, kind in enumerate(KINDS):
             drawn.add_row(advice.container.name if not place else "", kind, *_cells(advice, kind))
@@ -64,14 +70,14 @@ def _cells(advice: Advice, kind: Kind) -> tuple[str, ...]:
     )
 
 
-def _range(found: Recommended | None, kind: Kind) -> str:
+def _range(found: ContainerRecommendation | None, kind: Kind) -> str:
     lower, upper = (found.lower.get(kind), found.upper.get(kind)) if found else (None, None)
-    return NONE if lower is None and upper is None else f"{amount(kind, lower)} to {amount(kind, upper)}"
+    return NONE if lower is None and upper is None else f"{amount(kind, lower)}-{amount(kind, upper)}"
 
 
-def _limit(kind: Kind, before: object, after: object) -> str:
-    first, second = amount(kind, before), amount(kind, after)  # type: ignore[arg-type]
-    return first if first == second else f"{first} > {second}"
+def _limit(kind: Kind, before: Fraction | None, after: Fraction | None) -> str:
+    first, second = amount(kind, before), amount(kind, after)
+    return first if first == second else f"{first}→{second}"
 
 
 def _notes(advice: Advice, width: int) -> Iterator[str]:
@@ -85,7 +91,8 @@ def _notes(advice: Advice, width: int) -> Iterator[str]:
 def _sentences(advice: Advice) -> Iterator[tuple[str, str]]:
     name, found = advice.container.name, advice.recommended
     if found is None:
-        yield name, advice.unapplied or "its use is not known"
+        if not advice.container.is_own:
+            yield name, f"no recommendation: {advice.unapplied or 'its use is not known'}"
         return
     observed = f"{found.confidence_days:.1f} days" if found.confidence_days >= 0.1 else "less than 3 hours"
     doubt = "" if found.is_confident else "; low confidence, so the range is wide"

@@ -13,7 +13,7 @@ from ..settings.document import ModelMonitor, Prices, TargetRef
 from ..settings.resources import Resources
 
 Json = Mapping[str, Any]
-OWN_PREFIX = "pilotfish-"  # containers that the injector adds; no template has them
+OWN_PREFIX = "pilotfish-"
 _RANDOM = "[a-z0-9]{5}"
 
 # names on the command line, as of kubectl, alphabetically: API version and kind
@@ -52,6 +52,11 @@ class Container:
     resources: Json
     is_init: bool = False
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the injector adds it, so that no template has it."""
+        return self.name.startswith(OWN_PREFIX)
+
     def amounts(self, side: str) -> Json:
         """Return its requests or limits, as quantities by resource; `side` names which."""
         found = self.resources.get(side)
@@ -59,7 +64,7 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class MeasuredWorkload:
     """A workload with its running pods, as the API server has them, and its ModelMonitor, if it has one.
 
     `status` is `status.resources` of the monitor, by container.
@@ -104,8 +109,14 @@ class Workload:
         names = sorted(map(pod_name, self.pods))
         patterns = [re.escape(name) for name in names]
         if suffix := _POD_SUFFIX.get(self.target.kind):
-            patterns = [re.escape(self.target.name) + suffix, *(p for p, n in zip(patterns, names, strict=True)
-                        if not re.fullmatch(re.escape(self.target.name) + suffix, n))]
+            patterns = [
+                re.escape(self.target.name) + suffix,
+                *(
+                    p
+                    for p, n in zip(patterns, names, strict=True)
+                    if not re.fullmatch(re.escape(self.target.name) + suffix, n)
+                ),
+            ]
         return "|".join(patterns)
 
     def _usual(self, container: str) -> Json | None:

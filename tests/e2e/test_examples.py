@@ -92,6 +92,6 @@ def test_every_example_has_a_test() -> None:
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     names = {
         "alertmanager", "autoscalers", "cluster", "compose", "fastapi", "kubernetes", "mlserver", "one-row",
-        "scaling", "systemd",
+        "resizing", "scaling", "systemd",
     }  # fmt: skip
     assert folders == names

@@ -96,6 +96,7 @@ SPECS: dict[str, str] = {
     allowRestart: true
     latency: {quantile: 0.99, target: 250ms}
     pool: models
+    minHistory: 1h
     cooldown: 0s
     actionsPerHour: 12
     interval: 30s

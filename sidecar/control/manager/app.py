@@ -20,6 +20,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...callers.reviews import reviewer
 from ...certificates.choice import choose_certificates
 from ...certificates.source import kept_current
 from ...kube.client import Kube
@@ -51,7 +52,7 @@ from .pools import PoolBook
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
 from .resizing_limits import LimitsReader
 from .scale_target import ScaleTargetReader
-from .server.app import ControlServer, ServerOptions, reviewer
+from .server.app import ControlServer, ServerOptions
 from .signals.pod_metrics import PodMetricsReader, PodMetricsSource
 from .signals.prometheus import PrometheusSource
 from .status import merge_of

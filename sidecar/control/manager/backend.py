@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import msgspec
 
+from ...callers.errors import RefusedRequestError
 from ...settings.document import Metrics
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading, ReplicasReading
@@ -20,7 +21,7 @@ from .resizing_status import ResizingFinding
 from .runtime import MonitorRuntime
 from .scaling_answer import scale_answer
 from .scaling_status import ScalingFinding
-from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError, ScaleAnswer
+from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, ScaleAnswer
 
 STARTING_RETRY = 2.0  # seconds
 OWN_RELEASE = version("pilotfish")

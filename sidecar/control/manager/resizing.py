@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...settings.document import ModelMonitor, TargetRef
@@ -20,12 +20,14 @@ from ..ledger import IntentLedger
 from ..reasons import Reason
 from ..resize.attempts import Attempts
 from ..resize.guard import PodView, ResizeView
-from ..resize.plan import ResizePlan
+from ..resize.plan import ResizePlan, ResourceName
+from ..resize.pool.member import PoolLoad, PoolShare
 from ..resize.recommender import ResourceRecommendation, observe, recommend
 from ..resize.state import ResizeState, ResizeStateError
 from ..resize.usage import OomKill
-from ..resize.wish import target_of
+from ..resize.wish import rounded, target_of
 from ..scale.target import TargetFacts
+from ..situation import ACT
 from ..workload.hold import Hold
 from .checkpoint import ResizingCheckpoint
 from .core import MonitorCore
@@ -42,7 +44,8 @@ from .resizing_pods import (
     present_pods,
     template_view,
 )
-from .resizing_sources import NamespaceLimits
+from .resizing_pool import latency_of, pool_load, pool_member
+from .resizing_sources import NamespaceLimits, PodMetricsReading
 from .resizing_usage import NO_USAGE, UsageReading, read_usage
 from .selectors import Selector
 from .trouble import Trouble, TroubleError
@@ -70,7 +73,7 @@ class ResizeLook:
     planning: ResizePlanning | None = None
     withheld: Mapping[str, Hold] = field(default_factory=dict)
     unknown: Hold | None = None
-    pool_share: float | None = None
+    share: PoolShare | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,35 +140,74 @@ class ResizeWatch:
         metrics, limits = await asyncio.gather(
             self.world.read_pod_metrics(self.key.namespace), self.world.read_limits(self.key.namespace, nodes)
         )
-        loads = self.world.signals.newest(item["metadata"]["uid"] for item in pods)
-        usage = read_usage(pods, found.settings.container, metrics, loads, self.world.clock())
         unknown = Hold(limits.problem.reason, limits.problem.text) if limits.problem is not None else None
-        found = replace(found, usage=usage, unknown=_unknown(target) or unknown)
-        found = self._recommend(found, limits, self._new_kills(selector, found.settings))
+        self.latest = self._recommend(
+            replace(found, unknown=_unknown(target) or unknown), pods, metrics, limits, selector
+        )
         core.resizing = ResizingCheckpoint(
             recommender=self._state.encode(), kills=tuple(self._kills), killed_at=self._killed_at
         )
-        self.latest = found
 
-    def _recommend(self, found: ResizeLook, limits: NamespaceLimits, kills: Mapping[str, OomKill]) -> ResizeLook:
-        now, plan = self.world.clock(), ResizePlan.of(found.settings)
-        self._state = observe(self._state, plan, found.usage.usages, tuple(kills.values()), now)
+    def _recommend(
+        self,
+        found: ResizeLook,
+        pods: Sequence[Item],
+        metrics: PodMetricsReading,
+        limits: NamespaceLimits,
+        selector: Selector,
+    ) -> ResizeLook:
+        """Observe and recommend; there is no wait between the exchange with the pool and the result."""
+        now, settings, plan = self.world.clock(), found.settings, ResizePlan.of(found.settings)
+        uids = [item["metadata"]["uid"] for item in pods]
+        newest, recent = self.world.signals.newest(uids), self.world.signals.recent(uids, now - settings.interval, now)
+        usage, kills = read_usage(pods, settings.container, metrics, newest, now), self._new_kills(selector, settings)
+        latency = latency_of(settings, recent.values())
+        self._state = observe(self._state, plan, usage.usages, tuple(kills.values()), now, latency)
         if kills and self._core is not None:
             self._core.dirty = True
         self._kills = dict([*self._kills.items(), *kills.items()][-MOST_KILLS:])
         self._killed_at = max((self._killed_at, *(kill.at for kill in kills.values())))
         recommendation = recommend(plan, self._state, now)
+        target = target_of(recommendation, settings)
+        load = pool_load(usage, len(pods), newest.values(), now)
+        share = self._share(found, selector, load, now)
+        withheld = dict(found.withheld)
+        if share is not None and share.cores is not None:
+            target["cpu"] = rounded("cpu", share.cores, settings)
+            recommendation = _of_pool(recommendation, share.cores)
+        elif share is not None and share.reason is not None:
+            withheld.setdefault("cpu", Hold(share.reason, share.text))
         planning = ResizePlanning(
-            settings=found.settings,
+            settings=settings,
             recommendation=recommendation,
-            target=target_of(recommendation, found.settings),
+            target=target,
             at=now,
             limits=limits,
-            memory=found.usage.memory,
+            memory=usage.memory,
             killed_at=self._killed_at,
-            withheld=frozenset(found.withheld),
+            withheld=frozenset(withheld),
+            shares=share.pods if share is not None else None,
         )
-        return replace(found, recommendation=recommendation, planning=planning)
+        return replace(
+            found,
+            usage=usage,
+            recommendation=recommendation,
+            planning=planning,
+            share=share,
+            withheld=withheld,
+        )
+
+    def _share(self, found: ResizeLook, selector: Selector, load: PoolLoad | None, now: float) -> PoolShare | None:
+        """Publish the pods to the pool of the document, and return its share; None without a pool."""
+        target, pool = found.target, found.settings.pool
+        if pool is None or target is None:
+            return None
+        spec = found.document.spec
+        owned = "cpu" in found.withheld or target.resources_owner is not None
+        acts = (found.settings.mode or spec.mode) == ACT and found.settings.method == "inPlace" and not owned
+        items = self.world.pods.pods_in(self.key.namespace)
+        member = pool_member(found.document, items, selector, target, self._attempts.waiting, load, acts=acts)
+        return self.world.pools.exchange(self.key, pool, member, now) if member is not None else None
 
     def _new_kills(self, selector: Selector, settings: Resources) -> dict[str, OomKill]:
         """Return the kills for memory that the recommender has not seen, by identity."""
@@ -189,7 +231,7 @@ class ResizeWatch:
             stopped=stop_reason(killed=self.world.kill_switch.on(), paused=paused),
             trouble=self._elsewhere(reference, look.settings) or trouble,
             contact_age=self.world.contact_age(),
-            at=look.at if look.planning is not None else None,
+            at=look.at if look.planning is not None and look.document is current else None,
             unknown=look.unknown,
             owner=Hold(owner.reason, owner.message) if owner is not None else None,
             unsure=_unsure(look),
@@ -269,6 +311,12 @@ class ResizeWatch:
 def target_key(namespace: str, target: TargetRef) -> str:
     """Return kind, namespace and name of `target`."""
     return f"{target.kind}/{namespace}/{target.name}"
+
+
+def _of_pool(found: ResourceRecommendation, cores: float) -> ResourceRecommendation:
+    """Return the recommendation with the share of a pool as the CPU, which leaves no room for another amount."""
+    cpu: dict[ResourceName, float] = {"cpu": cores}
+    return replace(found, target={**found.target, **cpu}, lower={**found.lower, **cpu}, upper={**found.upper, **cpu})
 
 
 def _monitor(core: MonitorCore | None) -> ModelMonitor | None:

@@ -101,7 +101,7 @@ class LimitsReader:
 
 
 def parse_version(found: object) -> tuple[int, int] | None:
-    """Return major and minor of the answer to `GET /version`, such as 1 and 34 of "34+"; None for another answer."""
-    values = [found.get(name) if isinstance(found, dict) else None for name in ("major", "minor")]
-    digits = [re.match(r"[0-9]{1,4}", value) if isinstance(value, str) else None for value in values]
-    return (int(digits[0][0]), int(digits[1][0])) if digits[0] and digits[1] else None
+    """Return major and minor of the answer to `GET /version`, such as 1 and 34 of v1.34.2-gke.3; None for another."""
+    text = found.get("gitVersion") if isinstance(found, dict) else None
+    numbers = re.match(r"v([0-9]{1,4})\.([0-9]{1,4})\b", text) if isinstance(text, str) else None
+    return (int(numbers[1]), int(numbers[2])) if numbers is not None else None

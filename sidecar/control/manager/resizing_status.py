@@ -33,6 +33,7 @@ NOT_GIVEN = frozenset(
         Reason.API_SERVER_UNREACHABLE,
         Reason.KILL_SWITCH,
         Reason.LOW_CONFIDENCE,
+        Reason.MODE,
         Reason.NOT_AUTHORIZED,
         Reason.PAUSED,
         Reason.RESIZING_ELSEWHERE,
@@ -97,13 +98,14 @@ def resizing_finding(
     """Return the finding of `view` and `look` at `now` (epoch seconds); None without a block `spec.resources`."""
     if view is None or look is None:
         return None
-    hold = find_hold(view, now)
+    hold = find_hold(view, now) or _limited(view, control)
     found = look.recommendation
     withheld = dict(view.withheld)
     if hold is not None and hold.reason in NOT_GIVEN:
         withheld = {name: withheld.get(name, hold) for name in view.resources}
     said = [
         found.text if found is not None else "",
+        look.share.text if look.share is not None else "",
         *(one.explained for one in view.withheld.values()),
         look.usage.problem,
     ]
@@ -112,14 +114,14 @@ def resizing_finding(
         recommendation=found,
         target=look.planning.target if look.planning is not None else {},
         withheld=withheld,
-        held=hold or _limited(view, control),
+        held=hold,
         why=_why(view),
-        message="; ".join(dict.fromkeys(filter(None, said))),
+        message="; ".join(text for text in dict.fromkeys(said) if text and (hold is None or text != hold.explained)),
         states=Counter(state_of(pod) for pod in view.pods),
         requests=_requests(view.pods),
         resized_at=resized_at,
         killed_at=look.planning.killed_at if look.planning is not None else 0.0,
-        pool_share=look.pool_share,
+        pool_share=look.share.entry if look.share is not None else None,
     )
 
 

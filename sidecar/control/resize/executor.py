@@ -38,7 +38,7 @@ RESTART_SECONDS = 2.0  # between two looks at a container that does not run; a r
 _REFUSALS: tuple[tuple[type[KubeError], re.Pattern[str], Reason], ...] = (
     (ForbiddenError, re.compile(r"NodeCapacity"), Reason.RESIZE_INFEASIBLE),
     (ForbiddenError, re.compile(r"UnsupportedPlatform"), Reason.RESIZE_UNSUPPORTED),
-    (ForbiddenError, re.compile(r"exceeded quota"), Reason.QUOTA),
+    (ForbiddenError, re.compile(r"(exceeded|failed) quota"), Reason.QUOTA),
     (ForbiddenError, re.compile(r"usage per (Container|Pod)|limit to request ratio per"), Reason.LIMIT_RANGE),
     (InvalidError, re.compile(r"Pod QOS Class", re.IGNORECASE), Reason.QOS_CLASS),
 )

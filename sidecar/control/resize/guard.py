@@ -230,6 +230,7 @@ def _kept(view: ResizeView, _now: float) -> Hold | None:
     return next((pod.held for pod in view.pods if pod.held is not None), None)
 
 
+QUIET = frozenset((Reason.LOW_CONFIDENCE, Reason.NO_PODS, Reason.USAGE_MISSING, Reason.WAITING))  # no refused intent
 FACTS: tuple[Check, ...] = (_stopped, _trouble, _contact, _unread, _stale, _unknown, _owner)
 HOLDS: tuple[Check, ...] = (*FACTS, _withheld, _absent, _unsure, _rollout, _unschedulable, _stuck, _kept)
 
@@ -257,6 +258,8 @@ def resize_situation(view: ResizeView, now: float) -> ResizeSituation:
         rules = replace(_rules(view, _first(FACTS, view, now)), cooldown=0.0, max_per_hour=inf)
         return ResizeSituation(change=_taken_back(reverted, now), rules=rules)
     hold, pod = find_hold(view, now), view.candidate
+    if hold is not None and hold.reason in QUIET:
+        pod = None
     waits = view.active is not None and hold is None and not (pod is not None and _passes(view, pod))
     if pod is None or waits:
         return ResizeSituation(change=None, rules=_rules(view, hold))

@@ -39,12 +39,14 @@ class ResizePlan:
         resources: by name; one that is absent is not recommended.
         latency: the target of the latency quantile in seconds; None without one.
         after_oom_kill: time for which the memory stays at what a kill asked for, in seconds.
+        min_history: observation without which nothing should follow from the recommendation, in seconds.
     """
 
     container: str
     resources: Mapping[ResourceName, PlanResource]
     latency: float | None
     after_oom_kill: float
+    min_history: float
 
     @classmethod
     def of(cls, settings: Resources) -> Self:
@@ -56,4 +58,4 @@ class ResizePlan:
             found["memory"] = PlanResource.of(settings.memory)
         latency = settings.latency.target if settings.latency is not None else None
         kept = settings.memory.after_oom_kill if settings.memory is not None else 0.0
-        return cls(settings.container, found, latency, kept)
+        return cls(settings.container, found, latency, kept, settings.min_history)

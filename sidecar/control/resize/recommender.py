@@ -12,7 +12,6 @@ is that of the VerticalPodAutoscaler: docs/resizing-algorithm.md.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ from msgspec.structs import replace
 from ...errors import number
 from ...settings.units import show_duration
 from ..reasons import Reason
-from .histogram import CPU, HALF_LIFE, MEMORY, Buckets, HistogramState
+from .histogram import CPU, HALF_LIFE, MEMORY, Buckets, HistogramState, power
 from .plan import PlanResource, ResizePlan, ResourceName
 from .samples import add_samples
 from .state import Boost, ResizeState
@@ -29,7 +28,6 @@ from .usage import ContainerUsage, OomKill
 
 DAY, MINUTE = 86400.0, 60.0
 MAX_AMOUNT = 10**14  # millicores or bytes
-CONFIDENT = 10 / 1440  # days: ten samples in ten minutes
 THROTTLED = 0.05  # seconds in which the limit stops the container, for each second
 STEP, MAX_BOOST = 1.25, 2.0  # of the recommendation without the latency target
 STEP_SECONDS = 600.0
@@ -123,8 +121,10 @@ def _estimate(name: ResourceName, resource: PlanResource, histogram: HistogramSt
         for share in (resource.lower, resource.target, resource.upper)
         for base in (_amount(histogram.percentile(buckets, share) * unit),)
     )
-    doubt = 1 / confidence if confidence > 0 else math.inf
-    return _Estimate(target, _amount(lower * (1 + 0.001 * doubt) ** -2), _amount(upper * (1 + doubt)))
+    if confidence <= 0:
+        return _Estimate(target, 0, MAX_AMOUNT)
+    wider = 1 + 1 / confidence
+    return _Estimate(target, _amount(lower * power(1 + 0.001 / confidence, -2)), _amount(upper * wider))
 
 
 def _confidence(state: ResizeState) -> float:
@@ -187,8 +187,9 @@ def _explained(
         return Reason.USAGE_MISSING, "no use of the container was measured"
     if "memory" in found and _floor(plan, state, now) >= found["memory"].target:
         return Reason.OOM_KILLED, f"the container was killed for its memory; {history}"
-    if _confidence(state) < CONFIDENT:
-        return Reason.LOW_CONFIDENCE, f"{history}; ten in 10m are needed"
+    if _confidence(state) * DAY < plan.min_history:
+        needed = f"{show_duration(plan.min_history)}, and a sample for each minute of it, are needed"
+        return Reason.LOW_CONFIDENCE, f"{history}; {needed}"
     if "cpu" in found and state.boost.cpu >= found["cpu"].target:
         return Reason.CPU_THROTTLED, f"the latency is above its target and the CPU limit throttles; {history}"
     return Reason.RESIZING, f"{history}, all pods"

@@ -16,7 +16,7 @@ from .state import MAX_PODS, MAX_UID, Floor, PodPeak, ResizeState, newest
 from .usage import ContainerUsage, OomKill
 
 INTERVAL = 86400.0  # seconds; each pod adds one peak of memory for each
-EXPIRY = 8 * INTERVAL  # seconds without a sample after which the history is forgotten
+EXPIRY = 8 * INTERVAL  # seconds without a sample after which a history, or a pod, is forgotten
 MAX_AHEAD = 300.0  # seconds by which the clock of a node may differ
 CPU_WEIGHT = 0.1  # of a CPU sample, half-life apart
 MAX_CORES, MAX_MEMORY = 1e5, 1e14  # more than a node has: not a measurement
@@ -49,8 +49,8 @@ class _Samples:
         self._samples, self._floor = state.samples, state.floor
 
     def state(self, now: float) -> ResizeState:
-        """Return the state, without the pods whose interval is over."""
-        pods = {uid: pod for uid, pod in self._pods.items() if now - pod.seen_at < INTERVAL}
+        """Return the state, without the pods that have been gone for long."""
+        pods = {uid: pod for uid, pod in self._pods.items() if now - pod.seen_at < EXPIRY}
         return replace(
             self._before,
             cpu=self._cpu.state(),

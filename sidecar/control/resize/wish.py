@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, inf
+from math import ceil, floor, inf, isfinite
 
 from ...podspec.amounts import KINDS, Kind
 from ...podspec.bounds import STEPS
@@ -82,7 +82,7 @@ def find_wish(
             found[kind] = Reason.OOM_KILLED
         elif kind == "cpu" and pooled:
             found[kind] = Reason.POOL_SHARE
-        elif request < lower or request > upper:
+        elif _outside(kind, request, lower, upper):
             found[kind] = Reason.OUTSIDE_BOUNDS
         elif moved:
             found[kind] = Reason.TARGET_MOVED
@@ -92,3 +92,10 @@ def find_wish(
     text = "; ".join(f"{kind}: {reason.meaning}" for kind, reason in found.items())
     why = Reason.OOM_KILLED if urgent else next(iter(found.values()))
     return Wish(why, text, {kind: target[kind] for kind in found}, urgent=urgent)
+
+
+def _outside(kind: Kind, request: Fraction, lower: float, upper: float) -> bool:
+    """Return whether a request is outside of the bounds by a whole millicore or mebibyte, or more."""
+    step = STEPS[kind]
+    below = request < floor(Fraction(lower) / step) * step
+    return below or (isfinite(upper) and request > ceil(Fraction(upper) / step) * step)

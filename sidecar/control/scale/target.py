@@ -12,7 +12,7 @@ from typing import Any
 
 from ..reasons import Reason
 from ..workload.field_owner import FieldOwner, map_at
-from ..workload.kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas
+from ..workload.kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas, surge_of
 from ..workload.managed_fields import FieldWriter, epoch_seconds, writers_of
 from .appliers import is_default, later_reset
 from .disruption import disruption_floor
@@ -47,6 +47,7 @@ class TargetFacts:
         owner: another owner of the replicas.
         resources_owner: another owner of the resources of the pods.
         replica_drivers: autoscalers that set the replicas by the use of CPU or memory.
+        surge: how many pods a rollout may create beyond the replicas.
         template: the pod spec of the template; None for a kind without one.
         warning: who will reset the replicas at a later time, and the remedy; empty if nobody will.
         rollout_in_progress: whether pods of an older template are being replaced.
@@ -71,6 +72,7 @@ class TargetFacts:
     owner: FieldOwner | None = None
     resources_owner: FieldOwner | None = None
     replica_drivers: tuple[ReplicaDriver, ...] = ()
+    surge: int = 0
     template: Item | None = None
     warning: str = ""
     rollout_in_progress: bool = False
@@ -119,6 +121,7 @@ def target_facts(target: Item, scale: Item | None, found: TargetSurroundings, at
         replica_drivers=find_replica_drivers(
             target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects
         ),
+        surge=surge_of(target, replicas),
         template=map_at(target, "spec", "template", "spec") or None,
         warning=later_reset(target),
         rollout_in_progress=bool(rollout),

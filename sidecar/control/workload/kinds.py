@@ -139,6 +139,15 @@ def rollout_of(item: Item) -> str:
     return check(item, status) if check is not None else ""
 
 
+def surge_of(item: Item, replicas: int) -> int:
+    """Return how many pods a rollout of an object may create beyond its `replicas`; 0 for a kind that creates none."""
+    given = at_path(item, ("spec", "strategy", "rollingUpdate", "maxSurge"))
+    if isinstance(given, int):
+        return max(0, given)
+    share = given.removesuffix("%") if isinstance(given, str) and given.endswith("%") else ""
+    return -(-replicas * int(share) // 100) if share.isdecimal() else 0
+
+
 def _deployment(_item: Item, status: Item) -> str:
     replicas, updated = number_at(status, ("replicas",)), number_at(status, ("updatedReplicas",))
     return f"{replicas - updated} of {replicas} pods have an older template" if updated < replicas else ""

@@ -211,8 +211,8 @@ class SmallWorld:
     scaling_targets: ScalingTargets = field(default_factory=ScalingTargets)
     sources: list[SignalSource] = field(default_factory=list)
     node: Executor = field(default_factory=Receiver)
-    metrics: PodMetricsReading = PodMetricsReading({"items": []})
-    limits: NamespaceLimits = NamespaceLimits(version=(1, 36))
+    metrics: PodMetricsReading = field(default_factory=PodMetricsReading)
+    limits: NamespaceLimits = field(default_factory=lambda: NamespaceLimits(version=(1, 36)))
 
     def world(self) -> World:
         """A world for one process."""

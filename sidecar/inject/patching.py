@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from ..operations import Operation
+from .operations import Operation
 
 
 def apply(value: Any, patch: Iterable[Operation]) -> Any:

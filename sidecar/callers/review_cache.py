@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import Generic, TypeVar
 
-from ....errors import PilotfishError
+from ..errors import PilotfishError
 
-_LOG = logging.getLogger("pilotfish.control")
+_LOG = logging.getLogger("pilotfish.callers")
 
 ALLOWED_SECONDS = 60.0
 DENIED_SECONDS = 3.0

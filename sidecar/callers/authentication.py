@@ -1,8 +1,7 @@
 """Who calls: the bearer token of a request becomes a Caller, by a TokenReview of the API server.
 
-A token must have the audience `pilotfish`. A pod's token for another service is therefore refused here, and this token
-is refused elsewhere. The unverified claims of an expired or foreign token save a review; only the review decides that a
-token is valid.
+A token must have the audience of the server. A pod's token for another service is therefore refused here, and this
+token is X
 """
 
 from __future__ import annotations
@@ -11,19 +10,20 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from ....errors import PilotfishError
-from ....kube.errors import KubeError
-from .backend import RefusedRequestError
-from .limits import RateLimiter
+from ..errors import PilotfishError
+from ..kube.errors import KubeError
+from .errors import RefusedRequestError
+from .rates import RateLimiter
 from .review_cache import ReviewCache, Reviewed, ReviewError
+from .reviews import Review
 
-AUDIENCE = "pilotfish"
+AUDIENCE = "pilotfish"  # of the controller
 MAX_TOKEN_LENGTH = 8192
 POD_NAME, POD_UID = "authentication.kubernetes.io/pod-name", "authentication.kubernetes.io/pod-uid"
 RETRY_SECONDS = 5.0
@@ -31,8 +31,6 @@ FAILURES_PER_SECOND, FAILURES_AT_ONCE = 0.5, 20.0  # refused tokens of one clien
 
 _BEARER = re.compile(r"(?i)bearer +([\x21-\x7e]+) *\Z")
 _ACCOUNT = re.compile(r"system:serviceaccount:([a-z0-9.-]{1,253}):([a-z0-9.-]{1,253})\Z")
-
-Review = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]  # posts a review, and returns it with its status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +68,16 @@ class UnauthenticatedError(RefusedRequestError):
 class Authenticator:
     """Turns bearer tokens into callers.
 
-    `review` posts a TokenReview. `clock` returns monotonic seconds, `now` epoch seconds.
+    `review` posts a TokenReview. A token must have `audience`. `clock` returns monotonic seconds, `now` epoch seconds.
 
     Attributes:
         cache: the callers by the SHA-256 of their token; a refused token has None.
     """
 
-    def __init__(self, review: Review, *, clock: Callable[[], float], now: Callable[[], float]) -> None:
+    def __init__(self, review: Review, audience: str, *, clock: Callable[[], float], now: Callable[[], float]) -> None:
         self.cache: ReviewCache[Caller | str] = ReviewCache("tokens of callers", clock)
         self._review = review
+        self._audience = audience
         self._now = now
         self._failures = RateLimiter(FAILURES_PER_SECOND, FAILURES_AT_ONCE, clock)
 
@@ -87,7 +86,7 @@ class Authenticator:
 
         Raises UnauthenticatedError, and RefusedRequestError with 429 or 503.
         """
-        token = _token(authorization)
+        token = _token(authorization, self._audience)
         key = hashlib.sha256(token.encode()).digest()
         found = self.cache.fresh(key)
         if found is None:
@@ -101,7 +100,7 @@ class Authenticator:
 
     async def _ask(self, key: bytes, token: str) -> Caller | str:
         claims = _claims(token)
-        if claims is not None and (problem := _foreign(claims, self._now())):
+        if claims is not None and (problem := _foreign(claims, self._audience, self._now())):
             return problem
         try:
             return await self.cache.get(key, lambda: self._reviewed(token, claims))
@@ -112,9 +111,9 @@ class Authenticator:
         body = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenReview",
-            "spec": {"token": token, "audiences": [AUDIENCE]},
+            "spec": {"token": token, "audiences": [self._audience]},
         }
-        found = read_review(await self._review(body))
+        found = read_review(await self._review(body), self._audience)
         if isinstance(found, str):
             return Reviewed(found, allowed=False)
         expiry = claims.get("exp") if claims is not None else None
@@ -144,14 +143,14 @@ def unavailable(what: str, error: PilotfishError) -> RefusedRequestError:
     )
 
 
-def read_review(review: Mapping[str, Any]) -> Caller | str:
+def read_review(review: Mapping[str, Any], audience: str) -> Caller | str:
     """Return the caller in a TokenReview with its status, or why there is none."""
     status = review.get("status")
     if not isinstance(status, dict) or status.get("authenticated") is not True:
         return "the API server does not accept it"
     audiences = status.get("audiences")
-    if not isinstance(audiences, list) or AUDIENCE not in audiences:
-        return f"its audience is not {AUDIENCE!r}"
+    if not isinstance(audiences, list) or audience not in audiences:
+        return f"its audience is not {audience!r}"
     user = status.get("user")
     username = user.get("username") if isinstance(user, dict) else None
     if not isinstance(user, dict) or not isinstance(username, str) or not username:
@@ -173,14 +172,14 @@ def read_review(review: Mapping[str, Any]) -> Caller | str:
     )
 
 
-def _token(authorization: str | None) -> str:
+def _token(authorization: str | None, audience: str) -> str:
     if authorization is None:
         raise UnauthenticatedError("the request has no bearer token; send `Authorization: Bearer TOKEN`", "no_token")
     match = _BEARER.match(authorization)
     if match is None or len(match[1]) > MAX_TOKEN_LENGTH:
         raise UnauthenticatedError(
             f"Authorization is not a bearer token of at most {MAX_TOKEN_LENGTH} characters; "
-            f"send a projected token with the audience {AUDIENCE!r}",
+            f"send a projected token with the audience {audience!r}",
             "token",
         )
     return match[1]
@@ -199,13 +198,13 @@ def _claims(token: str) -> Mapping[str, Any] | None:
     return claims if isinstance(claims, dict) else None
 
 
-def _foreign(claims: Mapping[str, Any], now: float) -> str:
+def _foreign(claims: Mapping[str, Any], audience: str, now: float) -> str:
     """Return why a token with these claims cannot be accepted; empty if it may be."""
-    audience = claims.get("aud")
-    if isinstance(audience, str):
-        audience = [audience]
-    if isinstance(audience, list) and AUDIENCE not in audience:
-        return f"its audience is not {AUDIENCE!r}"
+    found = claims.get("aud")
+    if isinstance(found, str):
+        found = [found]
+    if isinstance(found, list) and audience not in found:
+        return f"its audience is not {audience!r}"
     expiry = claims.get("exp")
     if isinstance(expiry, (int, float)) and expiry <= now:
         return "it has expired"
