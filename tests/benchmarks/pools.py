@@ -1,7 +1,7 @@
 """Compare a pool with equal shares and with each monitor's own recommendation, over opposite, equal and bursty loads.
 
-    python -m tests.benchmarks.pools            # print the table
-    python -m tests.benchmarks.pools --write    # also write it into docs/resizing-pools.md
+python -m tests.benchmarks.pools            # print the table
+python -m tests.benchmarks.pools --write    # also write it into docs/resizing-pools.md
 """
 
 from __future__ import annotations
