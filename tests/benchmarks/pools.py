@@ -113,7 +113,7 @@ def measured(scenario: str, policy: str) -> list[UsageOutcome]:
 def markdown() -> str:
     """Measure all, and return the table."""
     lines = [
-        "| load | shares | mean latency | p95 latency | given up | resizes a day | mean, relative to the pool | p95, relative |",
+        "| load | shares | mean | p95 | given up | resizes a day | mean, relative to the pool | p95, relative |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for scenario in SCENARIOS:
@@ -125,8 +125,8 @@ def markdown() -> str:
             resizes = sum(one.resizes for one in found) / len(found) / DAYS
             base = base or (mean, tail)
             lines.append(
-                f"| {scenario} | {policy} | {mean * 1000:,.0f} ms | {tail * 1000:,.0f} ms | {lost:.1%} | {resizes:.0f} | "
-                f"{mean / base[0]:.2g} | {tail / base[1]:.2g} |"
+                f"| {scenario} | {policy} | {mean * 1000:,.0f} ms | {tail * 1000:,.0f} ms | {lost:.1%} | "
+                f"{resizes:.0f} | {mean / base[0]:.2g} | {tail / base[1]:.2g} |"
             )
             print(lines[-1], flush=True)
     return "\n".join(lines) + "\n"

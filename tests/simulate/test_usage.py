@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -65,12 +66,8 @@ CELLS = st.one_of(st.sampled_from(("", "nan", "0", "1", "a", "b", "1e9", "-1", "
     lambda rows: (HEAD + "\n".join(",".join(row) for row in rows)).encode()
 )))  # fmt: skip
 def test_any_bytes_are_a_trace_or_an_error(raw: bytes) -> None:
-    try:
-        found = read_usage(raw, "use.csv", "alone")
-    except TraceError as error:
-        assert str(error).startswith("use.csv")
-    else:
-        assert all(len(one.times) >= 2 for one in found.values())
+    with contextlib.suppress(TraceError):
+        assert all(len(one.times) >= 2 for one in read_usage(raw, "use.csv", "alone").values())
 
 
 def at_rest(cores: float, load: float) -> PodStep:
@@ -117,13 +114,15 @@ def test_memory_above_the_limit_kills_and_the_recommendation_ends_it() -> None:
     assert found.memory[-1] >= 1.5 * GIB
 
 
+@pytest.mark.long
 def test_a_pool_serves_opposite_loads_that_equal_shares_do_not() -> None:
     loads = {"a": [1.8] * 60 + [0.1] * 60, "b": [0.1] * 60 + [1.8] * 60}
     models = {name: model(cores, at_start=1.25) for name, cores in loads.items()}
     documents = {name: one.settings for name, one in models.items()}
     policies = (PoolPolicy(documents, 2.5), UnchangedPolicy(documents), CappedPolicy(documents, 2.5))
     slow = [max(one.latency[-120:].mean() for one in play_usage(models, policy, 30.0).values()) for policy in policies]
-    assert slow[0] < 0.5 < 5.0 < slow[1]
+    assert slow[0] < 0.5
+    assert slow[1] > 5.0
     assert slow[0] < slow[2]
     for policy in policies:
         found = play_usage(models, policy, 30.0).values()
@@ -154,6 +153,7 @@ def simulate(*words: str) -> int:
     return cli.main(["simulate", "--usage", "use.csv", *words])
 
 
+@pytest.mark.long
 def test_a_pool_is_compared_with_equal_shares_and_cut_recommendations(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,6 +199,8 @@ def test_what_cannot_be_replayed_is_one_line_with_a_remedy(
     words: tuple[str, ...], told: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "c.yaml").write_text(MONITOR.format(name="c"))
-    (folder / "d.yaml").write_text(MONITOR.format(name="d").replace("cpu: {min: 100m, max: 4}", "memory: {max: 1Gi}"))
+    (folder / "d.yaml").write_text(
+        MONITOR.format(name="d").replace("pool: shared, cpu: {min: 100m, max: 4}", "memory: {max: 1Gi}")
+    )
     assert simulate(*words) == cli.USAGE_STATUS
     assert told in capsys.readouterr().err
