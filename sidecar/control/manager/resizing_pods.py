@@ -16,6 +16,8 @@ from math import isfinite
 from ...log import whole_second
 from ...podspec.adjust import Adjusted, ResizeSurroundings, adjusted
 from ...podspec.amounts import KINDS, ContainerResources, Kind
+from ...podspec.notes import NoteReason
+from ...podspec.quantity import quantity
 from ...podspec.rules import ResizeRules
 from ...podspec.running import RunningPod
 from ...settings.resources import Resources
@@ -229,9 +231,10 @@ def _restarting(subject: _Subject, settings: Resources) -> set[str]:
 
 def rules_of(settings: Resources) -> ResizeRules:
     """Return the rules of the document for `podspec.adjusted`."""
-    bounds = {kind: getattr(settings, kind) for kind in KINDS}
+    blocks = {kind: getattr(settings, kind) for kind in KINDS}
+    bounds = {kind: (quantity(one.min), quantity(one.max)) for kind, one in blocks.items() if one is not None}
     return ResizeRules(
-        {kind: (Fraction(one.min), Fraction(one.max)) for kind, one in bounds.items() if one is not None},
+        {kind: (low, high) for kind, (low, high) in bounds.items() if low is not None and high is not None},
         settings.controlled_values,
     )
 
@@ -250,8 +253,9 @@ def _kept(found: Adjusted, restarting: Iterable[str]) -> Hold | None:
     """Return why a container keeps its resources: what the API server would refuse, or a restart without leave."""
     for kind in sorted(restarting):
         return Hold(Reason.RESTART_NEEDED, f"{kind}: {Hold(Reason.RESTART_NEEDED).explained}")
-    note = next(iter(found.notes), None)
-    if note is None:
+    if not found.notes:
         return None
+    # of two bounds that exclude each other, that of the cluster is the reason, and not that of the document
+    note = next((one for one in found.notes if one.reason != NoteReason.REQUEST_LIMIT), found.notes[0])
     reason = next((one for one in Reason if one.camel == note.reason), Reason.INVALID_OBJECT)
-    return Hold(reason, "; ".join(filter(None, (note.text, reason.remedy))))
+    return Hold(reason, "; ".join(filter(None, (*(one.text for one in found.notes), reason.remedy))))
