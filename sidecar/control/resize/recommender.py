@@ -160,16 +160,18 @@ def _boosted(
 
     It stays for a half-life after it was needed last, in which the histogram learns the use without throttling.
     """
-    estimate = _estimates(plan, state).get("cpu")
-    if plan.latency is None or estimate is None:
+    if plan.latency is None:
         return Boost()
+    boost = state.boost
     ratios = (one.throttled_ratio for one in usages if one.container == plan.container)
     throttled = any(ratio is not None and ratio >= THROTTLED for ratio in ratios)
-    boost = state.boost
     if latency is None or not latency > plan.latency or not throttled:
         return boost if now - boost.needed_at < plan.half_life("cpu") else Boost()
     if now - boost.stepped_at < STEP_SECONDS:
         return replace(boost, needed_at=now)
+    estimate = _estimates(plan, state).get("cpu")
+    if estimate is None:
+        return Boost()
     wanted = max(boost.cpu, estimate.target) * STEP
     return Boost(max(boost.cpu, _amount(min(wanted, estimate.target * MAX_BOOST))), now, now)
 
