@@ -16,8 +16,8 @@ from .limit_ranges import LimitRangeItem, additions, completed, limit_range_item
 from .notes import Note, NoteReason
 from .quantity import format_quantity
 from .quotas import QuotaRoom, excesses, held, missing, quota_rooms
-from .rules import LARGEST, ResizeRules, Subject, bounds_of
-from .running import RunningPod, beyond_node, obstacles
+from .rules import LARGEST, BoundedResource, ResizeRules, bounds_of
+from .running import RunningPod, beyond_node, obstacles, undeclared
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class _Plan:
     ) -> None:
         self.pod, self.name, self.amounts, self.rules = pod, name, amounts, rules
         self.running = surroundings.running
+        self.has_limit_ranges = bool(surroundings.limit_ranges)
         self.items: list[LimitRangeItem] = [*limit_range_items(surroundings.limit_ranges, "Container", "Pod")]
         self.taken = held(pod, amounts) if self.running else None
         self.rooms: list[QuotaRoom] = quota_rooms(pod, surroundings.quotas, self.taken)
@@ -81,6 +82,8 @@ class _Plan:
             yield Note(NoteReason.INIT_CONTAINER, f"the init container {self.name} ends before the pod serves")
         if self.running is not None:
             yield from obstacles(self.pod, self.amounts, self.running)
+            if self.has_limit_ranges:
+                yield from undeclared(self.pod, self.running)
 
     def result(self, target: Mapping[Kind, Fraction]) -> Adjusted:
         """Return the first acceptable change: of both resources, else of one, else none."""
@@ -110,7 +113,7 @@ class _Plan:
 
     def _fitted(self, amounts: PodAmounts, kind: Kind, target: Fraction) -> tuple[ContainerResources, tuple[Note, ...]]:
         own = amounts.containers[self.name]
-        subject = Subject(
+        subject = BoundedResource(
             self.name, kind, self._container(), amounts, self.rules, self.items, self.rooms, self.taken, self.running
         )
         if not subject.request or (kind not in own.requests and self.rules.controlled == "RequestsOnly"):

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from .amounts import KINDS, Amounts, Json, PodAmounts
+from .amounts import KINDS, Amounts, Json, PodAmounts, is_sidecar
 from .notes import Note, NoteReason
 from .quantity import format_quantity
 
 IN_PLACE = (1, 33)  # first version with pods/resize enabled
 LOWERS_MEMORY = (1, 34)  # first version that lowers a memory limit without a restart
 POD_LEVEL = (1, 36)  # first version that resizes pods with resources of their own
+INIT_CONTAINERS = "InPlacePodVerticalScalingInitContainers"  # a feature that a node declares
 MIRROR = "kubernetes.io/config.mirror"
 
 
@@ -24,12 +25,14 @@ class RunningPod:
     """Facts about a pod that runs: the version of the API server, and what is known of container and node.
 
     `working_set` is the memory that the container uses, in bytes; None if unknown. `allocatable` are the cores and
-    bytes of the node for pods; an absent one is unknown.
+    bytes of the node for pods; an absent one is unknown. `features` are the `declaredFeatures` of the node's status;
+    None if unknown.
     """
 
     version: tuple[int, int] | None
     working_set: Fraction | None = None
     allocatable: Amounts = field(default_factory=dict)
+    features: frozenset[str] | None = None
 
 
 def obstacles(pod: Json, amounts: PodAmounts, running: RunningPod) -> Iterator[Note]:
@@ -57,6 +60,23 @@ def obstacles(pod: Json, amounts: PodAmounts, running: RunningPod) -> Iterator[N
         yield Note(
             NoteReason.QOS_CLASS, f"the class {status['qosClass']} of the pod does not follow from its containers"
         )
+
+
+def undeclared(pod: Json, running: RunningPod) -> Iterator[Note]:
+    """Yield a note for each init container that a LimitRange of the namespace makes the server take for a resized one.
+
+    The plug-in LimitRanger adds empty maps where a container has no requests or no limits, which the server compares
+    with none at all. It then demands a feature that nodes before 1.36 do not declare.
+    """
+    if running.features is None or (running.version or IN_PLACE) < POD_LEVEL or INIT_CONTAINERS in running.features:
+        return
+    for container in (pod.get("spec") or {}).get("initContainers") or ():
+        resources = container.get("resources") or {}
+        if not is_sidecar(container) and not (resources.get("requests") and resources.get("limits")):
+            what = (
+                f"the namespace has a LimitRange, and the init container {container.get('name')} no requests or limits"
+            )
+            yield Note(NoteReason.NOT_RESIZABLE, f"{what}; a node before 1.36 cannot resize such a pod")
 
 
 def beyond_node(amounts: PodAmounts, running: RunningPod) -> Iterator[Note]:
