@@ -28,7 +28,6 @@ from .usage import ContainerUsage, OomKill
 
 DAY, MINUTE = 86400.0, 60.0
 MAX_AMOUNT = 10**14  # millicores or bytes
-THROTTLED = 0.05  # seconds in which the limit stops the container, for each second
 STEP, MAX_BOOST = 1.25, 2.0  # of the recommendation without the latency target
 STEP_SECONDS = 300.0  # the default cooldown of a pod, in which a step takes effect
 URGENT = 0.9  # of the target: the lower bound while the latency target raises it
@@ -163,8 +162,7 @@ def _boosted(
     if plan.latency is None:
         return Boost()
     boost = state.boost
-    ratios = (one.throttled_ratio for one in usages if one.container == plan.container)
-    throttled = any(ratio is not None and ratio >= THROTTLED for ratio in ratios)
+    throttled = any(one.throttled for one in usages if one.container == plan.container)
     if latency is None or not latency > plan.latency or not throttled:
         return boost if now - boost.needed_at < plan.half_life("cpu") else Boost()
     if now - boost.stepped_at < STEP_SECONDS:
