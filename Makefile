@@ -84,6 +84,7 @@ test-cluster: venv ## the tests on a Kubernetes node that they start: as root, w
 	.ci/kubernetes node > build/node || echo "WARNING: no Kubernetes node; its tests will be skipped" >&2
 	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	.ci/keda > build/keda || echo "WARNING: no KEDA; its test will be skipped" >&2
+	.ci/metrics-server > build/metrics-server || echo "WARNING: no metrics-server; the tests of resizing will be skipped" >&2
 	$(BIN)/python -m pytest tests/cluster --timeout 600
 
 bench: venv ## the benchmark table

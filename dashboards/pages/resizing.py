@@ -65,7 +65,7 @@ RESIZING = Section(
         Panel(
             "lines",
             "Pods by state of their resize",
-            "Pods whose container has what is wanted (steady) or is to be resized, or whose resize is held or in progress.",
+            "Pods whose container has what is wanted (steady), or is to be resized, or whose resize is held or runs.",
             (
                 Target(
                     total(series("pilotfish_resize_state", scope=_MONITOR), *_BY, "state"),

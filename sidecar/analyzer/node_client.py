@@ -25,6 +25,7 @@ class NodeClient:
     """The NodeSource of an analyzer."""
 
     def __init__(self, peer: Peer, clock: Callable[[], float] = time.monotonic) -> None:
+        self.peer = peer
         self._client = PeerClient(peer)
         self._clock = clock
         self._state = NodeState()

@@ -84,7 +84,6 @@ def settings_of(workload: MeasuredWorkload, container: Container) -> Resources:
         container=container.name,
         cpu=(chosen and chosen.cpu) or CpuRange(max=MAX_CPU, min=POD_MIN_CPU / share),
         memory=(chosen and chosen.memory) or MemoryRange(max=MAX_MEMORY, min=POD_MIN_MEMORY // share),
-        controlled_values=chosen.controlled_values if chosen else "RequestsAndLimits",
     )
 
 

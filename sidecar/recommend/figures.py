@@ -43,4 +43,4 @@ def change(before: Fraction | None, after: Fraction | None) -> str:
     if not before:
         return "new"
     ratio = float(after / before)
-    return f"x{ratio:.3g}" if ratio > 2 else f"{ratio - 1:+.0%}"
+    return f"x{_digits(ratio)}" if ratio > 2 else f"{ratio - 1:+.0%}"

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import UsageError
 from ..podspec.amounts import KINDS, Kind
 from .advice import Advice
@@ -50,7 +52,8 @@ def _draw(axes: Axes, advice: Advice, kind: Kind, samples: Sequence[UseSample]) 
     unit, factor = UNITS[kind]
     thinned = list(thin(samples, kind))
     times = [datetime.fromtimestamp(at, UTC) for at, _ in thinned]
-    axes.plot(times, [value / factor for _, value in thinned], color=USE, linewidth=0.9, label="use, the busiest pod")
+    values = [value / factor for _, value in thinned]
+    axes.plot(np.array(times), values, color=USE, linewidth=0.9, label="use, the busiest pod")
     found = advice.recommended
     if found is not None and kind in found.target:
         lower, upper = found.lower.get(kind, found.target[kind]), found.upper.get(kind, found.target[kind])

@@ -72,7 +72,7 @@ def _bounds(amounts: ResourceAmounts | None) -> Bounds:
     return exact({kind: quantity(given.get(kind)) for kind in KINDS})
 
 
-def exact(amounts: Mapping[str, Fraction | float | None]) -> Bounds:
+def exact(amounts: Mapping[Kind, Fraction] | Mapping[Kind, float] | Mapping[Kind, Fraction | None]) -> Bounds:
     """Return amounts as Kubernetes writes them: cores in thousandths, and whole bytes; both are rounded up."""
     found: dict[Kind, Fraction] = {}
     for kind in KINDS:

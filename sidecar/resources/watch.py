@@ -133,9 +133,7 @@ class ResourceWatch:
         try:
             while True:
                 try:
-                    if self._node is not None:  # just before the sample, so that both are of one moment
-                        self._take(await self._node.ask())
-                    await asyncio.to_thread(self.sample)
+                    await self.step()
                 except Exception:  # a defect here must not end the analyzer
                     if not self._failed:
                         _LOG.exception("cannot sample resources; this is a defect, please report it")
@@ -150,6 +148,12 @@ class ResourceWatch:
                 gpu.cancel()
                 with suppress(asyncio.CancelledError):
                     await gpu
+
+    async def step(self) -> None:
+        """Ask the node if there is one, and take one sample just after it, so that both are of one moment."""
+        if self._node is not None:
+            self._take(await self._node.ask())
+        await asyncio.to_thread(self.sample)
 
     def _take(self, reading: NodeReading) -> None:
         """Take what is known of the node; the source is chosen again if the node begins or ceases to answer."""

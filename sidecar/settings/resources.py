@@ -23,6 +23,12 @@ Percentile = Annotated[
 Margin = Annotated[float, Meta(description="Safety margin, as a share of the percentile.", ge=0, le=10)]
 
 
+HalfLife = Annotated[
+    Duration,
+    Meta(description="Time after which a sample has half of its weight. A shorter one follows the load within a day."),
+]
+
+
 class CpuRange(DocumentBlock, frozen=True, kw_only=True):
     """How the CPU request is recommended, and its bounds."""
 
@@ -30,6 +36,7 @@ class CpuRange(DocumentBlock, frozen=True, kw_only=True):
     min: Annotated[Cores, Meta(description="Minimum number of cores.")] = 0.025
     percentile: Percentile = 0.9
     margin: Margin = 0.15
+    half_life: HalfLife = DAY
 
 
 class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
@@ -39,6 +46,7 @@ class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
     min: Annotated[Size, Meta(description="Minimum size.")] = 250 * 1024 * 1024
     percentile: Percentile = 0.9
     margin: Margin = 0.15
+    half_life: HalfLife = DAY
     after_oom_kill: Annotated[
         Duration,
         Meta(
@@ -97,6 +105,10 @@ class Resources(DocumentBlock, frozen=True, kw_only=True):
             "namespace that name it share its CPU."
         ),
     ] = None
+    min_history: Annotated[
+        Duration,
+        Meta(description="Minimum time of observation before a resize. Each sample counts as a minute at most."),
+    ] = 600.0
     cooldown: Annotated[Duration, Meta(description="Minimum time between two resizes of a pod.")] = 300.0
     actions_per_hour: Annotated[int, Meta(description="Maximum number of resizes in any hour.", ge=1, le=600)] = 60
     interval: Annotated[Duration, Meta(description="Time between two samples of the use.")] = 60.0

@@ -6,8 +6,8 @@ import math
 
 from ..errors import quote_value
 from ..prometheus import MAX_POINTS, query_range, read_matrix
-from .errors import TraceError
 from .csvfile import MAX_RATE
+from .errors import TraceError
 from .trace import LoadSample, LoadTrace, from_samples
 
 STEPS = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 86_400)  # seconds

@@ -44,7 +44,9 @@ def view_of(simulation: Simulation) -> SimulationView:
         step=STEP,
         columns=COLUMNS,
         rows=[ViewRow(place, (name, *row)) for place, (name, row) in enumerate(zip(names, figures, strict=True))],
-        legends=[f"{name}: {row[1]} pod-hours, {row[2]} minutes missed" for name, row in zip(names, figures, strict=True)],
+        legends=[
+            f"{name}: {row[1]} pod-hours, {row[2]} minutes missed" for name, row in zip(names, figures, strict=True)
+        ],
         charts=[
             SimulationChart("Requests per second", "requests / s", "the load", [played[0].arrived / STEP], mean=True),
             SimulationChart(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pilotfish.sidecar.podspec.amounts import Kind
 from pilotfish.sidecar.podspec.quantity import format_quantity, quantity
 from pilotfish.sidecar.recommend.gather import status_by_container
 from pilotfish.sidecar.recommend.recommended import exact, from_status
@@ -57,7 +58,8 @@ def test_any_status_is_read(value: Any) -> None:
 @given(st.floats(min_value=0, max_value=1e15, allow_nan=False), st.floats(min_value=0, max_value=1e15))
 @settings(max_examples=examples(200))
 def test_amounts_are_rounded_up_to_what_kubernetes_can_say(cpu: float, memory: float) -> None:
-    found = exact({"cpu": cpu, "memory": memory})
+    amounts: dict[Kind, float] = {"cpu": cpu, "memory": memory}
+    found = exact(amounts)
     for kind, value in found.items():
         given_value = Fraction(cpu if kind == "cpu" else memory)
         assert given_value <= value < given_value + (Fraction(1, 1000) if kind == "cpu" else 1)

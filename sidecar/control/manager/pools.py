@@ -55,8 +55,10 @@ class PoolBook:
         found: dict[PoolName, set[str]] = {}
         for item in items:
             resources = (item.get("spec") or {}).get("resources")
-            name = resources.get("pool") if isinstance(resources, dict) else None
-            if isinstance(name, str) and resources.get("cpu"):
+            if not isinstance(resources, dict) or not resources.get("cpu"):
+                continue
+            name = resources.get("pool")
+            if isinstance(name, str):
                 found.setdefault((item["metadata"]["namespace"], name), set()).add(item["metadata"]["name"])
         for place, pool in self._pools.items():
             pool.expect(found.get(place, ()))

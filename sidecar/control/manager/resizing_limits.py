@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, TypeVar
 
 from ...kube.client import Kube
@@ -19,13 +18,12 @@ from ...kube.objects import LIMIT_RANGES, NODES, RESOURCE_QUOTAS, Resource
 from ...kube.read import get, list_all
 from ...podspec.amounts import amounts_of
 from ..reasons import Reason
-from .resizing_sources import Item, NamespaceLimits
+from .resizing_sources import Item, NamespaceLimits, NodeFacts
 from .trouble import Trouble, of_kube
 
 FRESH_SECONDS = 20.0  # until the lists of a namespace are read again; quotas change with each pod
 LASTING_SECONDS = 600.0  # until the version of the API server, or a node, is read again
 
-Amounts = Mapping[str, Fraction]
 Found = TypeVar("Found")
 
 
@@ -57,7 +55,7 @@ class LimitsReader:
             limit_ranges=ranges if isinstance(ranges, tuple) else (),
             quotas=quotas if isinstance(quotas, tuple) else (),
             version=version,
-            allocatable={name: one for name, one in zip(names, found, strict=True) if one},
+            nodes={name: one for name, one in zip(names, found, strict=True) if one is not None},
             problem=next((one for one in (ranges, quotas) if isinstance(one, Trouble)), None),
         )
 
@@ -80,13 +78,15 @@ class LimitsReader:
 
         return await self._once(("version", ""), LASTING_SECONDS, read)
 
-    async def _node(self, name: str) -> Amounts:
-        async def read() -> Amounts:
+    async def _node(self, name: str) -> NodeFacts | None:
+        async def read() -> NodeFacts | None:
             try:
-                node = await get(self.kube, NODES, name)
+                status = (await get(self.kube, NODES, name)).get("status") or {}
             except KubeError:
-                return {}
-            return amounts_of((node.get("status") or {}).get("allocatable"))
+                return None
+            declared = status.get("declaredFeatures")
+            features = frozenset(map(str, declared)) if isinstance(declared, list) else None
+            return NodeFacts(amounts_of(status.get("allocatable")), features)
 
         return await self._once(("node", name), LASTING_SECONDS, read)
 
@@ -101,7 +101,7 @@ class LimitsReader:
 
 
 def parse_version(found: object) -> tuple[int, int] | None:
-    """Return major and minor of the answer to `GET /version`, such as 1 and 34 of "34+"; None for another answer."""
-    values = [found.get(name) if isinstance(found, dict) else None for name in ("major", "minor")]
-    digits = [re.match(r"[0-9]{1,4}", value) if isinstance(value, str) else None for value in values]
-    return (int(digits[0][0]), int(digits[1][0])) if digits[0] and digits[1] else None
+    """Return major and minor of the answer to `GET /version`, such as 1 and 34 of v1.34.2-gke.3; None for another."""
+    text = found.get("gitVersion") if isinstance(found, dict) else None
+    numbers = re.match(r"v([0-9]{1,4})\.([0-9]{1,4})\b", text) if isinstance(text, str) else None
+    return (int(numbers[1]), int(numbers[2])) if numbers is not None else None

@@ -67,6 +67,7 @@ class HistogramState(msgspec.Struct, frozen=True, array_like=True):
     """A histogram at rest: the reference time in epoch seconds, and the weights.
 
     `low` and `high` are the first and the last bucket that is not empty. `total` includes what became too light.
+    `half_life` is in seconds.
     """
 
     reference: float = 0.0
@@ -74,6 +75,7 @@ class HistogramState(msgspec.Struct, frozen=True, array_like=True):
     low: int = BUCKETS - 1
     high: int = 0
     weights: tuple[float, ...] = (0.0,) * BUCKETS
+    half_life: float = HALF_LIFE
 
     @property
     def empty(self) -> bool:
@@ -83,13 +85,14 @@ class HistogramState(msgspec.Struct, frozen=True, array_like=True):
     @property
     def valid(self) -> bool:
         """Whether it can be a histogram, and not something that was damaged while it was stored."""
-        numbers = (self.reference, self.total, *self.weights)
+        numbers = (self.reference, self.total, self.half_life, *self.weights)
         return (
             len(self.weights) == BUCKETS
             and 0 <= self.low < BUCKETS
             and 0 <= self.high < BUCKETS
             and all(math.isfinite(number) for number in numbers)
             and min(self.total, *self.weights) >= 0
+            and self.half_life > 0
         )
 
     def moved(self, seconds: float) -> HistogramState:
@@ -110,14 +113,21 @@ class HistogramState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Histogram:
-    """A histogram to which samples are added. `state` returns the result."""
+    """A histogram to which samples are added. `state` returns the result.
 
-    def __init__(self, buckets: Buckets, state: HistogramState) -> None:
+    If `half_life` is not that of the state, the samples keep their weights at the time `now`, and age at the new pace.
+    """
+
+    def __init__(self, buckets: Buckets, state: HistogramState, half_life: float = HALF_LIFE, now: float = 0.0) -> None:
         self._buckets = buckets
         self._reference = state.reference
         self._total = state.total
         self._low, self._high = state.low, state.high
         self._weights = list(state.weights)
+        self._half_life = half_life
+        if half_life != state.half_life and not state.empty:
+            self._scale(math.exp2(max(-MAX_EXPONENT, (state.reference - now) / state.half_life)))
+            self._reference = now
 
     def add(self, value: float, weight: float, at: float) -> None:
         """Add a sample of the time `at`, in epoch seconds."""
@@ -138,14 +148,17 @@ class Histogram:
 
     def state(self) -> HistogramState:
         """Return the histogram as it is now."""
-        return HistogramState(self._reference, self._total, self._low, self._high, tuple(self._weights))
+        return HistogramState(
+            self._reference, self._total, self._low, self._high, tuple(self._weights), self._half_life
+        )
 
     def _decay(self, at: float) -> float:
-        if at > self._reference + MAX_EXPONENT * HALF_LIFE:
-            reference = math.floor(at / HALF_LIFE + 0.5) * HALF_LIFE
-            self._scale(math.ldexp(1.0, math.floor((self._reference - reference) / HALF_LIFE + 0.5)))
+        half_life = self._half_life
+        if at > self._reference + MAX_EXPONENT * half_life:
+            reference = math.floor(at / half_life + 0.5) * half_life
+            self._scale(math.exp2(max(-1000.0, (self._reference - reference) / half_life)))
             self._reference = reference
-        return math.exp2((at - self._reference) / HALF_LIFE)
+        return math.exp2((at - self._reference) / half_life)
 
     def _scale(self, factor: float) -> None:
         for index in range(self._low, self._high + 1):

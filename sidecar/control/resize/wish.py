@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, inf
+from math import ceil, floor, inf, isfinite
 
 from ...podspec.amounts import KINDS, Kind
 from ...podspec.bounds import STEPS
+from ...podspec.quantity import quantity
 from ...settings.resources import Resources
 from ..reasons import Reason
 from .recommender import ResourceRecommendation
@@ -51,7 +52,8 @@ def rounded(kind: Kind, amount: float, settings: Resources) -> Fraction:
     """Return `amount` rounded up to whole millicores or mebibytes, at most the maximum of the document."""
     steps = ceil(Fraction(amount) / STEPS[kind] - ROUNDING)
     bounds = getattr(settings, kind)
-    return min(steps * STEPS[kind], Fraction(bounds.max)) if bounds is not None else steps * STEPS[kind]
+    most = quantity(bounds.max) if bounds is not None else None
+    return min(steps * STEPS[kind], most) if most is not None else steps * STEPS[kind]
 
 
 def find_wish(
@@ -82,7 +84,7 @@ def find_wish(
             found[kind] = Reason.OOM_KILLED
         elif kind == "cpu" and pooled:
             found[kind] = Reason.POOL_SHARE
-        elif request < lower or request > upper:
+        elif _outside(kind, request, lower, upper):
             found[kind] = Reason.OUTSIDE_BOUNDS
         elif moved:
             found[kind] = Reason.TARGET_MOVED
@@ -92,3 +94,10 @@ def find_wish(
     text = "; ".join(f"{kind}: {reason.meaning}" for kind, reason in found.items())
     why = Reason.OOM_KILLED if urgent else next(iter(found.values()))
     return Wish(why, text, {kind: target[kind] for kind in found}, urgent=urgent)
+
+
+def _outside(kind: Kind, request: Fraction, lower: float, upper: float) -> bool:
+    """Return whether a request is outside of the bounds by a whole millicore or mebibyte, or more."""
+    step = STEPS[kind]
+    below = request < floor(Fraction(lower) / step) * step
+    return below or (isfinite(upper) and request > ceil(Fraction(upper) / step) * step)

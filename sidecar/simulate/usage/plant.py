@@ -5,8 +5,8 @@ processor sharing with a limit, whose number of requests is that of a birth and 
 `min(requests * parallelism, cores)`, whatever the distribution of the work (Kleinrock, Queueing Systems II, 4.4). The
 number follows the load as in `queueing`: pointwise stationary fluid flow, in steps of STEP seconds.
 
-Memory above the limit kills the container. It serves again after the start-up time, with the limit of then. A limit is
-the request. The node makes a resize within a step.
+The limit of the CPU is a multiple of the request, and that of the memory is the request. Memory above it kills the
+container, which serves again after the start-up time, with the limit of then. The node makes a resize within a step.
 """
 
 from __future__ import annotations
@@ -72,11 +72,12 @@ class PodStep(NamedTuple):
 
 @dataclass(slots=True)
 class SimulatedPod:
-    """One pod: what its spec requests and what its node has allocated (cores, bytes), and its requests."""
+    """One pod: what its spec requests and what its node has allocated (cores, bytes), and its requests in flight."""
 
     uid: str
     cpu: float
     memory: float
+    limit_ratio: float = 1.0
     allocated: float = 0.0
     inside: float = 0.0
     down_until: float = 0.0
@@ -94,14 +95,15 @@ class SimulatedPod:
         self._recent.append(arrived)
         total = self.inside + arrived
         serving = now >= self.down_until
-        queue = sharing_queue(round(self.allocated * 1000), seconds, parallelism)
+        cores = self.allocated * self.limit_ratio
+        queue = sharing_queue(round(cores * 1000), seconds, parallelism)
         after = queue.after(total) if serving else total
         self.inside = min(after, sum(self._recent))
         if not serving:
             return PodStep(0.0, self.inside, 0.0, after - self.inside, GIVES_UP, 0.0)
         completed, busy = max(0.0, total - after), queue.busy(self.inside)
-        alone = seconds / min(self.allocated, parallelism)
-        rate = busy * self.allocated / seconds
+        alone = seconds / min(cores, parallelism)
+        rate = busy * cores / seconds
         latency = max(alone, self.inside / rate) if rate > 0.0 else alone
         return PodStep(
             completed * seconds / STEP,

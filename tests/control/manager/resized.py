@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from pilotfish.sidecar.control.executor import Done, Dropped, Outcome
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import LedgerEntry
 from pilotfish.sidecar.control.manager.resizing_sources import PodMetricsReading
+from pilotfish.sidecar.control.manager.world import Item
 from pilotfish.sidecar.control.outbox import Step, ignore_step
 from pilotfish.sidecar.log import whole_second
 from tests.control.manager.lives import Life
@@ -78,6 +80,21 @@ class SmallNode:
             conditions.append({"type": "PodResizeInProgress", "status": "True", "lastTransitionTime": at, **reason})
         item["status"]["conditions"] = conditions
         self.small.pods.change("MODIFIED", item)
+
+
+def measured(pods: Iterable[Item], cores: float, memory: float, now: float) -> PodMetricsReading:
+    """Return what metrics.k8s.io shows of pods of which each uses as much."""
+    use = {"cpu": f"{round(cores * 1e9)}n", "memory": str(round(memory))}
+    found = [
+        {
+            "metadata": {"name": item["metadata"]["name"]},
+            "timestamp": whole_second(now),
+            "window": "15s",
+            "containers": [{"name": CONTAINER, "usage": use}],
+        }
+        for item in pods
+    ]
+    return PodMetricsReading({"items": found}, now)
 
 
 @dataclass
@@ -160,18 +177,8 @@ class ResizedFleet:
 
     def measure(self) -> None:
         """Let metrics.k8s.io measure the pods."""
-        found = []
-        for item in self.small.pods.pods_in(KEY.namespace) if self.cpu is not None else ():
-            use = {"cpu": f"{round((self.cpu or 0.0) * 1e9)}n", "memory": str(round(self.memory))}
-            found.append(
-                {
-                    "metadata": {"name": item["metadata"]["name"]},
-                    "timestamp": whole_second(self.small.now),
-                    "window": "15s",
-                    "containers": [{"name": CONTAINER, "usage": use}],
-                }
-            )
-        self.small.metrics = PodMetricsReading({"items": found}, self.small.now)
+        pods = self.small.pods.pods_in(KEY.namespace) if self.cpu is not None else ()
+        self.small.metrics = measured(pods, self.cpu or 0.0, self.memory, self.small.now)
 
     @property
     def applied(self) -> list[str]:

@@ -76,7 +76,9 @@ class Sized:
         metadata = {"name": name, "labels": dict(labels)}
         body = {"metadata": metadata, "spec": {"nodeName": self.node, **pod_spec(resources, whole=whole)}}
         await create(self.kube, PODS, {"apiVersion": "v1", "kind": "Pod", **body}, self.namespace)
-        rows: list[Json] = [{"name": one, "state": state, "resources": resources} for one in ("log", "model", "sidecar")]
+        rows: list[Json] = [
+            {"name": one, "state": state, "resources": resources} for one in ("log", "model", "sidecar")
+        ]
         found = {"containerStatuses": rows[:2], "initContainerStatuses": rows[2:]}
         for row in rows:
             row |= {"ready": True, "restartCount": 0, "image": "m", "imageID": "m"}

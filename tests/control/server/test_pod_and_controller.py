@@ -16,9 +16,9 @@ from pilotfish.sidecar.analyzer.commands import TakeLabels
 from pilotfish.sidecar.analyzer.feedback.frames import SegmentHeader
 from pilotfish.sidecar.analyzer.feedback.joiner import LabelJoiner
 from pilotfish.sidecar.analyzer.feedback.store import PredictionStore
+from pilotfish.sidecar.analyzer.peer import PeerError
 from pilotfish.sidecar.analyzer.sync.labels import LabelCourier
 from pilotfish.sidecar.analyzer.sync.options import SyncOptions
-from pilotfish.sidecar.analyzer.peer import PeerError
 from pilotfish.sidecar.analyzer.sync.transport import Transport
 from pilotfish.sidecar.certificates.files import CertificateFiles
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions

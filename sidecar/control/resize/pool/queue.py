@@ -14,7 +14,7 @@ from __future__ import annotations
 from math import log, sqrt
 
 NEAR = 1.05  # of the latency with unlimited cores: more cores than for this are of no use
-HALVINGS = 40
+HALVINGS = 24
 
 
 def in_flight(cores: float, load: float, parallelism: float) -> float:
@@ -22,7 +22,8 @@ def in_flight(cores: float, load: float, parallelism: float) -> float:
     if cores <= parallelism:
         return load / (cores - load)
     use = load / cores
-    return load / parallelism + use ** _power(cores, parallelism) / (1.0 - use)
+    waiting: float = use ** _power(cores, parallelism) / (1.0 - use)
+    return load / parallelism + waiting
 
 
 def benefit(cores: float, load: float, parallelism: float) -> float:
@@ -32,7 +33,7 @@ def benefit(cores: float, load: float, parallelism: float) -> float:
     if cores <= parallelism:
         return load / (cores - load) ** 2
     use, power = load / cores, _power(cores, parallelism)
-    waiting = use**power / (1.0 - use)
+    waiting: float = use**power / (1.0 - use)
     return waiting * (-log(use) / (power * parallelism) + power / cores + use / (cores * (1.0 - use)))
 
 
