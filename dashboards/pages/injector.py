@@ -34,8 +34,8 @@ INJECTOR = Section(
         Panel(
             "lines",
             "New pods by resources",
-            "New pods of monitors that resize in place: sized with the recommended resources, or kept as the template has "
-            "them, with the reason.",
+            "New pods of monitors that resize in place: sized with the recommended resources, or kept as the template "
+            "has them, with the reason.",
             (Target(total(growth("pilotfish_sized_pods_total"), "outcome", "reason"), "{{outcome}} {{reason}}"),),
             empty="no monitor resizes pods in place",
         ),

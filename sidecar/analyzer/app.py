@@ -162,8 +162,8 @@ class App:
             self.submit,
             lambda: worker.published.profile,
         )
-        self._sync = self._build_sync()
         self._resources = AnalyzerResources(options, lambda: self.document)
+        self._sync = self._build_sync()
         self._views = Views(
             ViewDependencies(
                 read=self._read,
@@ -264,6 +264,7 @@ class App:
             actions=self._actions,
             worker=self._worker,
             read_page=lambda: read_counters(self._page_reader)[0],
+            throttled=self._resources.throttled,
         )
 
     def _start(self) -> None:

@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric as Family
 from ..report.blocks.resources import ResourceReport
 from ..report.schema import Report
 from ..resources import collector, reporting
+from ..resources.accounts import USAGE
 from ..resources.gpu import collector as gpu_collector
 from ..resources.gpu.sampler import GpuSampler
 from ..resources.watch import ResourceWatch
@@ -40,6 +41,12 @@ class AnalyzerResources:
         if view.gpu is None:
             return (own,)
         return own, partial(gpu_collector.collect, view.gpu, view.gpu_use, view.gpu_restarts)
+
+    def throttled(self) -> int | None:
+        """Return for how many nanoseconds the CPU limit has stopped the model so far; None if that is not known."""
+        view = self._watch.view
+        known = view.model is not None and view.model.throttled_ns is not None
+        return view.totals.get(USAGE, "model", "throttled") if known else None
 
     def report(self, report: Report) -> ResourceReport:
         """Return the block of the report."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TypeVar
 
 from ..resources.gpu.meter import GpuUse
 from ..resources.gpu.problems import GpuReason
 from ..resources.gpu.sample import GpuSample
-from ..resources.gpu_use import model_gpu_use
+from ..resources.gpu_use import busy_seconds, model_gpu_use
 from ..resources.pod.figures import GpuFigures
 from ..resources.pod.gpus import visible_processes, visible_sample, visible_sums
 from .allocations import Owner, Units
@@ -22,6 +23,7 @@ from .cgroup_paths import PodCgroup, Unplaced
 
 KEPT_SECONDS = 120.0  # for a pod that has ceased to ask
 
+_Key, _Value = TypeVar("_Key"), TypeVar("_Value")
 Places = Mapping[int, PodCgroup | Unplaced]
 
 
@@ -75,29 +77,50 @@ class GpuLedger:
 
     def add(self, before: GpuUse, after: GpuUse, places: Places, units: Units) -> None:
         """Count what happened between two sums of all GPUs. `places` are the pods of the processes on them."""
+        placed, busy = _Placed.of(after, places), busy_seconds(before, after)
         for pod, entry in self.entries.items():
-            entry.pids = processes_of(pod, after, places, units)
-            used = frozenset(unit for pid, unit in after.present if pid in entry.pids)
+            entry.pids = placed.processes(pod, units)
+            used = frozenset(unit for pid in entry.pids for unit in placed.units.get(pid, ()))
             entry.units = used | units.of.get(pod.owner, frozenset())
-            found = model_gpu_use(before, after, entry.pids, units.exclusive(pod.owner))
+            found = model_gpu_use(before, after, entry.pids, units.exclusive(pod.owner), busy)
             entry.notes = found.notes
             entry.busy_ns = _added(entry.busy_ns, found.busy_ns)
             entry.card_ns = _added(entry.card_ns, found.card_ns)
             entry.energy_uj = _added(entry.energy_uj, found.energy_uj)
 
 
-def processes_of(pod: PodCaller, use: GpuUse, places: Places, units: Units) -> frozenset[int]:
-    """Return the processes of a pod: by their cgroup, else on a GPU that only this pod was given."""
-    exclusive = units.exclusive(pod.owner)
-    found = set[int]()
-    for pid, unit in use.present:
-        place = places.get(pid, Unplaced.UNKNOWN)
-        if isinstance(place, PodCgroup):
-            if place.uid == pod.uid:
-                found.add(pid)
-        elif place is Unplaced.UNKNOWN and unit in exclusive:
-            found.add(pid)
-    return frozenset(found)
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """The processes on GPUs: by the UID of their pod, those of an unknown pod by GPU, and the GPUs of each process."""
+
+    of_pod: Mapping[str, frozenset[int]]
+    unknown: Mapping[str, frozenset[int]]
+    units: Mapping[int, frozenset[str]]
+
+    @classmethod
+    def of(cls, use: GpuUse, places: Places) -> _Placed:
+        """Return the processes that are present."""
+        pods: dict[str, set[int]] = {}
+        unknown: dict[str, set[int]] = {}
+        units: dict[int, set[str]] = {}
+        for pid, unit in use.present:
+            place = places.get(pid, Unplaced.UNKNOWN)
+            units.setdefault(pid, set()).add(unit)
+            if isinstance(place, PodCgroup):
+                pods.setdefault(place.uid, set()).add(pid)
+            elif place is Unplaced.UNKNOWN:
+                unknown.setdefault(unit, set()).add(pid)
+        return cls(_frozen(pods), _frozen(unknown), _frozen(units))
+
+    def processes(self, pod: PodCaller, units: Units) -> frozenset[int]:
+        """Return the processes of a pod: by their cgroup, else on a GPU that only this pod was given."""
+        found = self.of_pod.get(pod.uid, frozenset())
+        exclusive = units.exclusive(pod.owner) if self.unknown else ()
+        return found.union(*(self.unknown.get(unit, frozenset()) for unit in exclusive))
+
+
+def _frozen(sets: Mapping[_Key, set[_Value]]) -> dict[_Key, frozenset[_Value]]:
+    return {key: frozenset(found) for key, found in sets.items()}
 
 
 def gpu_figures(

@@ -16,7 +16,7 @@ from .limit_ranges import LimitRangeItem, additions, completed, limit_range_item
 from .notes import Note, NoteReason
 from .quantity import format_quantity
 from .quotas import QuotaRoom, excesses, held, missing, quota_rooms
-from .rules import LARGEST, ResizeRules, Subject, bounds_of
+from .rules import LARGEST, BoundedResource, ResizeRules, bounds_of
 from .running import RunningPod, beyond_node, obstacles, undeclared
 
 
@@ -113,7 +113,7 @@ class _Plan:
 
     def _fitted(self, amounts: PodAmounts, kind: Kind, target: Fraction) -> tuple[ContainerResources, tuple[Note, ...]]:
         own = amounts.containers[self.name]
-        subject = Subject(
+        subject = BoundedResource(
             self.name, kind, self._container(), amounts, self.rules, self.items, self.rooms, self.taken, self.running
         )
         if not subject.request or (kind not in own.requests and self.rules.controlled == "RequestsOnly"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 LONGEST = 64  # characters
 MOST = Fraction(2**63 - 1)  # the cap of the API server for quantities with a binary unit
@@ -28,7 +29,12 @@ def quantity(value: object) -> Fraction | None:
     As in the API server, digits below 1n round away from zero, and a binary unit caps the number at 2**63 - 1.
     """
     text = str(value) if type(value) in (int, float) else value
-    if not isinstance(text, str) or len(text) > LONGEST or (found := _FORM.fullmatch(text)) is None:
+    return _parse(text) if isinstance(text, str) and len(text) <= LONGEST else None
+
+
+@lru_cache(maxsize=4096)  # the pods of a workload have the same few quantities
+def _parse(text: str) -> Fraction | None:
+    if (found := _FORM.fullmatch(text)) is None:
         return None
     sign, digits, unit, exponent = found.groups()
     factor = Fraction(10) ** int(exponent) if exponent else _FACTORS.get(unit or "", Fraction(1))
@@ -38,6 +44,7 @@ def quantity(value: object) -> Fraction | None:
     return -number if sign == "-" else number
 
 
+@lru_cache(maxsize=4096)
 def format_quantity(number: Fraction) -> str:
     """Return a quantity that `quantity` reads as `number`, rounded up to thousandths."""
     if number.denominator > 1:

@@ -33,7 +33,7 @@ class ResizeRules:
 
 
 @dataclass(frozen=True)
-class Subject:
+class BoundedResource:
     """One resource of one container, and all that bounds it. `taken` is what quotas count of the pod, None if new."""
 
     name: str
@@ -67,13 +67,13 @@ class Subject:
         return Note(reason, text, self.kind)
 
 
-def bounds_of(subject: Subject) -> Iterator[Bound]:
+def bounds_of(subject: BoundedResource) -> Iterator[Bound]:
     """Yield all bounds of the resource."""
     for rule in (_document, _fixed_limit, _limit_ranges, _quotas, _pod_level, _node, _memory_in_use):
         yield from rule(subject)
 
 
-def _document(subject: Subject) -> Iterator[Bound]:
+def _document(subject: BoundedResource) -> Iterator[Bound]:
     step = STEPS[subject.kind]
     note = subject.note(NoteReason.REQUEST_LIMIT, f"a request is at least {text_of(step)} of {subject.kind}")
     yield Bound("requests", is_most=False, value=step, note=note, silent=True)
@@ -88,7 +88,7 @@ def _document(subject: Subject) -> Iterator[Bound]:
         yield Bound("requests", is_most=True, value=most, note=note, silent=True)
 
 
-def _fixed_limit(subject: Subject) -> Iterator[Bound]:
+def _fixed_limit(subject: BoundedResource) -> Iterator[Bound]:
     """A limit that stays: no larger request, and one smaller if the pod would become Guaranteed."""
     limit = subject.own.limits.get(subject.kind)
     if limit is None or subject.ratio is not None:
@@ -107,7 +107,7 @@ def _fixed_limit(subject: Subject) -> Iterator[Bound]:
             yield Bound("requests", is_most=False, value=limit / ratio, note=note)
 
 
-def _limit_ranges(subject: Subject) -> Iterator[Bound]:
+def _limit_ranges(subject: BoundedResource) -> Iterator[Bound]:
     kind = subject.kind
     for item in subject.items:
         for side in SIDES:
@@ -123,7 +123,7 @@ def _limit_ranges(subject: Subject) -> Iterator[Bound]:
                 yield Bound(side, is_most=True, value=item.most[kind] - others, note=note)
 
 
-def _quotas(subject: Subject) -> Iterator[Bound]:
+def _quotas(subject: BoundedResource) -> Iterator[Bound]:
     counted = subject.taken or subject.pod
     for room in subject.rooms:
         if room.kind == subject.kind and not _is_at_pod_level(subject.pod, room.side, room.kind):
@@ -134,7 +134,7 @@ def _quotas(subject: Subject) -> Iterator[Bound]:
             yield Bound(room.side, is_most=True, value=free, note=note)
 
 
-def _pod_level(subject: Subject) -> Iterator[Bound]:
+def _pod_level(subject: BoundedResource) -> Iterator[Bound]:
     level, kind = subject.pod.level or ContainerResources(), subject.kind
     if kind in level.requests:
         free = level.requests[kind] - subject.pod.others(subject.name, "requests", kind)
@@ -146,7 +146,7 @@ def _pod_level(subject: Subject) -> Iterator[Bound]:
         yield Bound("limits", is_most=True, value=level.limits[kind], note=note)
 
 
-def _node(subject: Subject) -> Iterator[Bound]:
+def _node(subject: BoundedResource) -> Iterator[Bound]:
     allocatable: Amounts = subject.running.allocatable if subject.running else {}
     if subject.kind in allocatable and not _is_at_pod_level(subject.pod, "requests", subject.kind):
         most = allocatable[subject.kind]
@@ -156,7 +156,7 @@ def _node(subject: Subject) -> Iterator[Bound]:
         yield Bound("requests", is_most=True, value=value, note=subject.note(NoteReason.NODE_CAPACITY, text))
 
 
-def _memory_in_use(subject: Subject) -> Iterator[Bound]:
+def _memory_in_use(subject: BoundedResource) -> Iterator[Bound]:
     """A limit of memory is lowered only where the server can, and stays above the working set."""
     limit, running = subject.own.limits.get("memory"), subject.running
     if subject.kind != "memory" or limit is None or running is None or subject.ratio is None:

@@ -9,7 +9,7 @@ them in a container, and an idle GPU that is allocated costs as much as a busy o
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from .gpu.meter import GpuUse, ResourceSum
@@ -38,17 +38,30 @@ class ModelGpuUse:
 UNMEASURED = ModelGpuUse(None, None, None)
 
 
-def model_gpu_use(before: GpuUse, after: GpuUse, pids: Collection[int], given: Collection[str] = ()) -> ModelGpuUse:
-    """Return the use of the processes `pids` between two sums.
-
-    `given` are the GPUs and MIG instances that count as a whole while no process is listed on them.
-    """
-    processes: dict[str, dict[int, float]] = {}  # by GPU or MIG instance
+def busy_seconds(before: GpuUse, after: GpuUse) -> dict[str, dict[int, float]]:
+    """Return the time with a kernel of each process between two sums, by GPU or MIG instance and process."""
+    processes: dict[str, dict[int, float]] = {}
     for (pid, unit), sums in after.processes.items():
         earlier = before.processes.get((pid, unit), ResourceSum())
         busy = max(0.0, sums.busy_seconds - earlier.busy_seconds)
         if busy or (pid, unit) in after.present:
             processes.setdefault(unit, {})[pid] = busy
+    return processes
+
+
+def model_gpu_use(
+    before: GpuUse,
+    after: GpuUse,
+    pids: Collection[int],
+    given: Collection[str] = (),
+    processes: Mapping[str, dict[int, float]] | None = None,
+) -> ModelGpuUse:
+    """Return the use of the processes `pids` between two sums.
+
+    `given` are the GPUs and MIG instances that count as a whole while no process is listed on them. `processes` is what
+    `busy_seconds` returns, for a caller that asks for several groups of processes.
+    """
+    processes = busy_seconds(before, after) if processes is None else processes
     ours = {unit for unit, found in processes.items() if found.keys() & set(pids)}
     counted = ours | (set(given) & (after.devices.keys() | after.instances.keys()) - processes.keys())
     parts = {unit: _part(processes[unit], pids) if unit in ours else 1.0 for unit in counted}

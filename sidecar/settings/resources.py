@@ -23,6 +23,12 @@ Percentile = Annotated[
 Margin = Annotated[float, Meta(description="Safety margin, as a share of the percentile.", ge=0, le=10)]
 
 
+HalfLife = Annotated[
+    Duration,
+    Meta(description="Time after which a sample has half of its weight. A shorter one follows the load within a day."),
+]
+
+
 class CpuRange(DocumentBlock, frozen=True, kw_only=True):
     """How the CPU request is recommended, and its bounds."""
 
@@ -30,6 +36,7 @@ class CpuRange(DocumentBlock, frozen=True, kw_only=True):
     min: Annotated[Cores, Meta(description="Minimum number of cores.")] = 0.025
     percentile: Percentile = 0.9
     margin: Margin = 0.15
+    half_life: HalfLife = DAY
 
 
 class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
@@ -39,6 +46,7 @@ class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
     min: Annotated[Size, Meta(description="Minimum size.")] = 250 * 1024 * 1024
     percentile: Percentile = 0.9
     margin: Margin = 0.15
+    half_life: HalfLife = DAY
     after_oom_kill: Annotated[
         Duration,
         Meta(

@@ -21,6 +21,7 @@ from .validation import (
     LARGEST_STORE,
     LONGEST_BLIND_FOR,
     LONGEST_COOLDOWN,
+    LONGEST_HALF_LIFE,
     LONGEST_HOLD,
     LONGEST_INTERVAL,
     LONGEST_KEEP,
@@ -31,6 +32,7 @@ from .validation import (
     LONGEST_TIMEOUT,
     QUANTILES,
     SHORTEST_DEADLINE,
+    SHORTEST_HALF_LIFE,
     SHORTEST_INTERVAL,
     SHORTEST_KEEP,
     SHORTEST_PERIOD,
@@ -104,7 +106,7 @@ _TICKS = f"{seconds('self.falseAlarms.per')} / {seconds('self.tick')} / self.fal
 
 TABLES = StructuralTables(
     rules={
-        CpuRange: [_ordered("the CPU in min")],
+        CpuRange: [_ordered("the CPU in min"), _duration("halfLife", SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE)],
         ColdStart: [
             _duration("assumed", 0.0, LONGEST_START),
             _duration("deadline", SHORTEST_DEADLINE, LONGEST_START),
@@ -148,6 +150,7 @@ TABLES = StructuralTables(
                 for field in ("min", "max")
             ),
             _duration("afterOomKill", 0.0, LONGEST_HOLD),
+            _duration("halfLife", SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE),
         ],
         Notify: [_duration("blindFor", 0.0, LONGEST_BLIND_FOR)],
         ProfileSource: [
@@ -182,6 +185,7 @@ TABLES = StructuralTables(
             ),
             _duration("interval", SHORTEST_INTERVAL, LONGEST_INTERVAL),
             _duration("cooldown", 0.0, LONGEST_COOLDOWN),
+            _duration("minHistory", 0.0, LONGEST_HOLD),
         ],
         Retrain: [
             CelRule(

@@ -34,6 +34,7 @@ LONGEST_COOLDOWN, LONGEST_HOLD = 86400.0, 7 * 86400.0
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 5.0, 300.0
 LONGEST_SMOOTHING = 300.0
 SHORTEST_DEADLINE, LONGEST_START = 60.0, 6 * 3600.0
+SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE = 600.0, 28 * 86400.0
 SHORTEST_PERIOD, LONGEST_PERIOD = 3600.0, 28 * 86400.0
 QUANTILES = (0.5, 0.95, 0.99)  # of the latency that the sidecars send
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -233,6 +234,8 @@ def _resources(resources: Resources) -> Iterator[DocumentProblem]:
         yield DocumentProblem(path, "bounds neither cpu nor memory", "give at least one of them")
     for name in ("cpu", "memory"):
         bounds = getattr(resources, name)
+        if bounds is not None:
+            yield from _bounded(f"{path}.{name}.halfLife", bounds.half_life, SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE)
         if bounds is not None and bounds.min > bounds.max:
             yield DocumentProblem(f"{path}.{name}.min", "is more than max", "give a smaller min or a larger max")
     for name in ("latency", "pool"):
@@ -247,6 +250,7 @@ def _resources(resources: Resources) -> Iterator[DocumentProblem]:
     for name, value, least, most in (
         ("interval", resources.interval, SHORTEST_INTERVAL, LONGEST_INTERVAL),
         ("cooldown", resources.cooldown, 0.0, LONGEST_COOLDOWN),
+        ("minHistory", resources.min_history, 0.0, LONGEST_HOLD),
     ):
         yield from _bounded(f"{path}.{name}", value, least, most)
     if resources.memory is not None:

@@ -130,6 +130,7 @@ def test_running_containers_are_resized_under_load_without_a_restart(begin: Begi
 def test_a_new_pod_starts_with_the_recommendation(begin: Begin, models: Models) -> None:
     resized = begin(deployment(replicas=1), monitor())
     resized.wait(cpu=200)
+    wait_until(lambda: not resized.status().get("withheld"), timeout=60, what=f"the status: {resized.status()}")
     old = resized.pods()[0]["metadata"]["name"]
     models.kubectl("delete", "pod", old, "--wait=false")
     models.rolled_out()

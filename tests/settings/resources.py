@@ -90,8 +90,8 @@ SPECS: dict[str, str] = {
   resources:
     container: model
     method: inPlace
-    cpu: {min: 250m, max: 4, percentile: 0.95, margin: 0.2}
-    memory: {min: 256Mi, max: "4Gi", percentile: 1.0, margin: 0, afterOomKill: 0s}
+    cpu: {min: 250m, max: 4, percentile: 0.95, margin: 0.2, halfLife: 20m}
+    memory: {min: 256Mi, max: "4Gi", percentile: 1.0, margin: 0, halfLife: 2d, afterOomKill: 0s}
     controlledValues: RequestsOnly
     allowRestart: true
     latency: {quantile: 0.99, target: 250ms}
@@ -189,7 +189,10 @@ REFUSED: list[tuple[str, str]] = [
     ("{resources: {container: a, method: rollout, cpu: {max: 1}, pool: a}}", "or give the method inPlace"),
     ("{resources: {container: a, cpu: {max: 1}, latency: {target: 1s, quantile: 0.9}}}", "another quantile than"),
     ("{resources: {container: a, memory: {max: 1Gi, afterOomKill: 8d}}}", "give 0s to 7d"),
+    ("{resources: {container: a, cpu: {max: 1, halfLife: 9m}}}", "give 10m to 28d"),
+    ("{resources: {container: a, memory: {max: 1Gi, halfLife: 29d}}}", "give 10m to 28d"),
     ("{resources: {container: a, cpu: {max: 1}, interval: 4s}}", "give 5s to 5m"),
+    ("{resources: {container: a, cpu: {max: 1}, minHistory: 8d}}", "give 0s to 7d"),
     ("{resources: {container: a, cpu: {max: 1}, cooldown: 25h}}", "give 0s to 24h"),
     ("{retrain: {}}", "exactly one of webhook, job"),
     (f"{{retrain: {{job: {{cronJob: a}}, webhook: {{{WEBHOOK}}}}}}}", "exactly one of webhook, job"),

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from ...callers.reviews import reviewer
 from ...certificates.choice import choose_certificates
-from ...certificates.source import kept_current
+from ...certificates.source import CertificateSource, Kept, kept_current
 from ...kube.client import Kube
 from ...kube.election import LeaseTiming
 from ...kube.events import EventRecorder
@@ -213,6 +213,16 @@ def run(args: argparse.Namespace) -> int:
     return asyncio.run(_serve(parse_options(args)))
 
 
+def issued(kube: Kube, options: ControllerOptions, certificates: CertificateSource) -> list[Kept]:
+    """Return the certificates that this process signs for others; none if it is not the authority itself."""
+    from ...certificates.authority import Authority
+    from ...certificates.issued import IssuedCertificate
+
+    if not isinstance(certificates, Authority):
+        return []
+    return [IssuedCertificate(kube.unguarded(), certificates, options.namespace, name) for name in options.issued]
+
+
 async def _serve(options: ControllerOptions) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -224,7 +234,7 @@ async def _serve(options: ControllerOptions) -> int:
     server = ControlServer(controller.backend, reviewer(controller.reviews), listening)
     try:
         if await certificates.start(stop):
-            async with kept_current(certificates, stop):
+            async with kept_current(certificates, stop, *issued(kube, options, certificates)):
                 await server.start()
                 _LOG.info("process %d listens at %s", os.getpid(), options.listen)
                 await controller.run(stop)

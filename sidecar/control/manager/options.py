@@ -38,6 +38,7 @@ class ControllerOptions:
     webhook_hosts: tuple[str, ...]
     kill_switch: Path | None
     prometheus: PrometheusEndpoint | None = None
+    issued: tuple[str, ...] = ()
     pools: Mapping[PoolName, float] = field(default_factory=dict)
 
 
@@ -85,6 +86,11 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         "--pool", action="append", default=[], metavar="NAMESPACE/NAME=CPU",
         help="cores that the monitors of a namespace share which name this pool, such as ml/shared=4; may be repeated",
     )  # fmt: skip
+    add(
+        "--issue-certificate", action="append", default=[], metavar="SERVICE",
+        help="a Service of the release whose certificate is kept in the Secret SERVICE-tls, so that its process needs "
+        "no right to the authority; may be repeated; without --tls-cert",
+    )  # fmt: skip
     add_prometheus_arguments(parser)
     add_log_arguments(parser)
 
@@ -107,6 +113,7 @@ def parse_options(args: argparse.Namespace) -> ControllerOptions:
         service=args.service,
         webhook_hosts=tuple(args.allow_webhook_host),
         kill_switch=args.kill_switch,
+        issued=tuple(args.issue_certificate),
         prometheus=parse_endpoint(args),
         pools=parse_pools(args.pool),
     )

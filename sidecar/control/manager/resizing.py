@@ -33,6 +33,7 @@ from .checkpoint import ResizingCheckpoint
 from .core import MonitorCore
 from .facts import stop_reason
 from .key import MonitorKey
+from .resizing_effect import EffectWatch
 from .resizing_owners import withheld_resources
 from .resizing_pods import (
     PastChanges,
@@ -74,6 +75,7 @@ class ResizeLook:
     withheld: Mapping[str, Hold] = field(default_factory=dict)
     unknown: Hold | None = None
     share: PoolShare | None = None
+    without_effect: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class ResizeWatch:
     _attempts: Attempts = field(default_factory=Attempts)
     _kills: dict[str, OomKill | None] = field(default_factory=dict)  # that the recommender has seen, by identity
     _killed_at: float = 0.0
+    _effects: EffectWatch = field(default_factory=EffectWatch)
     _views: dict[str, _Seen] = field(default_factory=dict)
     _looked_at: float = float("-inf")
     _selector: Selector | None = None
@@ -188,8 +191,13 @@ class ResizeWatch:
             withheld=frozenset(withheld),
             shares=share.pods if share is not None else None,
         )
+        slow = settings.latency is not None and latency is not None and latency > settings.latency.target
+        template = found.target.template if found.target is not None else None
         return replace(
             found,
+            without_effect=self._effects.look(
+                pods, usage.usages, self._attempts, template, settings.container, busy=slow or None, now=now
+            ),
             usage=usage,
             recommendation=recommendation,
             planning=planning,

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, TypeVar
 
 from ...kube.client import Kube
@@ -19,13 +18,12 @@ from ...kube.objects import LIMIT_RANGES, NODES, RESOURCE_QUOTAS, Resource
 from ...kube.read import get, list_all
 from ...podspec.amounts import amounts_of
 from ..reasons import Reason
-from .resizing_sources import Item, NamespaceLimits
+from .resizing_sources import Item, NamespaceLimits, NodeFacts
 from .trouble import Trouble, of_kube
 
 FRESH_SECONDS = 20.0  # until the lists of a namespace are read again; quotas change with each pod
 LASTING_SECONDS = 600.0  # until the version of the API server, or a node, is read again
 
-Amounts = Mapping[str, Fraction]
 Found = TypeVar("Found")
 
 
@@ -57,7 +55,7 @@ class LimitsReader:
             limit_ranges=ranges if isinstance(ranges, tuple) else (),
             quotas=quotas if isinstance(quotas, tuple) else (),
             version=version,
-            allocatable={name: one for name, one in zip(names, found, strict=True) if one},
+            nodes={name: one for name, one in zip(names, found, strict=True) if one is not None},
             problem=next((one for one in (ranges, quotas) if isinstance(one, Trouble)), None),
         )
 
@@ -80,13 +78,15 @@ class LimitsReader:
 
         return await self._once(("version", ""), LASTING_SECONDS, read)
 
-    async def _node(self, name: str) -> Amounts:
-        async def read() -> Amounts:
+    async def _node(self, name: str) -> NodeFacts | None:
+        async def read() -> NodeFacts | None:
             try:
-                node = await get(self.kube, NODES, name)
+                status = (await get(self.kube, NODES, name)).get("status") or {}
             except KubeError:
-                return {}
-            return amounts_of((node.get("status") or {}).get("allocatable"))
+                return None
+            declared = status.get("declaredFeatures")
+            features = frozenset(map(str, declared)) if isinstance(declared, list) else None
+            return NodeFacts(amounts_of(status.get("allocatable")), features)
 
         return await self._once(("node", name), LASTING_SECONDS, read)
 

@@ -16,6 +16,8 @@ from math import isfinite
 from ...log import whole_second
 from ...podspec.adjust import Adjusted, ResizeSurroundings, adjusted
 from ...podspec.amounts import KINDS, ContainerResources, Kind
+from ...podspec.notes import NoteReason
+from ...podspec.quantity import quantity
 from ...podspec.rules import ResizeRules
 from ...podspec.running import RunningPod
 from ...settings.resources import Resources
@@ -28,7 +30,7 @@ from ..resize.usage import OomKill
 from ..resize.wish import Wish, find_wish, rounded
 from ..workload.hold import Hold
 from .pods import epoch_seconds, running_containers
-from .resizing_sources import NO_LIMITS, NamespaceLimits
+from .resizing_sources import NO_LIMITS, NamespaceLimits, NodeFacts
 from .selectors import Selector
 from .world import Item
 
@@ -115,10 +117,12 @@ def oom_kills(item: Item, container: str) -> Iterator[tuple[str, OomKill]]:
 def pod_view(item: Item, key: str, plan: ResizePlanning, done: PastChanges) -> PodView:
     """Return one pod of `present_pods` as the guard sees it; `done` is what was done to the object `key`."""
     uid, status = item["metadata"]["uid"], item.get("status") or {}
+    node = plan.limits.nodes.get(str((item.get("spec") or {}).get("nodeName")), NodeFacts())
     running = RunningPod(
-        plan.limits.version,
-        Fraction(plan.memory[uid]) if uid in plan.memory else None,
-        plan.limits.allocatable.get(str((item.get("spec") or {}).get("nodeName")), {}),
+        version=plan.limits.version,
+        working_set=Fraction(plan.memory[uid]) if uid in plan.memory else None,
+        allocatable=node.allocatable,
+        features=node.features,
     )
     subject = _Subject(
         item=item,
@@ -227,9 +231,10 @@ def _restarting(subject: _Subject, settings: Resources) -> set[str]:
 
 def rules_of(settings: Resources) -> ResizeRules:
     """Return the rules of the document for `podspec.adjusted`."""
-    bounds = {kind: getattr(settings, kind) for kind in KINDS}
+    blocks = {kind: getattr(settings, kind) for kind in KINDS}
+    bounds = {kind: (quantity(one.min), quantity(one.max)) for kind, one in blocks.items() if one is not None}
     return ResizeRules(
-        {kind: (Fraction(one.min), Fraction(one.max)) for kind, one in bounds.items() if one is not None},
+        {kind: (low, high) for kind, (low, high) in bounds.items() if low is not None and high is not None},
         settings.controlled_values,
     )
 
@@ -248,8 +253,9 @@ def _kept(found: Adjusted, restarting: Iterable[str]) -> Hold | None:
     """Return why a container keeps its resources: what the API server would refuse, or a restart without leave."""
     for kind in sorted(restarting):
         return Hold(Reason.RESTART_NEEDED, f"{kind}: {Hold(Reason.RESTART_NEEDED).explained}")
-    note = next(iter(found.notes), None)
-    if note is None:
+    if not found.notes:
         return None
+    # of two bounds that exclude each other, that of the cluster is the reason, and not that of the document
+    note = next((one for one in found.notes if one.reason != NoteReason.REQUEST_LIMIT), found.notes[0])
     reason = next((one for one in Reason if one.camel == note.reason), Reason.INVALID_OBJECT)
-    return Hold(reason, "; ".join(filter(None, (note.text, reason.remedy))))
+    return Hold(reason, "; ".join(filter(None, (*(one.text for one in found.notes), reason.remedy))))

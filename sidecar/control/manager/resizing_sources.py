@@ -22,17 +22,25 @@ class PodMetricsReading:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What a node has for pods in cores and bytes, and its `declaredFeatures`; None if it declares none."""
+
+    allocatable: Mapping[str, Fraction] = field(default_factory=dict)
+    features: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NamespaceLimits:
     """What limits the resources of the pods of a namespace.
 
-    `version` is that of the API server, None if it is unknown. `allocatable` are the cores and bytes for pods of each
-    node by name; a node that could not be read is absent. `problem` is the first list that could not be read.
+    `version` is that of the API server, None if it is unknown. `nodes` are by name; one that could not be read is
+    absent. `problem` is the first list that could not be read.
     """
 
     limit_ranges: tuple[Item, ...] = ()
     quotas: tuple[Item, ...] = ()
     version: tuple[int, int] | None = None
-    allocatable: Mapping[str, Mapping[str, Fraction]] = field(default_factory=dict)
+    nodes: Mapping[str, NodeFacts] = field(default_factory=dict)
     problem: Trouble | None = None
 
 

@@ -27,6 +27,7 @@ from ..workload.hold import Hold
 from .resizing import ResizeLook
 
 MAX_TEXT = 1000  # characters
+MOST_EFFECTS = 3  # texts about resizes without an effect that are shown
 # holds with which new pods do not get the recommendation either
 NOT_GIVEN = frozenset(
     (
@@ -98,7 +99,7 @@ def resizing_finding(
     """Return the finding of `view` and `look` at `now` (epoch seconds); None without a block `spec.resources`."""
     if view is None or look is None:
         return None
-    hold = find_hold(view, now) or _limited(view, control)
+    hold = find_hold(view, now) or _limited(view, control) or _futile(view, look)
     found = look.recommendation
     withheld = dict(view.withheld)
     if hold is not None and hold.reason in NOT_GIVEN:
@@ -162,7 +163,7 @@ def _why(view: ResizeView) -> Reason:
 
 
 def _limited(view: ResizeView, control: ControlStatus | None) -> Hold | None:
-    """Return why a change that no hold prevents is not made: mode, limit or attempt prevent it."""
+    """Return why a change that no hold prevents is not made: the mode, a limit or a failed attempt."""
     if view.mode != ACT:
         return Hold(Reason.MODE, f"the mode is {view.mode}, so that nothing is written")
     candidate = view.candidate
@@ -170,6 +171,13 @@ def _limited(view: ResizeView, control: ControlStatus | None) -> Hold | None:
         return None
     newest = next((item for item in control.intents if (item.kind, item.target) == (KIND, candidate.key)), None)
     return _limit_of(newest) if newest is not None else None
+
+
+def _futile(view: ResizeView, look: ResizeLook) -> Hold | None:
+    """Return that a resize had no effect, while nothing else is to be done."""
+    if not look.without_effect or view.candidate is not None or view.active is not None:
+        return None
+    return Hold(Reason.RESIZE_WITHOUT_EFFECT, "; ".join(look.without_effect[:MOST_EFFECTS]))
 
 
 def _limit_of(newest: IntentStatus) -> Hold | None:

@@ -148,7 +148,9 @@ class Histogram:
 
     def state(self) -> HistogramState:
         """Return the histogram as it is now."""
-        return HistogramState(self._reference, self._total, self._low, self._high, tuple(self._weights), self._half_life)
+        return HistogramState(
+            self._reference, self._total, self._low, self._high, tuple(self._weights), self._half_life
+        )
 
     def _decay(self, at: float) -> float:
         half_life = self._half_life

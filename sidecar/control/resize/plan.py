@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from ...settings.resources import CpuRange, MemoryRange, Resources
+from .histogram import HALF_LIFE
 
 ResourceName = Literal["cpu", "memory"]
 LOWER_PERCENTILE, UPPER_PERCENTILE = 0.5, 0.95  # of the bounds, unless that of the target is beyond
@@ -14,7 +15,10 @@ LOWER_PERCENTILE, UPPER_PERCENTILE = 0.5, 0.95  # of the bounds, unless that of 
 
 @dataclass(frozen=True, slots=True)
 class PlanResource:
-    """How one resource is recommended: `least` and `most` in cores or bytes, percentiles and the margin as shares."""
+    """How one resource is recommended.
+
+    `least` and `most` are cores or bytes, percentiles and the margin are shares, the half-life of samples is seconds.
+    """
 
     least: float
     most: float
@@ -22,12 +26,13 @@ class PlanResource:
     target: float
     upper: float
     margin: float
+    half_life: float
 
     @classmethod
     def of(cls, block: CpuRange | MemoryRange) -> Self:
         """Return the plan of `spec.resources.cpu` or `.memory`."""
         lower, upper = min(LOWER_PERCENTILE, block.percentile), max(UPPER_PERCENTILE, block.percentile)
-        return cls(block.min, block.max, lower, block.percentile, upper, block.margin)
+        return cls(block.min, block.max, lower, block.percentile, upper, block.margin, block.half_life)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +64,7 @@ class ResizePlan:
         latency = settings.latency.target if settings.latency is not None else None
         kept = settings.memory.after_oom_kill if settings.memory is not None else 0.0
         return cls(settings.container, found, latency, kept, settings.min_history)
+
+    def half_life(self, name: ResourceName) -> float:
+        """Return the half-life of the samples of a resource, in seconds, even if it is not recommended."""
+        return self.resources[name].half_life if name in self.resources else HALF_LIFE

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from ...errors import number
 from ...settings.units import show_duration
 from ..reasons import Reason
-from .histogram import CPU, HALF_LIFE, MEMORY, Buckets, HistogramState, power
+from .histogram import CPU, MEMORY, Buckets, HistogramState, power
 from .plan import PlanResource, ResizePlan, ResourceName
 from .samples import add_samples
 from .state import Boost, ResizeState
@@ -30,7 +30,7 @@ DAY, MINUTE = 86400.0, 60.0
 MAX_AMOUNT = 10**14  # millicores or bytes
 THROTTLED = 0.05  # seconds in which the limit stops the container, for each second
 STEP, MAX_BOOST = 1.25, 2.0  # of the recommendation without the latency target
-STEP_SECONDS = 600.0
+STEP_SECONDS = 300.0  # the default cooldown of a pod, in which a step takes effect
 URGENT = 0.9  # of the target: the lower bound while the latency target raises it
 UNITS: Mapping[ResourceName, tuple[Buckets, float]] = {"cpu": (CPU, 1000.0), "memory": (MEMORY, 1.0)}
 
@@ -82,7 +82,7 @@ def observe(
     `latency` is the quantile that the document names, in seconds; None if it is not known. Samples of other containers
     are left out, and so are those that were added before or cannot be true: not finite, negative, or of a later time.
     """
-    added = add_samples(state, plan.container, usages, kills, now)
+    added = add_samples(state, plan, usages, kills, now)
     return replace(added, boost=_boosted(added, plan, usages, latency, now))
 
 
@@ -167,7 +167,7 @@ def _boosted(
     throttled = any(ratio is not None and ratio >= THROTTLED for ratio in ratios)
     boost = state.boost
     if latency is None or not latency > plan.latency or not throttled:
-        return boost if now - boost.needed_at < HALF_LIFE else Boost()
+        return boost if now - boost.needed_at < plan.half_life("cpu") else Boost()
     if now - boost.stepped_at < STEP_SECONDS:
         return replace(boost, needed_at=now)
     wanted = max(boost.cpu, estimate.target) * STEP

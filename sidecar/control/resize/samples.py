@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from .histogram import CPU, MEMORY, Histogram
+from .plan import ResizePlan
 from .state import MAX_PODS, MAX_UID, Floor, PodPeak, ResizeState, newest
 from .usage import ContainerUsage, OomKill
 
@@ -24,10 +25,10 @@ OOM_RATIO, OOM_BYTES = 1.2, 100 * 2**20  # the least increase after a kill for m
 
 
 def add_samples(
-    state: ResizeState, container: str, usages: Sequence[ContainerUsage], kills: Sequence[OomKill], now: float
+    state: ResizeState, plan: ResizePlan, usages: Sequence[ContainerUsage], kills: Sequence[OomKill], now: float
 ) -> ResizeState:
-    """Return the state with the samples and kills of `container` at `now`, in epoch seconds."""
-    book = _Samples(_aligned(state, now))
+    """Return the state with the samples and kills of the container of `plan` at `now`, in epoch seconds."""
+    book, container = _Samples(_aligned(state, now), plan, now), plan.container
     for usage in usages:
         if usage.container == container and _dated(usage.pod_uid, usage.at, now):
             book.add(usage)
@@ -40,10 +41,10 @@ def add_samples(
 class _Samples:
     """A state to which samples are added."""
 
-    def __init__(self, state: ResizeState) -> None:
+    def __init__(self, state: ResizeState, plan: ResizePlan, now: float) -> None:
         self._before = state
-        self._cpu = Histogram(CPU, state.cpu)
-        self._memory = Histogram(MEMORY, state.memory)
+        self._cpu = Histogram(CPU, state.cpu, plan.half_life("cpu"), now)
+        self._memory = Histogram(MEMORY, state.memory, plan.half_life("memory"), now)
         self._pods = dict(state.pods)
         self._first, self._last, self._latest = state.first_at, state.last_at, state.latest_at
         self._samples, self._floor = state.samples, state.floor

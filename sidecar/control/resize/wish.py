@@ -19,6 +19,7 @@ from math import ceil, floor, inf, isfinite
 
 from ...podspec.amounts import KINDS, Kind
 from ...podspec.bounds import STEPS
+from ...podspec.quantity import quantity
 from ...settings.resources import Resources
 from ..reasons import Reason
 from .recommender import ResourceRecommendation
@@ -51,7 +52,8 @@ def rounded(kind: Kind, amount: float, settings: Resources) -> Fraction:
     """Return `amount` rounded up to whole millicores or mebibytes, at most the maximum of the document."""
     steps = ceil(Fraction(amount) / STEPS[kind] - ROUNDING)
     bounds = getattr(settings, kind)
-    return min(steps * STEPS[kind], Fraction(bounds.max)) if bounds is not None else steps * STEPS[kind]
+    most = quantity(bounds.max) if bounds is not None else None
+    return min(steps * STEPS[kind], most) if most is not None else steps * STEPS[kind]
 
 
 def find_wish(

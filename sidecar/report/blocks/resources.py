@@ -172,7 +172,10 @@ class PredictionCost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Source, use, attribution and cost. `containers` are known with the source `node`. `rule` names how use is shared between routes (docs/cost.md)."""
+    """Source, use, attribution and cost. `containers` are known with the source `node`.
+
+    `rule` names how use is shared between routes (docs/cost.md).
+    """
 
     source: ResourceSource
     rule: str = "equal in-flight time"

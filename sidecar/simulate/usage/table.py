@@ -149,7 +149,7 @@ def _charts(replay: UsageReplay, name: str) -> Iterator[SimulationChart]:
         f"the latency of {name} under each policy",
         [_smooth(np.minimum(one.latency, limit)) for one in found],
     )
-    if model.trace.memory is not None:
+    if model.trace.memory is not None and len(replay.models) == 1:  # a pool does not share memory
         yield SimulationChart(
             f"{name}: memory of the pods in GiB",
             f"{name}: GiB",

@@ -106,7 +106,13 @@ def _trace(monitor: str, samples: Sequence[_Sample], where: str) -> UsageTrace:
     columns = np.array([(s.time, s.cpu, s.rate, s.memory) for s in known], dtype=float)
     times, cpu, rates, memory = columns.T
     usual = median(other.time - one.time for one, other in pairwise(samples))
-    gaps = tuple((one.time, other.time) for one, other in pairwise(known) if other.time - one.time > GAP_STEPS * usual)
+    missing = np.array([sample.time for sample in samples if math.isnan(sample.cpu)])
+    holes = np.diff(np.searchsorted(missing, times)) > 0
+    gaps = tuple(
+        (one.time, other.time)
+        for (one, other), hole in zip(pairwise(known), holes.tolist(), strict=True)
+        if hole or other.time - one.time > GAP_STEPS * usual
+    )
     return UsageTrace(monitor, times, cpu, _kept(rates), _kept(memory), gaps)
 
 

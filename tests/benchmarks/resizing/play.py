@@ -1,7 +1,8 @@
-"""One pod whose requests and limits follow a recommender through a trace of use. Limits equal requests.
+"""One pod whose requests and limits follow a recommender through a trace of use. Limits are a multiple of the requests.
 
 CPU beyond the limit waits until the next minute, for a minute's worth at most; such a minute is throttled. Memory
-beyond the limit is a kill: the container starts again, and the minute counts. A resize takes effect in the next minute.
+beyond the limit is a kill: the container starts again, and the minute counts. A resize takes effect in the next minute,
+after the cooldown of the document.
 The rule of when to change is that of the VPA's updater (control/resize/wish.py), the same for all recommenders.
 """
 
@@ -17,7 +18,7 @@ from pilotfish.sidecar.control.resize.usage import ContainerUsage, OomKill
 from pilotfish.sidecar.control.resize.wish import find_wish, target_of
 from pilotfish.sidecar.podspec.amounts import Kind
 from pilotfish.sidecar.settings.resources import Resources
-from tests.benchmarks.resizing.traces import HOUR, MINUTE, UseTrace
+from tests.benchmarks.resizing.traces import MINUTE, UseTrace
 
 START = 1_600_000_000.0
 GIB = 2.0**30
@@ -47,8 +48,11 @@ class Played:
     minutes: int
 
 
-def play(trace: UseTrace, recommender: Recommender) -> Played:
-    """Return what the pod cost. It starts with its largest use as the request, as one that was sized with care."""
+def play(trace: UseTrace, recommender: Recommender, ratio: float) -> Played:
+    """Return what the pod cost, with limits of `ratio` times the requests.
+
+    It starts with its largest use as the request, as one that was sized with care.
+    """
     requests: Mapping[Kind, Fraction] = {
         "cpu": Fraction(round(float(trace.cores.max()) * 1000) + 1, 1000),
         "memory": Fraction(round(float(trace.memory.max())) + 1),
@@ -57,8 +61,9 @@ def play(trace: UseTrace, recommender: Recommender) -> Played:
     throttled = killed = resizes = 0
     for index, (cores, memory) in enumerate(zip(trace.cores.tolist(), trace.memory.tolist(), strict=True)):
         now = START + (index + 1) * MINUTE
-        limit, room = float(requests["cpu"]), float(requests["memory"])
-        core_hours, gib_hours = core_hours + limit / 60, gib_hours + room / GIB / 60
+        core_hours += float(requests["cpu"]) / 60
+        gib_hours += float(requests["memory"]) / GIB / 60
+        limit, room = float(requests["cpu"]) * ratio, float(requests["memory"]) * ratio
         wanted = cores + waiting
         used = min(wanted, limit)
         waiting = min(wanted - used, cores)
@@ -84,6 +89,6 @@ def play(trace: UseTrace, recommender: Recommender) -> Played:
             killed_at=killed_at,
             now=now,
         )
-        if wish.target:
+        if wish.target and (wish.urgent or now - changed_at >= recommender.settings.cooldown):
             requests, changed_at, resizes = {**requests, **wish.target}, now, resizes + 1
     return Played(core_hours, gib_hours, throttled, killed, resizes, len(trace.cores))

@@ -4,8 +4,8 @@ Traces of an even number are for tuning, those of an odd number are held out; `f
 from before the first run. `machine` is recorded (`record.py`): CPU and memory of groups of processes, a sample of five
 seconds played as a minute. The other kinds are the load traces of the scaling benchmark as the CPU of one pod: a
 request takes its service time of one core, and arrivals are random. `recorded` among them is the arrivals of real
-departures. The memory of these kinds is modelled: a base, a share that follows the load, and in half of the traces a
-larger model from some moment on.
+departures; traces of 17 days end after 8. The memory of these kinds is modelled: a base, a share that follows the load,
+and in half of the traces a larger model from some moment on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FROZEN, RECORDED = FOLDER / "frozen.json", FOLDER / "data" / "machine.csv.gz"
 TUNING, HELD_OUT = loads.TUNING, loads.HELD_OUT
 HALVES = loads.HALVES
 KINDS = ("burst", "diurnal", "machine", "noise", "ramp", "recorded", "sawtooth", "weekly")
-MINUTE, HOUR, MIB = 60.0, 3600.0, 2.0**20
+MINUTE, LONGEST, MIB = 60.0, 8 * 86400.0, 2.0**20
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def trace(name: str) -> UseTrace:
     frozen = loads.trace(name)
     seed = np.random.default_rng([18, KINDS.index(kind), int(text)])
     load, service = frozen.load, frozen.service
-    at = np.arange(load.times[0], load.times[-1], MINUTE) + MINUTE / 2
+    at = np.arange(load.times[0], min(load.times[-1], load.times[0] + LONGEST), MINUTE) + MINUTE / 2
     rates = np.interp(at, load.times, load.rates)
     arrivals = (
         seed.poisson(rates * MINUTE * service.service_time / service.slots * 20) / 20

@@ -108,3 +108,20 @@ def test_samples_of_many_years_keep_the_weights_finite() -> None:
     assert state.valid
     assert all(math.isfinite(weight) for weight in state.weights)
     assert state.percentile(CPU, 0.9) == pytest.approx(1.0, rel=0.06)
+
+
+@given(samples, samples, st.sampled_from((600.0, 7200.0, 7 * DAY)))
+def test_another_half_life_keeps_the_weights_at_the_time_of_the_change(
+    before: list[Sample], after: list[Sample], half_life: float
+) -> None:
+    now = BEGUN + 30 * DAY
+    latest = max(at for _, _, at in before)
+    changed = Histogram(
+        CPU, histogram([(value, weight, at + now - latest) for value, weight, at in before]), half_life, now
+    )
+    assert shares(changed.state()) == pytest.approx(shares(histogram(before)), abs=1e-3)
+    for value, weight, at in after:
+        changed.add(value, weight, at + 30 * DAY)
+    assert changed.state().valid
+    again = Histogram(CPU, changed.state(), half_life, now + 40 * DAY)
+    assert again.state() == changed.state()

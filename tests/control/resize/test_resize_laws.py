@@ -17,6 +17,7 @@ from pilotfish.sidecar.control.resize.recommender import ResourceRecommendation,
 from pilotfish.sidecar.control.resize.state import ResizeState
 from pilotfish.sidecar.control.resize.usage import ContainerUsage, OomKill
 from pilotfish.sidecar.control.resize.wish import find_wish, target_of
+from pilotfish.sidecar.podspec.amounts import Kind
 from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, Resources
 from tests.control.resize.histories import (
     BEGUN,
@@ -147,8 +148,10 @@ def test_the_order_of_the_pods_makes_no_difference(seed: int, random: Random) ->
         now = seen.now
         shuffled = random.sample(seen.usages, len(seen.usages))
         first, second = observe(first, PLAN, seen.usages, [], now), observe(second, PLAN, shuffled, [], now)
-    assert second.cpu.weights == pytest.approx(first.cpu.weights, rel=1e-9, abs=1e-9)
-    assert second.memory.weights == pytest.approx(first.memory.weights, rel=1e-9, abs=1e-9)
+    for name in ("cpu", "memory"):
+        ours, theirs = getattr(first, name), getattr(second, name)
+        shares = [weight / ours.total for weight in ours.weights]
+        assert [weight / theirs.total for weight in theirs.weights] == pytest.approx(shares, abs=1e-9)
 
 
 @given(seeds, st.floats(HOUR, 1000 * DAY))
@@ -167,18 +170,18 @@ def test_a_clock_that_goes_back_does_not_stop_the_recommender(seed: int, seconds
 
 def requests_over(
     load: Callable[[float], tuple[float, float]], days: int, settings: Resources = WIDE
-) -> list[tuple[float, Mapping[str, Fraction]]]:
+) -> list[tuple[float, Mapping[Kind, Fraction]]]:
     """Play a load (seconds to cores and bytes) by the rules of resizing; return times in days and new requests."""
     plan, state = ResizePlan.of(settings), ResizeState()
-    requests: dict[str, Fraction] = {"cpu": Fraction(1), "memory": Fraction(GIB)}
-    changes: list[tuple[float, Mapping[str, Fraction]]] = []
+    requests: dict[Kind, Fraction] = {"cpu": Fraction(1), "memory": Fraction(GIB)}
+    changes: list[tuple[float, Mapping[Kind, Fraction]]] = []
     changed_at = BEGUN
     for step in range(days * 24):
         now = BEGUN + (step + 1) * HOUR
         cores, memory = load(now - BEGUN)
         state = observe(state, plan, [usage(now, cores, memory)], [], now)
         found: ResourceRecommendation = recommend(plan, state, now)
-        wish = find_wish(requests, found, target_of(found, settings), changed_at=changed_at, killed_at=0.0, now=now)  # type: ignore[arg-type]
+        wish = find_wish(requests, found, target_of(found, settings), changed_at=changed_at, killed_at=0.0, now=now)
         if wish.target:
             requests, changed_at = {**requests, **wish.target}, now
             changes.append(((now - BEGUN) / DAY, dict(requests)))
@@ -189,7 +192,7 @@ def requests_over(
 def test_a_constant_load_changes_the_requests_once(cores: float) -> None:
     changes = requests_over(lambda _: (cores, 1e9 * (1 + cores)), days=4)
     assert len(changes) <= 2
-    assert all(day < 1 for day, _ in changes)
+    assert not [day for day, _ in changes if day > 2]
 
 
 @pytest.mark.parametrize("hours", [5, 12, 24])

@@ -56,7 +56,7 @@ def test_damaged_bytes_are_refused_with_a_reason(data: bytes) -> None:
     except ResizeStateError as error:
         assert "starts anew" in str(error)  # noqa: PT017 - a few bytes happen to be a state
     else:
-        assert observe(state, PLAN, [usage(BEGUN, 1, 1e9)], [], BEGUN)
+        observe(state, PLAN, [usage(BEGUN, 1, 1e9)], [], BEGUN)
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10**6), st.integers(0, 255))

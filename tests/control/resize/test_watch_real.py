@@ -47,8 +47,8 @@ async def test_the_limits_of_a_namespace_are_read_once_for_all_monitors(sized: S
     assert [item["metadata"]["name"] for item in (*found.limit_ranges, *found.quotas)] == ["small", "all"]
     assert found.version is not None
     assert found.version >= (1, 33)
-    assert found.allocatable[sized.node]["cpu"] == 4
-    assert found.allocatable.keys() == {sized.node}
+    assert found.nodes[sized.node].allocatable["cpu"] == 4
+    assert found.nodes.keys() == {sized.node}
     assert found.problem is None
     await put(sized, LIMIT_RANGES, "LimitRange", "later", spec={"limits": []})
     assert await reader.read(sized.namespace, [sized.node]) == found

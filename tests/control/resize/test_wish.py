@@ -15,6 +15,7 @@ from pilotfish.sidecar.control.resize.recommender import ResourceRecommendation,
 from pilotfish.sidecar.control.resize.state import ResizeState
 from pilotfish.sidecar.control.resize.usage import ContainerUsage
 from pilotfish.sidecar.control.resize.wish import MOVED_SECONDS, find_wish, rounded, target_of
+from pilotfish.sidecar.podspec.amounts import Kind
 from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, Resources
 from tests.control.situations import NOON
 from tests.support.examples import examples
@@ -43,9 +44,9 @@ def wish(cpu: str = "1", memory: int = 512, **changes: Any) -> tuple[str, dict[s
     """Return the reason and the target for a container with these requests, changed an hour ago."""
     found = recommended()
     values: dict[str, Any] = {"changed_at": NOON - 3600, "killed_at": 0.0, "now": NOON, **changes}
-    requests = {"cpu": Fraction(cpu), "memory": Fraction(memory * MI)}
+    requests: dict[Kind, Fraction] = {"cpu": Fraction(cpu), "memory": Fraction(memory * MI)}
     made = find_wish(requests, found, target_of(found, SETTINGS), **values)
-    return str(made.why), dict(made.target)
+    return str(made.why), {str(kind): amount for kind, amount in made.target.items()}
 
 
 OLD = {"changed_at": NOON - MOVED_SECONDS}
@@ -97,7 +98,7 @@ def test_a_request_that_was_changed_stays_while_nothing_new_is_known(uses: list[
         state = observe(state, plan, [usage], [], now)
     found = recommend(plan, state, now)
     target = target_of(found, SETTINGS)
-    requests = {"cpu": Fraction(request), "memory": Fraction(request) * 2**28}
+    requests: dict[Kind, Fraction] = {"cpu": Fraction(request), "memory": Fraction(request) * 2**28}
     made = find_wish(requests, found, target, changed_at=0.0, killed_at=0.0, now=now)
     again = find_wish({**requests, **made.target}, found, target, changed_at=now, killed_at=0.0, now=now + 1e6)
     assert set(again.target) <= set(requests) - set(made.target)
@@ -109,7 +110,8 @@ def test_noise_of_a_fifth_around_a_constant_use_changes_a_request_at_most_twice(
     level: float, noise: list[float]
 ) -> None:
     plan, state, now = ResizePlan.of(SETTINGS), ResizeState(), NOON
-    requests, changes, changed_at = {"cpu": Fraction(1)}, 0, NOON
+    requests: dict[Kind, Fraction] = {"cpu": Fraction(1)}
+    changes, changed_at = 0, NOON
     for hour in range(72):
         for minute in range(0, 60, 4):
             now += 240.0

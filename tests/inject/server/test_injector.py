@@ -152,7 +152,8 @@ async def test_a_new_pod_gets_the_resources_that_its_monitor_recommends(injector
     response = await injector.ask(item)
     written = {operation["path"]: operation.get("value") for operation in patch_of(response)}
     assert written["/spec/containers/0/resources/requests/cpu"] == "750m"
-    assert json.loads(written["/metadata/annotations/pilotfish.dev~1resources"])["to"]["requests"] == {"cpu": "750m"}
+    note = json.loads(str(written["/metadata/annotations/pilotfish.dev~1resources"]))
+    assert note["to"]["requests"] == {"cpu": "750m"}
     assert "pilotfish-proxy" in str(written)
     assert injector.server.tallies.sized == {("sized", "Recommended"): 1}
     item["metadata"]["labels"]["pilotfish.dev/inject"] = "false"  # without sidecars, nobody would resize it later

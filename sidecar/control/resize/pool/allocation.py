@@ -20,7 +20,8 @@ HEADROOM = 1.05  # of the load: the queue of a busier pod grows without bound
 BAND = 0.1  # of a share: a smaller change is not made
 NARROW = 0.04  # of a share: a raise by less is never made
 HALVINGS = 44
-TINIEST, LARGEST = 1e-9, 1e12  # benefits, in requests in flight for a core
+ENOUGH = 1e-5  # cores; a share is in whole millicores
+TINIEST = 1e-12  # requests in flight for a core: what one is worth at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +53,17 @@ def allocate(budget: float, claims: Mapping[str, PoolClaim]) -> Allocation:
     ends = {name: _end(claim, base[name]) for name, claim in claims.items()}
     if _total(claims, ends) <= budget:
         return Allocation(ends, 1.0)
-    low, high = TINIEST, LARGEST  # of the benefit that all have in common; the geometric mean halves the bracket
-    for _ in range(HALVINGS):
+    edges = [_worth(claim, cores[name]) for cores in (base, ends) for name, claim in claims.items()]
+    low, high = max(min(edges), TINIEST), max(*edges, TINIEST)
+    shares = base
+    while budget - _total(claims, shares) > ENOUGH and high > low * (1.0 + ENOUGH):
         middle = (low * high) ** 0.5
-        shares = {name: _cores(claim, base[name], ends[name], middle) for name, claim in claims.items()}
-        low, high = (middle, high) if _total(claims, shares) > budget else (low, middle)
-    return Allocation({name: _cores(claim, base[name], ends[name], high) for name, claim in claims.items()}, 1.0)
+        tried = {name: _cores(claim, base[name], ends[name], middle) for name, claim in claims.items()}
+        if _total(claims, tried) > budget:
+            low = middle
+        else:
+            high, shares = middle, tried
+    return Allocation(shares, 1.0)
 
 
 def differs(before: float, after: float, load: float) -> bool:
@@ -92,16 +98,22 @@ def _end(claim: PoolClaim, base: float) -> float:
     return useful(claim.load, claim.parallelism, base, claim.maximum)
 
 
+def _worth(claim: PoolClaim, cores: float) -> float:
+    """Return what one more core is worth to a pod; nothing if it has less than its load."""
+    return claim.weight * benefit(cores, claim.load, claim.parallelism) if cores > claim.load else 0.0
+
+
 def _cores(claim: PoolClaim, base: float, end: float, common: float) -> float:
-    """Return the cores between `base` and `end` at which the benefit of one more is the `common` one."""
+    """Return the cores between `base` and `end` at which one more is worth `common`."""
+    if base >= end or _worth(claim, base) <= common:
+        return base
+    if _worth(claim, end) >= common:
+        return end
     low, high = base, end
-    if low >= high or claim.weight * benefit(low, claim.load, claim.parallelism) <= common:
-        return low
-    for _ in range(HALVINGS):
+    while high - low > ENOUGH / 10.0:
         middle = (low + high) / 2.0
-        more = claim.weight * benefit(middle, claim.load, claim.parallelism) > common
-        low, high = (middle, high) if more else (low, middle)
-    return high if high == end else low
+        low, high = (middle, high) if _worth(claim, middle) > common else (low, middle)
+    return low
 
 
 def _total(claims: Mapping[str, PoolClaim], shares: Mapping[str, float]) -> float:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from math import log, sqrt
 
 NEAR = 1.05  # of the latency with unlimited cores: more cores than for this are of no use
-HALVINGS = 40
+HALVINGS = 24
 
 
 def in_flight(cores: float, load: float, parallelism: float) -> float:
