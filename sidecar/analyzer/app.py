@@ -21,6 +21,7 @@ from ..channel.peers import secure_folder
 from ..channel.receiver import Receiver, check_handshake
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
+from ..resources.work import WorkMeter
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..serving.server import BoundedServer
@@ -124,7 +125,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
     worker = Worker(dependencies, Publisher(time.time()))
     worker.submit(Warn("profile", problem))
     worker.submit(Warn("audit_damage", audit.damage))
-    return App(options, configured, profile_store, audit, worker, lock)
+    return App(options, configured, profile_store, audit, worker, lock, pipeline.work.meter)
 
 
 class App:
@@ -138,6 +139,7 @@ class App:
         audit: AuditLog,
         worker: Worker,
         lock: int,
+        work: WorkMeter,
     ) -> None:
         self._options = options
         self._configured = configured
@@ -163,7 +165,7 @@ class App:
             lambda: worker.published.profile,
         )
         self._sync = self._build_sync()
-        self._resources = AnalyzerResources(options, lambda: self.document)
+        self._resources = AnalyzerResources(options, lambda: self.document, work)
         self._views = Views(
             ViewDependencies(
                 read=self._read,

@@ -34,6 +34,7 @@ from .settings import AnalyzerSettings
 from .stream_detectors import StreamDetectors
 from .sync.unacknowledged import UnacknowledgedTicks
 from .ticks import EMPTY_GRACE_SECONDS, MAX_OPEN, SECOND, TickClock
+from .tokens.component import WorkOfRecords
 from .unprofiled import UnprofiledColumns
 
 State = dict[str, Any]
@@ -73,6 +74,7 @@ class Pipeline:
             settings.streams, counters, settings.drift.tick_seconds, self.active.closed_counts
         )
         self.feedback = LabelFeedback(settings.feedback, counters)
+        self.work = WorkOfRecords()
         self.components: dict[str, Component] = {  # name in the checkpoint -> component, in the order of the calls
             "ledger": ledger,
             "ticks": self.ticks,
@@ -83,12 +85,14 @@ class Pipeline:
             "row_counts": RowCounts(counters, settings.model),
             "streams": self.streams,
             "feedback": self.feedback,
+            "work": self.work,
         }
         if sync is not None:
             sync.use(self.ticks)
             self.components["sync"] = sync
         parts = self.components.values()
         self._on_profile = hooks(parts, "on_profile")
+        self._on_record = hooks(parts, "on_record")
         self._on_exchange = hooks(parts, "on_exchange")
         self._on_labels = hooks(parts, "on_labels")
         self._on_tick = hooks(parts, "on_tick")
@@ -120,7 +124,10 @@ class Pipeline:
             return
         if ahead > 1:
             self.ledger.count_lost(record.sequence)
+        allowance = allowance or Allowance()
         decoded = decode(record, self._hints, allowance)
+        for hook in self._on_record:
+            hook(record, decoded, allowance)
         if isinstance(decoded, SkippedExchange):
             self.ledger.record_outcome(UNDECODABLE.key(decoded.reason))
         else:

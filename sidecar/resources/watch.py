@@ -3,6 +3,7 @@
     options -> source -> groups --(cgroup, /proc)--+
     proxy --(counter page)--------------------------+--> UsageWindow -> Accounts -> file -> ResourceView -> metrics,
     driver --(NVML)--> gpu.sampler -----------------+                                                       report
+    worker --(records)--> WorkMeter ----------------+
 
 The file is written before a view is shown, so that no counter falls after a restart.
 """
@@ -12,18 +13,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from ..channel import PAGE_FILE
-from ..channel.in_flight import exchange_growth, in_flight_growth
+from ..channel.in_flight import answered_growth, exchange_growth, in_flight_growth
 from ..channel.page import PageError, PageSnapshot
 from ..channel.page_reader import PageReader
 from ..report.blocks.resources import ResourceSource, SourceReason
-from ..settings.document import Model, Prices
-from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, UsageWindow
+from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, CostRules, UsageWindow
 from .gpu.meter import GpuUse
 from .gpu.problems import GpuReason
 from .gpu.sample import GpuSample
@@ -34,6 +35,7 @@ from .processes import ancestors, list_processes, tree
 from .source import Found, SourceOptions, choose
 from .totals import TOTALS_FILE, ResourceTotals, load_totals, store_totals
 from .usage import UsageMeter, UsageSample
+from .work import WorkMeter
 
 _LOG = logging.getLogger("pilotfish.resources")
 
@@ -50,7 +52,8 @@ STARTING = ResourceSource(kind="none", reason=SourceReason.STARTING.value, text=
 class ResourceView:
     """What metrics and report show: source, totals, last samples, notes. It does not change.
 
-    `pids` are the processes of the model server, `page` is the newest counter page.
+    `pids` are the processes of the model server, `page` is the newest counter page. `completion_weights` has the cost
+    of a completion token in prompt tokens, by model version, where it is known.
     """
 
     source: ResourceSource = STARTING
@@ -64,25 +67,28 @@ class ResourceView:
     pids: frozenset[int] = frozenset()
     page: PageSnapshot | None = None
     notes: tuple[str, ...] = ()
+    completion_weights: Mapping[tuple[str, str], float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class ResourceWatch:
-    """Samples while `run` runs. `priced` returns the document's model and prices in force."""
+    """Samples while `run` runs. `rules` returns what the document in force says; `work` has what records hold."""
 
     def __init__(
         self,
         options: SourceOptions,
         shared: Path,
         state: Path,
-        priced: Callable[[], tuple[Model, Prices | None]],
+        rules: Callable[[], CostRules],
         gpu: GpuSampler | None = None,
+        work: WorkMeter | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._options = options
         self._page_reader = PageReader(shared / PAGE_FILE)
         self._path = state / TOTALS_FILE
-        self._priced = priced
+        self._rules = rules
         self._gpu = gpu
+        self._work = work or WorkMeter()
         self._clock = clock
         totals, self._damage = load_totals(self._path)
         self._accounts = Accounts(totals)
@@ -156,8 +162,10 @@ class ResourceWatch:
                 measured=measured,
                 unused=unused,
                 usage={(of, name): amount for of, grown in growths.items() for name, amount in grown.items()},
+                answered=answered_growth(before, page) if before and page else {},
+                work=self._work.take(),
             )
-            self._accounts.add(window, *self._priced())
+            self._accounts.add(window, self._rules())
         self._show(samples, sample, notes)
 
     def _search(self) -> None:
@@ -212,6 +220,7 @@ class ResourceWatch:
             pids=frozenset(self._model.pids) if self._model is not None else frozenset(),
             page=self._page,
             notes=tuple(filter(None, (self._damage, problem, *notes))),
+            completion_weights=self._accounts.completion_weights(self._rules()),
         )
 
 

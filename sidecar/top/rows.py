@@ -27,6 +27,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         expected: running pods of the monitor, `heard` of which the controller has counts lately; None without one.
         desired: replicas that Pilotfish wants; None without `spec.scaling`.
         requests_per_second: and all other figures: None if not known.
+        tokens_per_second: of prompt and completion, in the responses that were read.
         cpu_cores, gpus: seconds of CPU and GPU that requests used in each second.
         drift: the largest evidence ratio; 1 raises an alarm.
         silent_seconds: since the last answer of the sidecar that has been silent longest; None if all answer.
@@ -51,6 +52,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds_per_request: float | None = None
     gpu_seconds_per_request: float | None = None
     cost_per_1000: float | None = None
+    tokens_per_second: float | None = None
+    cost_per_million_tokens: float | None = None
     drift: float | None = None
     episodes: int | None = None
     state: str = ""
@@ -149,6 +152,8 @@ def _row(snapshot: TopSnapshot, key: Key, sources: Sources, figures: Figures | N
         cpu_seconds_per_request=used.per_request("cpu"),
         gpu_seconds_per_request=used.per_request("gpu"),
         cost_per_1000=used.cost_per_1000,
+        tokens_per_second=used.uses.get("tokens"),
+        cost_per_million_tokens=used.cost_per_million_tokens,
         drift=drift,
         episodes=episodes,
         state=state,

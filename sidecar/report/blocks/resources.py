@@ -11,6 +11,7 @@ import msgspec
 
 from ...reason import ReasonTable
 from .sharing import CardSharing
+from .tokens import RuleShare, TokenCost
 
 Source = Literal["local", "none", "rules"]
 
@@ -132,7 +133,7 @@ class PredictionCost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Source, use, attribution and cost. `rule` names how use is shared between routes (docs/cost.md)."""
+    """Source, use, attribution and cost. `rule` names how use is shared between routes, `rules` how much by which."""
 
     source: ResourceSource
     rule: str = "equal in-flight time"
@@ -140,6 +141,8 @@ class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[RouteUse, ...] = ()
     idle: Attributed | None = None
     predictions: tuple[PredictionCost, ...] = ()
+    tokens: tuple[TokenCost, ...] = ()
+    rules: tuple[RuleShare, ...] = ()
     sharing: tuple[CardSharing, ...] = ()
     currency: str = ""
     notes: tuple[str, ...] = ()
