@@ -16,6 +16,7 @@ import msgspec
 from ...detectors.profile.profile import Profile
 from ..channel.record import Hello, Record
 from ..labels.labels import FeedbackResponse, LabelBatch
+from ..report.problems import LANGUAGE_MODEL
 from ..report.schema import AuditEntry
 from ..sync.messages import Acknowledgement
 from .active_profile import ActiveProfile
@@ -129,11 +130,16 @@ class Pipeline:
         for hook in self._on_record:
             hook(record, decoded, allowance)
         if isinstance(decoded, SkippedExchange):
-            self.ledger.record_outcome(UNDECODABLE.key(decoded.reason))
+            self.ledger.record_outcome(UNDECODABLE.key(self._skip_reason(decoded)))
         else:
             self._handle_exchange(decoded, record.at_ns, now_ns)
             self.ledger.record_outcome(_MEASURED)
         self.change_count += 1
+
+    def _skip_reason(self, skipped: SkippedExchange) -> str:
+        """Return why a record has no rows; exchanges of language models have none, unless the document says where."""
+        is_text = self._hints.protocol == "auto" and skipped.reason in ("truncated", "unknown_protocol")
+        return LANGUAGE_MODEL if is_text and self.work.is_language_model else skipped.reason
 
     def _handle_exchange(self, exchange: DecodedExchange, at_ns: int, now_ns: int) -> None:
         tick, late = self.ticks.place(at_ns, now_ns)

@@ -217,12 +217,8 @@ class AttributionSettings(DocumentBlock, frozen=True, kw_only=True):
         ),
     ] = "auto"
     completion_weight: Annotated[
-        float | None,
-        Meta(
-            description="Cost of a completion token, in prompt tokens. Without it, it is estimated from durations.",
-            gt=0,
-            le=1000,
-        ),
+        Annotated[float, Meta(gt=0, le=1000)] | None,
+        Meta(description="Cost of a completion token, in prompt tokens. Without it, it is estimated from durations."),
     ] = None
 
 

@@ -19,21 +19,24 @@ MOST_ROUTES = 256
 
 
 class WorkOfRecords(Component):
-    """Reads the work of each record into `meter`."""
+    """Reads the work of each record into `meter`. `is_language_model` is whether the last record was of one."""
 
     def __init__(self) -> None:
         self.meter = WorkMeter()
+        self.is_language_model = False
         self._language: set[str] = set()  # routes of which a response had counts
         self._routes: dict[str, str] = {}
 
     def on_record(self, record: Record, decoded: DecodedExchange | SkippedExchange, allowance: Allowance) -> None:
         """Count the tokens and the rows of one exchange."""
+        self.is_language_model = False
         if not 200 <= record.status < 300:
             return
         route = self._routes.get(record.route) or self._route(record.route)
         if isinstance(decoded, DecodedExchange):
             self.meter.add_rows(route, decoded.inputs.count, record.duration_ns)
         found = read_tokens(record, allowance, known=route in self._language)
+        self.is_language_model = found is not None
         if found is None:
             return
         if isinstance(found, TokenReason):
