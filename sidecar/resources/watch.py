@@ -112,6 +112,7 @@ class ResourceWatch:
     async def run(self) -> None:
         """Sample until it is cancelled. The GPUs are sampled from the first moment with the source `local` on."""
         gpu: asyncio.Task[None] | None = None
+        await asyncio.to_thread(self.begin)
         try:
             while True:
                 try:
@@ -128,6 +129,10 @@ class ResourceWatch:
                 gpu.cancel()
                 with suppress(asyncio.CancelledError):
                     await gpu
+
+    def begin(self) -> None:
+        """Begin the first window now: the first search can take seconds, in which exchanges end."""
+        self._page, self._sampled_at = self._read_page(), self._clock()
 
     def sample(self) -> None:
         """Take one sample of everything, and show it."""
