@@ -72,6 +72,7 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 	.ci/environment extras > build/extras || echo "WARNING: no environment with River and Evidently; its tests will be skipped" >&2
 	.ci/kubernetes > build/kubernetes || echo "WARNING: no Kubernetes control plane; its tests will be skipped" >&2
 	.ci/autoscaler > build/autoscaler || echo "WARNING: no HorizontalController of Kubernetes; the comparison with it will be skipped" >&2
+	.ci/vertical > build/vertical || echo "WARNING: no VerticalPodAutoscaler; the comparison with it will be skipped" >&2
 	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	.ci/prometheus > build/prometheus || echo "WARNING: no current Prometheus and Alertmanager; tests use the system's, those of native histograms are skipped" >&2
 	$(BIN)/python -m tests.support.datasets > build/datasets || true # it reports what is missing
@@ -83,6 +84,7 @@ test-cluster: venv ## the tests on a Kubernetes node that they start: as root, w
 	.ci/kubernetes node > build/node || echo "WARNING: no Kubernetes node; its tests will be skipped" >&2
 	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	.ci/keda > build/keda || echo "WARNING: no KEDA; its test will be skipped" >&2
+	.ci/metrics-server > build/metrics-server || echo "WARNING: no metrics-server; the tests of resizing will be skipped" >&2
 	$(BIN)/python -m pytest tests/cluster --timeout 600
 
 bench: venv ## the benchmark table
@@ -93,12 +95,14 @@ bench-detection: venv ## measure the promises of drift detection: 50 minutes (QU
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
-bench-control: venv ## what a monitor with 1000 pods costs the controller, and a review the injector; scaling beside an HPA (15 minutes; QUICK=1: 8 minutes; WRITE=1 writes the results into docs/)
+bench-control: venv ## what a monitor with 1000 pods costs the controller, and a review the injector; scaling beside an HPA, resources beside a VPA (20 minutes; QUICK=1: 8 minutes; WRITE=1 writes the results into docs/)
 	$(BIN)/python -m tests.benchmarks.control
 	$(BIN)/python -m tests.benchmarks.injector
 	$(BIN)/python -m tests.support.datasets || true
 	.ci/autoscaler > build/autoscaler || echo "WARNING: no HorizontalController; it is not compared" >&2
 	$(BIN)/python -m tests.benchmarks.scaling $(if $(QUICK),--quick) $(if $(WRITE),--write)
+	.ci/vertical > build/vertical || echo "WARNING: no VerticalPodAutoscaler; it is not compared" >&2
+	$(BIN)/python -m tests.benchmarks.resizing $(if $(WRITE),--write)
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile
 	.ci/check

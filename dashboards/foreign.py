@@ -53,6 +53,7 @@ EXPORTERS = (
             "kube_horizontalpodautoscaler_status_desired_replicas",
             "kube_pod_container_resource_limits",
             "kube_pod_container_resource_requests",
+            "kube_pod_container_status_last_terminated_reason",
             "kube_pod_container_status_restarts_total",
             "kube_pod_created",
             "kube_pod_init_container_info",

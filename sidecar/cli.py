@@ -73,11 +73,22 @@ COMMANDS = {
     "manifests": Command(
         "print the manifests of an installation, without Helm", "pilotfish.sidecar.inject.offline.manifests"
     ),
+    "node": Command(
+        "answer the pods of a node with their use of its GPUs, CPUs and memory",
+        "pilotfish.sidecar.node.app",
+        variables=None,
+        logs=True,
+    ),
     "profile": Command(
         "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True
     ),
     "proxy": Command(
         "relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app", variables=None, logs=True
+    ),
+    "recommend": Command(
+        "recommend requests and limits of containers by their real use",
+        "pilotfish.sidecar.recommend.app",
+        variables=("--prometheus", "--token-file"),
     ),
     "replay": Command("run detection on stored rows", "pilotfish.sidecar.profiles.replay", reads=True),
     "report": Command(

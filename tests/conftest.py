@@ -18,12 +18,12 @@ from tests.support.sizes import size
 from tests.support.waiting import PATIENCE, patient
 
 # Time on a shared core says nothing about an example. In CI the examples are the same ones in every run. `make test`
-# tries a sixth of what a test asks for (tests/support/examples.py), `make test-long` 40 %, and `make soak` all of it.
+# tries an eighth of what a test asks for (tests/support/examples.py), `make test-long` 40 %, and `make soak` all of it.
 _common = settings(
     deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow], max_examples=ALL
 )
 settings.register_profile("long", _common, max_examples=size(ALL * 2 // 5, ALL))
-settings.register_profile("pilotfish", _common, max_examples=ALL // 6)
+settings.register_profile("pilotfish", _common, max_examples=ALL // 8)
 settings.load_profile("pilotfish")
 
 FAILED = pytest.StashKey[bool]()

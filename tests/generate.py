@@ -18,6 +18,7 @@ from pilotfish.sidecar.control.conditions import CONDITIONS
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.inject.reasons import InjectionReason
 from pilotfish.sidecar.inject.servers import SERVERS
+from pilotfish.sidecar.node.problems import NodeReason
 from pilotfish.sidecar.report.schema import BLIND_REASONS, FLEET_BLIND_REASONS
 from pilotfish.sidecar.resources.gpu.problems import GpuReason
 from pilotfish.sidecar.settings.app import schema_text
@@ -105,6 +106,12 @@ def gpu() -> str:
     return between("gpu.md", "reasons", f"| reason | meaning | what to do |\n| --- | --- | --- |\n{rows}")
 
 
+def node() -> str:
+    """Return docs/node.md with a fresh table of reasons."""
+    rows = "\n".join(f"| `{reason.value}` | {reason.meaning} | {reason.remedy} |" for reason in NodeReason)
+    return between("node.md", "reasons", f"| reason | meaning | what to do |\n| --- | --- | --- |\n{rows}")
+
+
 def injection() -> str:
     """Return docs/injection.md with fresh tables of known model servers and of reasons."""
     rows = ["| server | ports | argument or variable | source |", "| --- | --- | --- | --- |"]
@@ -184,6 +191,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/metrics.md": metrics,
     "docs/modelmonitor.md": model_monitor,
     "docs/modelmonitor.schema.json": schema_text,
+    "docs/node.md": node,
     "docs/reasons.md": reasons,
     "docs/top.svg": picture,
     "helm/files/modelmonitors.yaml": crd_text,

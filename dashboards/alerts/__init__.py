@@ -7,6 +7,7 @@
 | usage | those of CPU, GPU, energy and cost |
 | model | alerts about a model: errors, latency, drift, data |
 | scaling | alerts about replicas |
+| resizing | alerts about requests and limits |
 | pilotfish | alerts about Pilotfish: measuring, cluster, actions |
 
 `make generate` writes them into `helm/files/rules.yaml` (the chart) and `dashboards/provisioning/rules.yaml`, and the
@@ -18,7 +19,8 @@ from __future__ import annotations
 from .model import DRIFT, SERVICE
 from .pilotfish import ACTIONS, CLUSTER, MEASURING
 from .recorded import RECORDED
+from .resizing import RESIZING
 from .scaling import SCALING
 from .usage import USAGE
 
-GROUPS = (*RECORDED, USAGE, SERVICE, DRIFT, MEASURING, CLUSTER, ACTIONS, SCALING)
+GROUPS = (*RECORDED, USAGE, SERVICE, DRIFT, MEASURING, CLUSTER, ACTIONS, SCALING, RESIZING)

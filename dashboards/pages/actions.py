@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..model import ZERO_IS_GOOD, Page, Panel, Section, Target
 from ..queries import equal, grown, series, total
+from .resizing import RESIZING
 from .scaling import REPLICAS
 from .variables import MODEL, MONITOR, NAMESPACE
 
@@ -182,7 +183,7 @@ CAUSES = Section(
 PAGE = Page(
     "actions",
     "Pilotfish / Actions",
-    "Intents and their outcomes, refusals by reason, replicas, and the episodes that caused them.",
+    "Intents and their outcomes, refusals by reason, replicas, requests and limits, and the episodes behind them.",
     (NAMESPACE, MONITOR, MODEL),
-    (INTENTS, REPLICAS, CAUSES),
+    (INTENTS, REPLICAS, RESIZING, CAUSES),
 )

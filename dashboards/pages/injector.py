@@ -32,6 +32,14 @@ INJECTOR = Section(
             steps=ZERO_IS_GOOD,
         ),
         Panel(
+            "lines",
+            "New pods by resources",
+            "New pods of monitors that resize in place: sized with the recommended resources, or kept as the template "
+            "has them, with the reason.",
+            (Target(total(growth("pilotfish_sized_pods_total"), "outcome", "reason"), "{{outcome}} {{reason}}"),),
+            empty="no monitor resizes pods in place",
+        ),
+        Panel(
             "state",
             "Injector ready",
             "Which replica of the injector could decide.",

@@ -6,6 +6,7 @@ from ..model import FULL, SHARE_LOST, ZERO_IS_GOOD, Page, Panel, Section, Steps,
 from ..queries import equal, grown, how_many, largest, rate, ratio, series, total, worst_pods
 from .controller import CONTROLLER, SYNC
 from .injector import INJECTOR
+from .nodes import NODES
 from .variables import ALL_PODS, NAMESPACE
 
 NO_SIDECAR = "no sidecar is scraped"
@@ -220,5 +221,5 @@ PAGE = Page(
     "Pilotfish / Pilotfish itself",
     "The account of every exchange, and the state of sidecars and controller.",
     (NAMESPACE, ALL_PODS),
-    (NOW, ACCOUNT, SIDECARS, SYNC, CONTROLLER, INJECTOR),
+    (NOW, ACCOUNT, SIDECARS, SYNC, CONTROLLER, INJECTOR, NODES),
 )

@@ -66,6 +66,16 @@ seccompProfile: {type: RuntimeDefault}
 https://pilotfish-control.{{ .Release.Namespace }}.svc:8443
 {{- end }}
 
+{{/* URL of the node's Pilotfish, for the pods. */}}
+{{- define "pilotfish.nodeUrl" -}}
+https://pilotfish-node.{{ .Release.Namespace }}.svc:8443
+{{- end }}
+
+{{/* Names of the components that serve, separated by spaces. */}}
+{{- define "pilotfish.components" -}}
+control{{ if .Values.injector.enabled }} injector{{ end }}{{ if .Values.node.enabled }} node{{ end }}
+{{- end }}
+
 {{/* Settings of the pod template that both components share. Called with a dict: root, component. */}}
 {{- define "pilotfish.placement" -}}
 {{- with .root.Values.scheduling.priorityClassName }}

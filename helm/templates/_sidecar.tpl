@@ -51,6 +51,11 @@ analyzer: # without a probe: it must not take the model out of service
       valueFrom: {fieldRef: {fieldPath: metadata.name}}
     - name: PILOTFISH_POD_UID
       valueFrom: {fieldRef: {fieldPath: metadata.uid}}
+    {{- if .Values.node.enabled }}
+    - {name: PILOTFISH_NODE, value: {{ include "pilotfish.nodeUrl" . | quote }}}
+    - {name: PILOTFISH_NODE_CA, value: /etc/pilotfish/ca.crt}
+    - {name: PILOTFISH_NODE_TOKEN, value: /run/secrets/pilotfish/node-token}
+    {{- end }}
   ports:
     - {name: pilotfish, containerPort: 9797, protocol: TCP}
   resources:{{ toYaml .Values.sidecar.analyzer.resources | nindent 4 }}
@@ -86,6 +91,9 @@ volumes:
     projected:
       sources:
         - serviceAccountToken: {audience: pilotfish, expirationSeconds: 3600, path: token}
+        {{- if .Values.node.enabled }}
+        - serviceAccountToken: {audience: pilotfish-node, expirationSeconds: 3600, path: node-token}
+        {{- end }}
   - name: pilotfish-ca # optional: the pod starts without it
     configMap: {name: pilotfish-ca, optional: true, items: [{key: ca.crt, path: ca.crt}]}
   - name: pilotfish-no-token # empty: where it is mounted, the API server mounts no token of the pod's service account

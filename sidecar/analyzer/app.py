@@ -154,18 +154,17 @@ class App:
         self._detects = configured.settings.engine_factory is not effect_sizes_only
         self._document_watcher = FileWatcher(options.document_path) if options.document_path else None
         self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
-        folder = options.state_folder / ROWS_FOLDER
         self._builder = ProfileBuilder(
             configured.settings,
-            folder,
+            options.state_folder / ROWS_FOLDER,
             options.memory_limit,
             self._actions,
             lambda: self.report,
             self.submit,
             lambda: worker.published.profile,
         )
-        self._sync = self._build_sync()
         self._resources = AnalyzerResources(options, lambda: self.document, work)
+        self._sync = self._build_sync()
         self._views = Views(
             ViewDependencies(
                 read=self._read,
@@ -266,6 +265,7 @@ class App:
             actions=self._actions,
             worker=self._worker,
             read_page=lambda: read_counters(self._page_reader)[0],
+            throttled=self._resources.throttled,
         )
 
     def _start(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..resources.source import SourceOptions, own_process
+from .peer import Peer
 from .sync.followed import folder_name
 from .sync.options import DOCUMENT_FILE, MONITORS_FOLDER, SyncOptions
 
@@ -24,6 +25,7 @@ class Options:
     cluster       whether the process runs in a pod, where settings for a cluster have an effect
     control       the controller that this pod follows; None without one
     resources     how to find the processes of the model server
+    node          `pilotfish node` of this node, which has the figures of this pod; None without one
     """
 
     shared: Path
@@ -36,6 +38,7 @@ class Options:
     cluster: bool = False
     control: SyncOptions | None = None
     resources: SourceOptions = field(default_factory=own_process)
+    node: Peer | None = None
 
     @property
     def document_path(self) -> Path | None:

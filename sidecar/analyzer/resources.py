@@ -10,12 +10,13 @@ from prometheus_client.metrics_core import Metric as Family
 from ..report.blocks.resources import ResourceReport
 from ..report.schema import Report
 from ..resources import collector, reporting
-from ..resources.accounts import CostRules
+from ..resources.accounts import USAGE, CostRules
 from ..resources.gpu import collector as gpu_collector
 from ..resources.gpu.sampler import GpuSampler
 from ..resources.watch import ResourceWatch
 from ..resources.work import WorkMeter
 from ..settings.document import ModelMonitor
+from .node_client import NodeClient
 from .options import Options
 
 
@@ -25,8 +26,9 @@ class AnalyzerResources:
     def __init__(self, options: Options, document: Callable[[], ModelMonitor | None], work: WorkMeter) -> None:
         self._document = document
         self._gpu = GpuSampler()
+        node = NodeClient(options.node) if options.node is not None else None
         self._watch = ResourceWatch(
-            options.resources, options.shared, options.base_folder, self._rules, self._gpu, work
+            options.resources, options.shared, options.base_folder, self._rules, self._gpu, node, work
         )
 
     async def run(self) -> None:
@@ -39,7 +41,13 @@ class AnalyzerResources:
         own = partial(collector.collect, view, self._rules().prices)
         if view.gpu is None:
             return (own,)
-        return own, partial(gpu_collector.collect, view.gpu, view.gpu_use, self._gpu.restarts)
+        return own, partial(gpu_collector.collect, view.gpu, view.gpu_use, view.gpu_restarts)
+
+    def throttled(self) -> int | None:
+        """Return for how many nanoseconds the CPU limit has stopped the model so far; None if that is not known."""
+        view = self._watch.view
+        known = view.model is not None and view.model.throttled_ns is not None
+        return view.totals.get(USAGE, "model", "throttled") if known else None
 
     def report(self, report: Report) -> ResourceReport:
         """Return the block of the report."""

@@ -3,6 +3,8 @@
     Secret pilotfish-ca --> secret.py (entries) --> rotation.py (what belongs into it now, who signs)     pure
             ^                                            |
             +---- compare-and-swap ---- authority.py ----+--> issuing.py --> serving certificate, in memory
+                                                         |
+    Secret SERVICE-tls <---- issued.py, for a process that must not read the authority
     files of --tls-cert, --tls-key --> files.py
 
 `Authority` and `CertificateFiles` are both a `CertificateSource`: the TLS context of new connections, the bundle that

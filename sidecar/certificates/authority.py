@@ -77,6 +77,11 @@ class Authority:
         return self._bundle
 
     @property
+    def authorities(self) -> tuple[SigningAuthority, ...]:
+        """The authorities in the Secret, newest first; empty before the first look."""
+        return self._authorities
+
+    @property
     def serving(self) -> ServingCertificate | None:
         """The certificate that new connections get; None before the first one."""
         return self._serving
@@ -185,14 +190,18 @@ class Authority:
             return False
         return present.issued - SKEW <= now < renewal(present)
 
-    def _sign(self, now: float) -> None:
+    def sign(self, names: Sequence[str], now: float) -> ServingCertificate:
+        """Return a certificate for a server that is reached by `names`; raise CertificateError if none can sign."""
         authority = signer(self._authorities, now)
         if authority is None:
             raise CertificateError(
                 f"no authority in the Secret {'/'.join(self._place)} can sign now; compare the clocks of the nodes"
             )
-        serving = sign_server(authority, self._names, now)
+        return sign_server(authority, names, now)
+
+    def _sign(self, now: float) -> None:
+        serving = self.sign(self._names, now)
         self._context = context_of(serving)
         self._serving = serving
         self.issued["serving"] += 1
-        _LOG.info("a serving certificate was issued by authority %s", authority.fingerprint[:16])
+        _LOG.info("a serving certificate was issued by authority %s", serving.issuer[:16])

@@ -30,12 +30,20 @@ class CertificateSource(TlsSource, Protocol):
         """Keep the certificates current until `stop` is set; `start` has returned before."""
 
 
+class Kept(Protocol):
+    """Something with certificates that has to be kept current."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep it current until `stop` is set."""
+
+
 @asynccontextmanager
-async def kept_current(certificates: CertificateSource, stop: asyncio.Event) -> AsyncIterator[None]:
-    """Keep certificates that were started current inside the block."""
-    running = asyncio.create_task(certificates.run(stop))
+async def kept_current(certificates: CertificateSource, stop: asyncio.Event, *others: Kept) -> AsyncIterator[None]:
+    """Keep certificates that were started, and `others`, current inside the block."""
+    running = [asyncio.create_task(one.run(stop)) for one in (certificates, *others)]
     try:
         yield
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

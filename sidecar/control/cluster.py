@@ -22,6 +22,8 @@ from ..settings.webhooks import SecretRef, Webhook
 from .app import LANES, POLICIES, Lane, Send, form_of, sender_of
 from .executor import Executor
 from .policy import Policy
+from .resize import policy as resize
+from .resize.executor import ResizeExecutor
 from .retrain import argo, job, tekton
 from .retrain.objects import Owner
 from .retrain.policy import KIND as RETRAIN
@@ -39,7 +41,7 @@ OBJECTS: Mapping[str, tuple[str, str, Callable[[Kube, Owner, Any], Executor]]] =
     "tektonPipelineRun": (tekton.KIND, "pipeline", tekton.TektonExecutor),
 }
 # one row per kind, alphabetically
-CLUSTER_POLICIES: tuple[Policy, ...] = (*POLICIES, scale.POLICY)
+CLUSTER_POLICIES: tuple[Policy, ...] = (*POLICIES, resize.POLICY, scale.POLICY)
 
 
 def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: AddressRules) -> dict[str, Lane]:
@@ -52,6 +54,10 @@ def cluster_lanes(monitor: ModelMonitor, owner: Owner, *, kube: Kube, rules: Add
             lanes[RETRAIN] = Lane(executor(kube, owner, target), f"{kind} from {getattr(target, template)}")
     if (scaled := monitor.spec.target_ref) is not None and monitor.spec.scaling is not None:
         lanes[scale.KIND] = Lane(ScaleExecutor(kube, owner.namespace, scaled), f"{scaled.kind} {scaled.name}")
+    if (resized := monitor.spec.target_ref) is not None and monitor.spec.resources is not None:
+        container = monitor.spec.resources.container
+        resizer = ResizeExecutor(kube, owner.namespace, resized)
+        lanes[resize.KIND] = Lane(resizer, f"{resized.kind} {resized.name}, container {container}")
     return lanes
 
 

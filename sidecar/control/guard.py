@@ -123,12 +123,15 @@ def cooldown_remaining(intent: Intent, id_: str, situation: Situation) -> float:
 def actions_in_hour(intent: Intent, id_: str, situation: Situation) -> int:
     """Return how many effects of the last hour count against the limit, without that of the entry `id_`.
 
-    They are the same ones as for the cooldown. One in the future counts, too: the clock was set back.
+    They are the same ones as for the cooldown, or those of all keys with `counts_lane`. One in the future counts, too:
+    the clock was set back.
     """
-    return sum(situation.now - entry.decided_at < HOUR for entry in _effects(intent, id_, situation))
+    rules = situation.rules.get(intent.lane)
+    effects = _effects(intent, id_, situation, every_key=rules is not None and rules.counts_lane)
+    return sum(situation.now - entry.decided_at < HOUR for entry in effects)
 
 
-def _effects(intent: Intent, id_: str, situation: Situation) -> Iterator[LedgerEntry]:
+def _effects(intent: Intent, id_: str, situation: Situation, *, every_key: bool = False) -> Iterator[LedgerEntry]:
     """Yield the entries that had an effect of the kind of `intent`, or may have had one; see `cooldown_remaining`."""
     rules = situation.rules.get(intent.lane)
     counted = {PENDING, DELIVERED} if rules is not None and rules.mode == ACT else {PENDING, DELIVERED, RECOMMENDED}
@@ -136,10 +139,14 @@ def _effects(intent: Intent, id_: str, situation: Situation) -> Iterator[LedgerE
         if (
             entry.id != id_
             and entry.lane == intent.lane
-            and (entry.model == intent.subject.model if intent.nature is Nature.ONCE else entry.key == intent.key)
+            and (every_key or _same_object(entry, intent))
             and (entry.state in counted or (entry.state == SUPERSEDED and entry.attempts > 0))
         ):
             yield entry
+
+
+def _same_object(entry: LedgerEntry, intent: Intent) -> bool:
+    return entry.model == intent.subject.model if intent.nature is Nature.ONCE else entry.key == intent.key
 
 
 def _refused_at(entry: LedgerEntry | None, now: float) -> float:

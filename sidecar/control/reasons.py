@@ -2,12 +2,13 @@
 
 The value of a reason is that of the metric label `reason`, and of `reason` in the report. Its `camel` is the `reason`
 of a condition or an Event of a ModelMonitor. In addition to this table, `http_<status>` is a receiver's answer. Users
-query these values, so they must not change.
+query these values, so they must not change. The rows of resizing are in `resize_reasons.py`.
 """
 
 from __future__ import annotations
 
 from ..reason import ReasonTable
+from . import resize_reasons
 
 
 class Reason(ReasonTable):
@@ -73,12 +74,15 @@ class Reason(ReasonTable):
     )
     CONFLICT = "conflict", "the object has changed since it was observed; the next observation decides anew"
     CONNECT = "connect", "no connection to the receiver could be made"
+    CONTAINER_NOT_FOUND = resize_reasons.CONTAINER_NOT_FOUND
+    CONTAINER_NOT_RUNNING = resize_reasons.CONTAINER_NOT_RUNNING
     CONTROLLED = (
         "controlled",
         "a controller above the target owns its replicas",
         "name the object above in spec.targetRef, or set spec.scaling.surface to metric",
     )
     COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
+    CPU_THROTTLED = resize_reasons.CPU_THROTTLED
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
     DISRUPTION_BUDGET = (
         "disruption_budget",
@@ -107,7 +111,10 @@ class Reason(ReasonTable):
         "Argo CD or Flux applies the replicas from a repository",
         "let the tool ignore the replicas as the message says, and set spec.scaling.takeOwnership",
     )
+    HORIZONTAL_OWNS_CPU = resize_reasons.HORIZONTAL_OWNS_CPU
+    HORIZONTAL_OWNS_MEMORY = resize_reasons.HORIZONTAL_OWNS_MEMORY
     IDLE = "idle", "no retraining is wanted or in progress"
+    INIT_CONTAINER = resize_reasons.INIT_CONTAINER
     INJECTED = "injected", "every pod of the target has a sidecar"
     INVALID_OBJECT = (
         "invalid_object",
@@ -127,10 +134,13 @@ class Reason(ReasonTable):
     LATENCY_NEAR_TARGET = "latency_near_target", "the latency is near its target, so the number does not fall"
     LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
     LIMIT = "limit", "there are more pods, epochs or counts than the controller keeps"
+    LIMIT_RANGE = resize_reasons.LIMIT_RANGE
+    LOW_CONFIDENCE = resize_reasons.LOW_CONFIDENCE
     MANUAL_CHANGE = (
         "manual_change",
         "somebody else changed the replicas; scaling waits for spec.scaling.manualHold, then continues from there",
     )
+    MEMORY_IN_USE = resize_reasons.MEMORY_IN_USE
     MODE = "mode", "the mode in the document does not allow the action"
     MONITORING = "monitoring", "the counts of enough pods arrive, and drift detection runs on their sum"
     MORE_REPLICAS_DONT_HELP = (
@@ -155,12 +165,13 @@ class Reason(ReasonTable):
         "the document names no profile, so that only the traffic is measured",
         "add a profile to spec.profiles, or learn one",
     )
+    NODE_CAPACITY = resize_reasons.NODE_CAPACITY
     NOT_AUTHORIZED = (
         "not_authorized",
         "the API server refuses the request of the controller",
         "grant the controller the verb and resource that the message names",
     )
-    NOT_CONFIGURED = "not_configured", "the document has no spec.scaling, so that replicas are left alone"
+    NOT_CONFIGURED = "not_configured", "the document has no block for this, so that nothing is changed"
     NOT_INJECTED = (
         "not_injected",
         "pods of the target have no sidecar, so their traffic is not measured",
@@ -171,12 +182,16 @@ class Reason(ReasonTable):
         "the controller sets the replicas itself, so that no other autoscaler may read the number",
         "set spec.scaling.surface to metric, or remove the autoscaler that asks for the number",
     )
+    NOT_RESIZABLE = resize_reasons.NOT_RESIZABLE
     NOT_SCALABLE = (
         "not_scalable",
         "the kind of the target has no replicas to set",
         "name a Deployment, StatefulSet or another kind with a scale subresource, or remove spec.scaling",
     )
+    NOT_SET = resize_reasons.NOT_SET
     ON_TARGET = "on_target", "the signals are within the tolerance of their targets"
+    OOM_KILLED = resize_reasons.OOM_KILLED
+    OUTSIDE_BOUNDS = resize_reasons.OUTSIDE_BOUNDS
     PARAMETERS = (
         "parameters",
         "a parameter refers to a field that the event does not have",
@@ -190,12 +205,18 @@ class Reason(ReasonTable):
     )
     PERFORMANCE = "performance", "labels show that the model's performance became worse"
     PERSON = "person", "a person closed the episode"
+    POD_RESOURCES = resize_reasons.POD_RESOURCES
     PODS_SILENT = (
         "pods_silent",
         "pods of the target have sent nothing for several ticks",
         "read the log of their analyzer, and check that they reach the Service of the controller",
     )
     POLICY_LIMIT = "policy_limit", "a policy of spec.scaling.behavior limits how fast the replicas change"
+    POOL_EXHAUSTED = resize_reasons.POOL_EXHAUSTED
+    POOL_SHARE = resize_reasons.POOL_SHARE
+    POOL_TOO_SMALL = resize_reasons.POOL_TOO_SMALL
+    POOL_UNKNOWN = resize_reasons.POOL_UNKNOWN
+    POOL_WAITING = resize_reasons.POOL_WAITING
     PROFILE = "profile", "another profile is in force"
     PROFILE_IN_FORCE = "profile_in_force", "no profile is being learned"
     PROFILE_INVALID = (
@@ -212,15 +233,27 @@ class Reason(ReasonTable):
         "published",
         "the desired number is published for an autoscaler, because surface is metric; nothing is written",
     )
+    QOS_CLASS = resize_reasons.QOS_CLASS
     QUORUM_MISSING = (
         "quorum_missing",
         "too few of the expected pods have sent their counts, so that ticks stay open",
         "read the log of the analyzer in the pods that are missing",
     )
+    QUOTA = resize_reasons.QUOTA
     RECOVERY = "recovery", "the data returned to the reference"
     REPLACED = "replaced", "a newer intent for the same object wants another value"
+    REQUEST_LIMIT = resize_reasons.REQUEST_LIMIT
+    RESIZE_DEFERRED = resize_reasons.RESIZE_DEFERRED
+    RESIZE_IN_PROGRESS = resize_reasons.RESIZE_IN_PROGRESS
+    RESIZE_INFEASIBLE = resize_reasons.RESIZE_INFEASIBLE
+    RESIZE_SLOW = resize_reasons.RESIZE_SLOW
+    RESIZE_UNSUPPORTED = resize_reasons.RESIZE_UNSUPPORTED
+    RESIZE_WITHOUT_EFFECT = resize_reasons.RESIZE_WITHOUT_EFFECT
+    RESIZING = resize_reasons.RESIZING
+    RESIZING_ELSEWHERE = resize_reasons.RESIZING_ELSEWHERE
     RESOLVED = "resolved", "the alert has ended"
     RESTART = "restart", "a restart lost the evidence of the episode, because its state was damaged"
+    RESTART_NEEDED = resize_reasons.RESTART_NEEDED
     RETRAINING_FAILED = (
         "retraining_failed",
         "the retraining that was started has failed",
@@ -240,7 +273,7 @@ class Reason(ReasonTable):
     )
     ROLLOUT_IN_PROGRESS = (
         "rollout_in_progress",
-        "a rollout of the target is in progress; replicas stay until it has ended",
+        "a rollout of the target is in progress; replicas and resources stay until it has ended",
         "if the rollout does not end, run `kubectl rollout status` on the target",
     )
     SATISFIED = "satisfied", "the observed value equals the desired one"
@@ -262,6 +295,7 @@ class Reason(ReasonTable):
     )
     SECRET = "secret", "the secret cannot be used", "check the Secret or file that the document names, and its key"
     SECRET_REF = "secret_ref", "the document names a Kubernetes Secret, which exists only in a cluster"
+    SERVER_VERSION = resize_reasons.SERVER_VERSION
     SETTLING = "settling", "the signals are from before the last change of the replicas; the next ones decide"
     SIGNALS_MISSING = (
         "signals_missing",
@@ -271,6 +305,7 @@ class Reason(ReasonTable):
     STABILIZED = "stabilized", "a stabilisation window of spec.scaling.behavior delays the change"
     STALE = "stale", "the observation is too old to act on"
     STARTING = "starting", "replicas are starting, and the number is enough for the arriving requests"
+    TARGET_MOVED = resize_reasons.TARGET_MOVED
     TARGET_NOT_FOUND = (
         "target_not_found",
         "the workload in spec.targetRef does not exist or has no pod selector",
@@ -286,6 +321,7 @@ class Reason(ReasonTable):
         "the CronJob, WorkflowTemplate or Pipeline in spec.retrain does not exist",
         "create it in the namespace of the monitor, or correct spec.retrain",
     )
+    TEMPLATE_OWNED = resize_reasons.TEMPLATE_OWNED
     THROTTLED = "throttled", "the API server asks to wait"
     TIMEOUT = "timeout", "the receiver did not respond in time"
     TLS = "tls", "the receiver's certificate could not be verified"
@@ -302,10 +338,13 @@ class Reason(ReasonTable):
         "the host of the URL is not allowed, or its address is internal to the cluster's machines",
         "add the host to the controller's --allow-webhook-host, if it should be reached",
     )
+    USAGE_MISSING = resize_reasons.USAGE_MISSING
     VERSION_UNPROFILED = (
         "version_unprofiled",
         "no profile matches a version that runs, so that its drift is not measured",
         "add a profile for the version to spec.profiles",
     )
+    VERTICAL_AUTOSCALER = resize_reasons.VERTICAL_AUTOSCALER
     WAITING = "waiting", "the controller has not yet observed enough to tell"
     WITHDRAWN = "withdrawn", "the policy no longer wants the action"
+    WITHIN_BOUNDS = resize_reasons.WITHIN_BOUNDS

@@ -96,7 +96,8 @@ class Rules:
     observation that may be acted on. `target` is a hash of the receiver's address: an intent that failed permanently at
     one target is tried again at another. `blocked_reason` is why the executor cannot be used now, else empty, and
     `blocked_detail` says in words what to do. `max_pending` is the number of pending entries from which on new ones are
-    refused, `max_per_hour` the number of effects in an hour. `events` lists the reasons `why` that are accepted; None
+    refused, `max_per_hour` the number of effects in an hour: of one object, or with `counts_lane` of all objects of the
+    lane. `events` lists the reasons `why` that are accepted; None
     accepts all. `recommended_reason` is why an intent is only recommended, if not
     because of the mode.
     """
@@ -109,6 +110,7 @@ class Rules:
     blocked_detail: str = ""
     max_pending: float = inf
     max_per_hour: float = inf
+    counts_lane: bool = False
     events: frozenset[str] | None = None
     recommended_reason: str = ""
 
@@ -147,12 +149,37 @@ class ScaleSituation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeChange:
+    """One change of the resources of a container; `resize.guard` decides on it.
+
+    `key` is the object: `Pod/NAMESPACE/NAME/UID/CONTAINER`, or `KIND/NAMESPACE/NAME/CONTAINER` with the method
+    `rollout`. `observed` and `desired` are `{"requests": {...}, "limits": {...}}` with quantities as text. `why` and
+    `text` say why it is wanted.
+    """
+
+    key: str
+    observed: Fact[object]
+    desired: object
+    why: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeSituation:
+    """The resources of a target: the change that is wanted now, None without one, and the rules."""
+
+    change: ResizeChange | None
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """Everything that a decision may depend on. `now` is in epoch seconds.
 
     `in_flight` holds the ids of the entries that an executor is applying now. They are neither superseded nor due until
     their outcome is recorded. `alerts` are alerts of Alertmanager, as causes of their own. `retrainings` is None where
-    nothing observes what becomes of a retraining. `scale` is None without the block `scaling`.
+    nothing observes what becomes of a retraining. `scale` is None without the block `scaling`, and `resize` without the
+    block `resources`.
     """
 
     now: float
@@ -167,6 +194,7 @@ class Situation:
     retrainings: tuple[RetrainingFacts, ...] | None = None
     tick_seconds: float = 60.0
     scale: ScaleSituation | None = None
+    resize: ResizeSituation | None = None
 
     @property
     def causes(self) -> tuple[EpisodeFacts, ...]:
@@ -177,4 +205,9 @@ class Situation:
     def rules(self) -> Mapping[str, Rules | None]:
         """The rules by lane, alphabetically; None if the document lacks the block of the kind."""
         notify = {lane_of("notify", rules.receiver): rules for rules in self.notify}
-        return {**notify, "retrain": self.retrain, "scale": self.scale.rules if self.scale is not None else None}
+        return {
+            **notify,
+            "resize": self.resize.rules if self.resize is not None else None,
+            "retrain": self.retrain,
+            "scale": self.scale.rules if self.scale is not None else None,
+        }

@@ -23,7 +23,7 @@ Glossary
     moving.py      mode move                           servers.py    the table of known model servers
     arguments.py   finding ports in words              editing.py    changing words and variables
     meshes.py      Istio, Kuma, Linkerd                resources.py  requests, limits, classes
-    sidecars.py    completing the containers           quantities.py exact quantities
+    sidecars.py    completing the containers           names.py      labels and annotations
     template.py    reading sidecar.yaml                operations.py JSON patch
-    reasons.py     all reasons, with remedies          names.py      labels and annotations
+    reasons.py     all reasons, with remedies
 """

@@ -11,6 +11,7 @@ CONTAINER = "pilotfish.dev/container"
 PORTS = "pilotfish.dev/ports"
 MOVE_ARGUMENT = "pilotfish.dev/move-argument"
 MOVE_ENV = "pilotfish.dev/move-env"
+RESOURCES = "pilotfish.dev/resources"  # what a new pod got from its monitor, as JSON
 SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"  # else such a volume keeps its node
 
 ENFORCE = "pod-security.kubernetes.io/enforce"

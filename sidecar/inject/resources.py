@@ -2,7 +2,6 @@
 
 A sidecar has requests of CPU and memory and a limit of memory. It has a limit of CPU only in a pod of class
 Guaranteed, or where a quota or LimitRange asks for one. A pod without any request becomes Burstable.
-Source of the classes: ComputePodQOS of Kubernetes 1.36.
 """
 
 from __future__ import annotations
@@ -11,35 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from ..podspec.amounts import GUARANTEED, KINDS, SIDES, ContainerResources, PodAmounts, Side, qos_class
+from ..podspec.limit_ranges import limit_range_items, violations
+from ..podspec.quantity import format_quantity, quantity
+from ..podspec.quotas import quota_rooms, usage
 from .context import Context, Json
 from .errors import NotInjectedError
 from .operations import Operation, replace
 from .pod import PodView
-from .quantities import format_quantity, quantity
 from .reasons import InjectionReason
 
-GUARANTEED = "Guaranteed"
-_KINDS = ("cpu", "memory")
-_BY_QUOTA = {f"{side}.{kind}": (side, kind) for side in ("requests", "limits") for kind in _KINDS} | {
-    kind: ("requests", kind) for kind in _KINDS
-}
-Amounts = dict[str, dict[str, Fraction]]
-
-
-def qos_class(spec: Json) -> str:
-    """Return the class of a pod: Guaranteed, Burstable or BestEffort."""
-    level = spec.get("resources") or {}
-    if level.get("requests") or level.get("limits"):
-        blocks: Sequence[Json] = [level]
-    else:
-        containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
-        blocks = [container.get("resources") or {} for container in containers]
-    amounts = [_amounts(block) for block in blocks]
-    if not any(block["requests"] or block["limits"] for block in amounts):
-        return "BestEffort"
-    if all(len(block["limits"]) == len(_KINDS) and block["requests"] == block["limits"] for block in amounts):
-        return GUARANTEED
-    return "Burstable"
+_Amounts = dict[Side, dict[str, Fraction]]
 
 
 def sized(container: Json, pod: PodView, context: Context, guaranteed_cpu: str) -> dict[str, Any]:
@@ -54,8 +35,7 @@ def sized(container: Json, pod: PodView, context: Context, guaranteed_cpu: str) 
     for limit in _limits(context, "Container"):
         _fit(amounts, limit, str(container["name"]))
     return {
-        side: {kind: format_quantity(amounts[side][kind]) for kind in _KINDS if kind in amounts[side]}
-        for side in ("requests", "limits")
+        side: {kind: format_quantity(amounts[side][kind]) for kind in KINDS if kind in amounts[side]} for side in SIDES
     }
 
 
@@ -67,9 +47,9 @@ def raise_pod_level(pod: PodView, added: Sequence[Json], cpu: Mapping[str, str])
     level = pod.spec.get("resources") or {}
     is_guaranteed = qos_class(pod.spec) == GUARANTEED
     operations = []
-    for side in ("requests", "limits"):
+    for side in SIDES:
         for kind, value in (level.get(side) or {}).items():
-            if kind in _KINDS:
+            if kind in KINDS:
                 total = quantity(value) or Fraction(0)
                 for container in added:
                     amounts = _amounts(container["resources"])
@@ -80,50 +60,32 @@ def raise_pod_level(pod: PodView, added: Sequence[Json], cpu: Mapping[str, str])
 
 
 def refuse_beyond_pod_limits(pod: PodView, context: Context, added: Sequence[Json]) -> None:
-    """Raise NotInjectedError if a LimitRange of type Pod does not admit the pod with the containers `added`."""
-    for limit in _limits(context, "Pod"):
-        for kind, most in (limit.get("max") or {}).items():
-            blocks = [_amounts(item.get("resources") or {}) for item in (*pod.containers, *added)]
-            total = sum((block["limits"].get(kind, Fraction(0)) for block in blocks), Fraction(0))
-            if kind in _KINDS and total > (quantity(most) or total):
-                what = f"a LimitRange of namespace {context.namespace} limits {kind} of a pod to {most}"
-                raise NotInjectedError(InjectionReason.LIMIT_RANGE, f"{what}, but it would be {format_quantity(total)}")
+    """Raise NotInjectedError if a LimitRange of type Pod admits the pod, but not with the containers `added`."""
+    items = [*limit_range_items(context.limit_ranges, "Pod")]
+    known = violations(PodAmounts.of(pod.spec), items)
+    for note in violations(PodAmounts.of(_with(pod, added)), items):
+        if note not in known:
+            raise NotInjectedError(InjectionReason.LIMIT_RANGE, f"{note.text}, which the sidecars exceed")
 
 
 def refuse_beyond_quotas(pod: PodView, context: Context, added: Sequence[Json]) -> None:
     """Raise NotInjectedError if a quota has room for the pod, but not for the containers `added` too.
 
-    Otherwise the API server would refuse the pod because of its sidecars. Quotas with scopes are left out: whether they
-    hold for the pod depends on more than its resources.
+    Otherwise the API server would refuse the pod because of its sidecars.
     """
-    for quota in context.quotas:
-        spec, status = quota.get("spec") or {}, quota.get("status") or {}
-        hard = {} if spec.get("scopes") or spec.get("scopeSelector") else status.get("hard") or spec.get("hard") or {}
-        for resource, most in hard.items():
-            side, kind = _BY_QUOTA.get(resource, ("", ""))
-            if kind:
-                free = (quantity(most) or Fraction(0)) - (quantity((status.get("used") or {}).get(resource)) or 0)
-                own, ours = _own_amount(pod, side, kind), _sum(added, side, kind)
-                if own <= free < own + ours:
-                    name = (quota.get("metadata") or {}).get("name")
-                    what = f"the ResourceQuota {name} leaves {format_quantity(free)} of {resource}"
-                    needs = f"the pod needs {format_quantity(own)}, and its sidecars {format_quantity(ours)} more"
-                    raise NotInjectedError(InjectionReason.QUOTA, f"{what}; {needs}")
+    present = PodAmounts.of(pod.spec)
+    ours = PodAmounts.of({"containers": added})
+    for room in quota_rooms({"spec": _with(pod, added)}, context.quotas, None):
+        own, more = usage(present, room.side, room.kind), ours.group_total(room.side, room.kind)
+        if own <= room.room < own + more:
+            what = f"the ResourceQuota {room.quota} leaves {format_quantity(room.room)} of {room.resource}"
+            needs = f"the pod needs {format_quantity(own)}, and its sidecars {format_quantity(more)} more"
+            raise NotInjectedError(InjectionReason.QUOTA, f"{what}; {needs}")
 
 
-def _own_amount(pod: PodView, side: str, kind: str) -> Fraction:
-    """Return how much of a quota the pod takes without the containers that are added."""
-    if _has_own_level(pod):
-        return _amounts(pod.spec["resources"])[side].get(kind, Fraction(0))
-    stays = [item for item in pod.init_containers if item.get("restartPolicy") == "Always"]
-    ends = [item for item in pod.init_containers if item.get("restartPolicy") != "Always"]
-    largest = max((_sum([item], side, kind) for item in ends), default=Fraction(0))
-    return _sum(stays, side, kind) + max(_sum(pod.containers, side, kind), largest)
-
-
-def _sum(containers: Sequence[Json], side: str, kind: str) -> Fraction:
-    amounts = (_amounts(item.get("resources") or {})[side].get(kind, Fraction(0)) for item in containers)
-    return sum(amounts, Fraction(0))
+def _with(pod: PodView, added: Sequence[Json]) -> dict[str, Any]:
+    """Return the spec of the pod with the sidecars `added`."""
+    return {**pod.spec, "initContainers": [*added, *pod.init_containers]}
 
 
 def _has_own_level(pod: PodView) -> bool:
@@ -131,17 +93,10 @@ def _has_own_level(pod: PodView) -> bool:
     return bool(level.get("requests") or level.get("limits"))
 
 
-def _amounts(block: Json) -> Amounts:
+def _amounts(block: Json) -> _Amounts:
     """Return requests and limits of CPU and memory. A missing request equals the limit, as in the API server."""
-    found: Amounts = {"requests": {}, "limits": {}}
-    for side in ("limits", "requests"):
-        given = block.get(side) or {}
-        for kind in _KINDS:
-            number = quantity(given.get(kind))
-            if number:
-                found[side][kind] = number
-    found["requests"] = {**found["limits"], **found["requests"]}
-    return found
+    own = ContainerResources.of(block)
+    return {"requests": {**own.limits, **own.requests}, "limits": {**own.limits}}
 
 
 def _limits(context: Context, kind: str) -> Iterator[Json]:
@@ -160,10 +115,10 @@ def _limits_cpu(context: Context) -> bool:
     )
 
 
-def _fit(amounts: Amounts, limit: Json, name: str) -> None:
+def _fit(amounts: _Amounts, limit: Json, name: str) -> None:
     """Change `amounts` so that a LimitRange of containers admits them."""
     requests, limits = amounts["requests"], amounts["limits"]
-    for kind in _KINDS:
+    for kind in KINDS:
         least, most, ratio = (
             quantity((limit.get(side) or {}).get(kind)) for side in ("min", "max", "maxLimitRequestRatio")
         )

@@ -19,19 +19,27 @@ MAX_RETRY_AFTER = 3600.0  # seconds; a longer Retry-After is shortened to it
 class KubeError(PilotfishError):
     """A request to the API server that failed. `status` is None when no response arrived; `reason` is Kubernetes' own.
 
-    `retry_after` is the wait in seconds that the server asked for, or None.
+    `retry_after` is the wait in seconds that the server asked for, or None. `causes` are the machine-readable types of
+    the causes that the server gives, such as `FieldValueInvalid` or `NodeCapacity`.
     """
 
     retryable: ClassVar[bool] = False
     remedy: ClassVar[str] = "look at the log of the API server"
 
     def __init__(
-        self, message: str, *, status: int | None = None, reason: str = "", retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        reason: str = "",
+        retry_after: float | None = None,
+        causes: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
+        self.causes = causes
 
 
 class UnauthorizedError(KubeError):
@@ -131,6 +139,7 @@ def error_of_status(what: str, found: Mapping[str, Any], status: int | None = No
         status=status,
         reason=reason,
         retry_after=_seconds(retry_after, found),
+        causes=_causes(found),
     )
 
 
@@ -141,6 +150,13 @@ def _status_object(body: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _causes(found: Mapping[str, Any]) -> frozenset[str]:
+    details = found.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    rows = causes if isinstance(causes, list) else []
+    return frozenset(str(row["reason"]) for row in rows if isinstance(row, dict) and row.get("reason"))
 
 
 def _seconds(header: str, found: Mapping[str, Any]) -> float | None:

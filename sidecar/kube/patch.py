@@ -40,15 +40,19 @@ async def json_patch(
     namespace: str = "",
     *,
     subresource: str = "",
+    field_manager: str = "",
     timeout: float = TIMEOUT,
 ) -> dict[str, Any]:
     """Carry out the operations of a JSON patch (RFC 6902) and return the object.
 
-    Raises InvalidError if an operation does not fit, for example a failed `test`, and other KubeErrors.
+    Raises InvalidError if an operation does not fit, for example a failed `test`, and other KubeErrors. Replace
+    `/metadata/resourceVersion` to have a ConflictError if the object changed.
+
+    `field_manager` is the name under which the API server records the change; empty for that of the connection.
     """
-    path = resource.path(namespace, name, subresource)
+    path, query = resource.path(namespace, name, subresource), managed_by(field_manager)
     patched: dict[str, Any] = await kube.request(
-        "PATCH", path, body=operations, content_type="application/json-patch+json", timeout=timeout
+        "PATCH", path, query=query, body=operations, content_type="application/json-patch+json", timeout=timeout
     )
     return patched
 

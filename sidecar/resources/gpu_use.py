@@ -3,12 +3,13 @@
 A GPU on which only the model server has processes counts as a whole: time of the card, time with a kernel, and energy.
 On a shared GPU, the driver's samples of each process give the time with a kernel. Energy and card time are divided like
 it, which is an estimate. A MIG instance counts as its share of the card, also for the energy, since a card has one
-counter. If the driver hides the processes, as in a container, all visible GPUs count as a whole.
+counter. A GPU that only the model server is given counts as a whole while no process is listed on it: the driver hides
+them in a container, and an idle GPU that is allocated costs as much as a busy one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from .gpu.meter import GpuUse, ResourceSum
@@ -22,7 +23,6 @@ MIG_CARD = (
     "the model server uses a part of a GPU under MIG, which counts as its share of the card; energy is an estimate, "
     "since the counter is that of the whole card"
 )
-HIDDEN_PROCESSES = "the driver hides the processes on the GPUs, so all visible GPUs count as the model server's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,35 @@ class ModelGpuUse:
     notes: tuple[str, ...] = ()
 
 
-def model_gpu_use(before: GpuUse, after: GpuUse, pids: Collection[int], *, hidden: bool) -> ModelGpuUse:
-    """Return the use of the processes `pids` between two sums; `hidden` if the driver does not show them."""
-    processes: dict[str, dict[int, float]] = {}  # by GPU or MIG instance
+UNMEASURED = ModelGpuUse(None, None, None)
+
+
+def busy_seconds(before: GpuUse, after: GpuUse) -> dict[str, dict[int, float]]:
+    """Return the time with a kernel of each process between two sums, by GPU or MIG instance and process."""
+    processes: dict[str, dict[int, float]] = {}
     for (pid, unit), sums in after.processes.items():
         earlier = before.processes.get((pid, unit), ResourceSum())
         busy = max(0.0, sums.busy_seconds - earlier.busy_seconds)
         if busy or (pid, unit) in after.present:
             processes.setdefault(unit, {})[pid] = busy
+    return processes
+
+
+def model_gpu_use(
+    before: GpuUse,
+    after: GpuUse,
+    pids: Collection[int],
+    given: Collection[str] = (),
+    processes: Mapping[str, dict[int, float]] | None = None,
+) -> ModelGpuUse:
+    """Return the use of the processes `pids` between two sums.
+
+    `given` are the GPUs and MIG instances that count as a whole while no process is listed on them. `processes` is what
+    `busy_seconds` returns, for a caller that asks for several groups of processes.
+    """
+    processes = busy_seconds(before, after) if processes is None else processes
     ours = {unit for unit, found in processes.items() if found.keys() & set(pids)}
-    counted = ours or (set(after.devices) if hidden else set())
+    counted = ours | (set(given) & (after.devices.keys() | after.instances.keys()) - processes.keys())
     parts = {unit: _part(processes[unit], pids) if unit in ours else 1.0 for unit in counted}
     timed = [_Timed.of(unit, part, before, after) for unit, part in parts.items() if unit in after.with_utilization]
     powered = [
@@ -53,7 +72,6 @@ def model_gpu_use(before: GpuUse, after: GpuUse, pids: Collection[int], *, hidde
     notes = (
         (SHARED_CARD, any(part < 1.0 for part in parts.values())),
         (MIG_CARD, any(unit in after.cards for unit in counted)),
-        (HIDDEN_PROCESSES, bool(counted) and not ours),
     )
     return ModelGpuUse(
         round(sum(one.busy for one in timed) * BILLION) if timed else None,

@@ -8,6 +8,7 @@ from typing import Literal
 from ..channel import layout
 from ..report.blocks.resources import (
     Attributed,
+    ContainerUse,
     PredictionCost,
     Pressure,
     ResourceReport,
@@ -34,6 +35,7 @@ from .accounts import (
     SHARED,
     USAGE,
 )
+from .pod.figures import ContainerFigures
 from .rates import IN_FLIGHT_RULE, ROWS_RULE, TOKENS_RULE
 from .sharing import model_load, share_cards
 from .token_reporting import rule_shares, token_costs
@@ -44,6 +46,7 @@ from .watch import ResourceView
 NANO, MICRO = 10**9, 10**6
 _UNITS = {CPU: NANO, ENERGY: MICRO, GPU: NANO, MEMORY: GIB}
 _RULES = {IN_FLIGHT_RULE: "equal in-flight time", ROWS_RULE: "rows", TOKENS_RULE: "tokens"}
+_PRESSURES = ("cpu", "io", "memory")
 _OF: tuple[Literal["model", "pilotfish"], ...] = ("model", "pilotfish")
 
 
@@ -62,6 +65,7 @@ def resource_report(view: ResourceView, report: Report, prices: Prices | None) -
         rules=rules,
         tokens=token_costs(totals, known, view.completion_weights, priced=prices is not None),
         use=tuple(use),
+        containers=tuple(map(_container, view.containers)),
         routes=tuple(sorted(routes, key=lambda route: -(route.used.cpu_seconds or 0.0))),
         idle=_idle(totals, known, priced=prices is not None) if known else None,
         predictions=_predictions(keys, totals, known, report, priced=prices is not None) if known else (),
@@ -95,7 +99,7 @@ def _use(
         amount = counted(name)
         return None if amount is None else amount / NANO
 
-    pressure = Pressure(**{name: seconds(f"pressure_{name}") for name in ("cpu", "io", "memory")})
+    pressure = Pressure(**{name: seconds(f"pressure_{name}") for name in _PRESSURES})
     return ResourceUse(
         of=of,
         method=sample.method,
@@ -110,6 +114,20 @@ def _use(
         pressure=pressure if sample.pressure_ns else None,
         received_bytes=counted("received"),
         sent_bytes=counted("sent"),
+    )
+
+
+def _container(one: ContainerFigures) -> ContainerUse:
+    pressure = {name: amount / NANO for name, amount in one.pressure_ns.items()}
+    return ContainerUse(
+        name=one.name,
+        processes=one.processes,
+        cpu_seconds=one.cpu_ns / NANO,
+        throttled_seconds=None if one.throttled_ns is None else one.throttled_ns / NANO,
+        memory_bytes=one.memory,
+        memory_limit_bytes=one.memory_limit,
+        oom_kills=one.oom_kills,
+        pressure=Pressure(**{name: pressure.get(name) for name in _PRESSURES}) if pressure else None,
     )
 
 

@@ -4,6 +4,7 @@
     proxy --(counter page)--------------------------+--> UsageWindow -> Accounts -> file -> ResourceView -> metrics,
     driver --(NVML)--> gpu.sampler -----------------+                                                       report
     worker --(records)--> WorkMeter ----------------+
+    node --(TLS)--> pod.figures --> pod.usage ------+   instead of groups and driver, with the source `node`
 
 The file is written before a view is shown, so that no counter falls after a restart.
 """
@@ -29,8 +30,13 @@ from .gpu.meter import GpuUse
 from .gpu.problems import GpuReason
 from .gpu.sample import GpuSample
 from .gpu.sampler import GpuSampler
-from .gpu_use import model_gpu_use
+from .gpu_use import UNMEASURED, ModelGpuUse
 from .groups import Group, find_group, read_mounts, sample_group
+from .model_gpus import local_gpu_use
+from .pod.figures import ContainerFigures, PodFigures
+from .pod.gpus import read_use
+from .pod.reading import NodeReading, NodeSource
+from .pod.usage import Of, PodUsage
 from .processes import ancestors, list_processes, tree
 from .source import Found, SourceOptions, choose
 from .totals import TOTALS_FILE, ResourceTotals, load_totals, store_totals
@@ -42,9 +48,6 @@ _LOG = logging.getLogger("pilotfish.resources")
 SECONDS = 1.0
 SEARCH_NS = 10 * 10**9  # between two searches for processes, or longer:
 SEARCH_SHARE = 500  # times the CPU time of a search, so that searching takes 0.2 % of a core on any machine
-LONGEST_WINDOW_NS = (
-    30 * 10**9
-)  # after a longer pause, such as a stopped process, a window says nothing about its middle
 STARTING = ResourceSource(kind="none", reason=SourceReason.STARTING.value, text=SourceReason.STARTING.meaning)
 
 
@@ -52,8 +55,9 @@ STARTING = ResourceSource(kind="none", reason=SourceReason.STARTING.value, text=
 class ResourceView:
     """What metrics and report show: source, totals, last samples, notes. It does not change.
 
-    `pids` are the processes of the model server, `page` is the newest counter page. `completion_weights` has the cost
-    of a completion token in prompt tokens, by model version, where it is known.
+    `pids` are the processes of the model server, `page` is the newest counter page. `containers` are those of the pod,
+    with the source `node`. `gpu_restarts` counts the ends of the sampling process of the GPUs, by reason.
+    `completion_weights` has the cost of a completion token in prompt tokens, by model version, where it is known.
     """
 
     source: ResourceSource = STARTING
@@ -64,10 +68,26 @@ class ResourceView:
     own_cores: float | None = None
     gpu: GpuSample | None = None
     gpu_use: GpuUse = field(default_factory=GpuUse)
+    gpu_restarts: Mapping[GpuReason, int] = field(default_factory=dict)
+    containers: tuple[ContainerFigures, ...] = ()
     pids: frozenset[int] = frozenset()
     page: PageSnapshot | None = None
     notes: tuple[str, ...] = ()
     completion_weights: Mapping[tuple[str, str], float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sampled:
+    """One sample of model server and Pilotfish; `gpu_growth` is what the model's GPUs did since the previous one."""
+
+    usage: Mapping[Of, UsageSample | None]
+    gpu: GpuSample | None = None
+    gpu_use: GpuUse = field(default_factory=GpuUse)
+    gpu_growth: ModelGpuUse = UNMEASURED
+    gpu_restarts: Mapping[GpuReason, int] = field(default_factory=dict)
+    pids: frozenset[int] = frozenset()
+    containers: tuple[ContainerFigures, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class ResourceWatch:
@@ -80,6 +100,7 @@ class ResourceWatch:
         state: Path,
         rules: Callable[[], CostRules],
         gpu: GpuSampler | None = None,
+        node: NodeSource | None = None,
         work: WorkMeter | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -89,6 +110,9 @@ class ResourceWatch:
         self._rules = rules
         self._gpu = gpu
         self._work = work or WorkMeter()
+        self._node = node
+        self._pod = PodUsage()
+        self._reading: NodeReading | None = NodeReading() if node is not None else None
         self._clock = clock
         totals, self._damage = load_totals(self._path)
         self._accounts = Accounts(totals)
@@ -97,7 +121,7 @@ class ResourceWatch:
         self._found = Found(STARTING)
         self._model: Group | None = None
         self._own: Group | None = None
-        self._meters = {"model": UsageMeter(), "pilotfish": UsageMeter()}
+        self._meters: dict[Of, UsageMeter] = {"model": UsageMeter(), "pilotfish": UsageMeter()}
         self._sampled_at: int | None = None
         self._search_at = 0
         self._problem = ""
@@ -116,7 +140,7 @@ class ResourceWatch:
         try:
             while True:
                 try:
-                    await asyncio.to_thread(self.sample)
+                    await self.step()
                 except Exception:  # a defect here must not end the analyzer
                     if not self._failed:
                         _LOG.exception("cannot sample resources; this is a defect, please report it")
@@ -125,6 +149,8 @@ class ResourceWatch:
                     gpu = asyncio.create_task(self._gpu.run())
                 await asyncio.sleep(SECONDS)
         finally:
+            if self._node is not None:
+                await self._node.close()
             if gpu is not None:
                 gpu.cancel()
                 with suppress(asyncio.CancelledError):
@@ -134,32 +160,40 @@ class ResourceWatch:
         """Begin the first window now: the first search can take seconds, in which exchanges end."""
         self._page, self._sampled_at = self._read_page(), self._clock()
 
+    async def step(self) -> None:
+        """Ask the node if there is one, and take one sample just after it, so that both are of one moment."""
+        if self._node is not None:
+            self._take(await self._node.ask())
+        await asyncio.to_thread(self.sample)
+
+    def _take(self, reading: NodeReading) -> None:
+        """Take what is known of the node; the source is chosen again if the node begins or ceases to answer."""
+        before, self._reading = self._reading, reading
+        if reading.figures is None:  # what happens until the next figures belongs to no window
+            self._pod = PodUsage()
+        if before is None or (before.figures is None, before.reason) != (reading.figures is None, reading.reason):
+            self._search_at = 0
+
     def sample(self) -> None:
-        """Take one sample of everything, and show it."""
+        """Take one sample of everything, and show it. With the source `node`, a window ends with new figures."""
         now = self._clock()
         if now >= self._search_at:
             began = time.thread_time_ns()
             self._search()
             self._search_at = now + max(SEARCH_NS, SEARCH_SHARE * (time.thread_time_ns() - began))
-        samples = self._sample_groups()
+        if self._found.source.kind != "node":
+            sampled = self._sample_local()
+        elif self._reading is not None and self._reading.figures is not None and self._reading.fresh:
+            sampled = self._sample_pod(self._reading.figures)
+        else:
+            return
         page = self._read_page()
-        gpu_before, self._gpu_use = self._gpu_use, self._gpu.use if self._gpu is not None else GpuUse()
-        sample = self._gpu.latest if self._gpu is not None and self._found.source.kind == "local" else None
         before, self._page = self._page, page or self._page
         since, self._sampled_at = self._sampled_at, now
-        growths = {of: meter.add(samples[of]) for of, meter in self._meters.items()}
+        growths = {of: meter.add(sampled.usage[of]) for of, meter in self._meters.items()}
         elapsed = now - since if since is not None else 0
-        notes = list[str]()
         if elapsed > 0:
-            measured, unused = _measured(growths["model"], samples["model"], elapsed), dict[str, int]()
-            if sample is not None and self._model is not None:
-                hidden = any(problem.reason is GpuReason.FOREIGN_PROCESS for problem in sample.problems)
-                used = model_gpu_use(gpu_before, self._gpu_use, self._model.pids, hidden=hidden)
-                notes += used.notes
-                if used.busy_ns is not None and used.card_ns is not None:
-                    measured[GPU], unused[GPU] = used.busy_ns, max(0, used.card_ns - used.busy_ns)
-                if used.energy_uj is not None:
-                    measured[ENERGY] = used.energy_uj
+            measured, unused = _measured(growths["model"], sampled, elapsed)
             window = UsageWindow(
                 elapsed_ns=elapsed,
                 in_flight=in_flight_growth(before, page) if before and page else None,
@@ -171,30 +205,61 @@ class ResourceWatch:
                 work=self._work.take(),
             )
             self._accounts.add(window, self._rules())
-        self._show(samples, sample, notes)
+        self._show(sampled)
 
     def _search(self) -> None:
         """Find the source and the processes of both groups again."""
         processes = list_processes()
         mounts = read_mounts()
         pilotfish = tree([self._options.root], processes)
-        found = choose(self._options, processes, pilotfish | ancestors(self._options.root, processes))
-        if found.source != self._found.source:
+        own = pilotfish | ancestors(self._options.root, processes)
+        found = choose(self._options, processes, own, self._reading)
+        if (found.source.kind, found.source.reason, found.source.pid) != (
+            self._found.source.kind, self._found.source.reason, self._found.source.pid
+        ):  # fmt: skip
             _LOG.info("resources: source %s: %s", found.source.kind, found.source.text)
         self._found = found
         model = tree(found.pids, processes)
         self._model = find_group(found.pids, processes, mounts, pilotfish - model)
         self._own = find_group([self._options.root], processes, mounts, model)
 
-    def _sample_groups(self) -> dict[str, UsageSample | None]:
+    def _sample_local(self) -> _Sampled:
         now = self._clock()
-        samples = {
+        usage: dict[Of, UsageSample | None] = {
             "model": sample_group(self._model, now) if self._model is not None else None,
             "pilotfish": sample_group(self._own, now) if self._own is not None else None,
         }
-        if self._model is not None and samples["model"] is None:  # it has ended; perhaps another one runs already
+        if self._model is not None and usage["model"] is None:  # it has ended; perhaps another one runs already
             self._search_at = 0
-        return samples
+        pids = self._model.pids if self._model is not None else frozenset[int]()
+        before, self._gpu_use = self._gpu_use, self._gpu.use if self._gpu is not None else GpuUse()
+        if self._gpu is None or self._found.source.kind != "local":
+            return _Sampled(usage=usage, pids=pids)
+        sample = self._gpu.latest
+        growth = local_gpu_use(before, self._gpu_use, sample, pids, self._options.gpus)
+        return _Sampled(
+            usage=usage,
+            gpu=sample,
+            gpu_use=self._gpu_use,
+            gpu_growth=growth,
+            gpu_restarts=self._gpu.restarts,
+            pids=pids,
+            notes=growth.notes,
+        )
+
+    def _sample_pod(self, figures: PodFigures) -> _Sampled:
+        usage, growth = self._pod.add(figures, self._clock()), self._pod.gpu_growth(figures)
+        gpu = figures.gpu
+        return _Sampled(
+            usage=usage,
+            gpu=gpu.sample if gpu is not None else None,
+            gpu_use=read_use(gpu) if gpu is not None else GpuUse(),
+            gpu_growth=growth,
+            gpu_restarts=gpu.restarts if gpu is not None else {},
+            pids=frozenset(one.pid for one in gpu.processes) if gpu is not None else frozenset(),
+            containers=figures.containers,
+            notes=(*figures.problems, *growth.notes),
+        )
 
     def _read_page(self) -> PageSnapshot | None:
         try:
@@ -202,7 +267,7 @@ class ResourceWatch:
         except PageError:  # the report has it as a blind spot
             return None
 
-    def _show(self, samples: dict[str, UsageSample | None], gpu: GpuSample | None, notes: list[str]) -> None:
+    def _show(self, sampled: _Sampled) -> None:
         problem = ""
         totals = self._accounts.totals.copy()
         try:
@@ -216,24 +281,31 @@ class ResourceWatch:
         self._view = ResourceView(
             source=self._found.source,
             totals=totals,
-            model=samples["model"],
+            model=sampled.usage["model"],
             model_cores=self._meters["model"].cores,
-            own=samples["pilotfish"],
+            own=sampled.usage["pilotfish"],
             own_cores=self._meters["pilotfish"].cores,
-            gpu=gpu,
-            gpu_use=self._gpu_use,
-            pids=frozenset(self._model.pids) if self._model is not None else frozenset(),
+            gpu=sampled.gpu,
+            gpu_use=sampled.gpu_use,
+            gpu_restarts=sampled.gpu_restarts,
+            containers=sampled.containers,
+            pids=sampled.pids,
             page=self._page,
-            notes=tuple(filter(None, (self._damage, problem, *notes))),
+            notes=tuple(filter(None, (self._damage, problem, *sampled.notes))),
             completion_weights=self._accounts.completion_weights(self._rules()),
         )
 
 
-def _measured(growth: dict[str, int], sample: UsageSample | None, elapsed: int) -> dict[str, int]:
-    """Return the use of CPU and memory in a window."""
-    measured = dict[str, int]()
+def _measured(growth: dict[str, int], sampled: _Sampled, elapsed: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the use of the model server in a window by resource, and the part of it that nobody used."""
+    measured, unused = dict[str, int](), dict[str, int]()
+    model, gpus = sampled.usage["model"], sampled.gpu_growth
     if "cpu" in growth:
         measured[CPU] = growth["cpu"]
-    if sample is not None and sample.memory is not None:
-        measured[MEMORY] = sample.memory * elapsed // 10**9
-    return measured
+    if model is not None and model.memory is not None:
+        measured[MEMORY] = model.memory * elapsed // 10**9
+    if gpus.busy_ns is not None and gpus.card_ns is not None:
+        measured[GPU], unused[GPU] = gpus.busy_ns, max(0, gpus.card_ns - gpus.busy_ns)
+    if gpus.energy_uj is not None:
+        measured[ENERGY] = gpus.energy_uj
+    return measured, unused

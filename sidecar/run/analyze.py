@@ -11,6 +11,7 @@ from .arguments import (
     add_control_arguments,
     check_analyzer_arguments,
     check_control_arguments,
+    check_node_arguments,
     make_folder,
     render_flags,
 )
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Supervise the analyzer process until a signal ends it; return 0."""
     check_analyzer_arguments(args)
     check_control_arguments(args)
+    check_node_arguments(args)
     shared = make_folder(args.shared, "--shared")
     command = [*analyzer_command("analyze", args, shared), *render_flags(add_control_arguments, args)]
     return supervise("analyze", {ANALYZER: command})

@@ -15,6 +15,7 @@ import threading
 from typing import Any
 
 from ..analyzer.app import App, build
+from ..analyzer.node_client import node_peer
 from ..analyzer.options import Options
 from ..analyzer.sync.options import SyncOptions
 from ..control import app as control_app
@@ -57,6 +58,7 @@ def parse_options(args: argparse.Namespace) -> Options:
         cluster=args.role == "analyze",
         control=parse_sync_options(args) if args.control is not None else None,
         resources=parse_source_options(args),
+        node=node_peer(args.node, args.node_ca, args.node_token) if args.node is not None else None,
     )
 
 
@@ -67,6 +69,7 @@ def parse_source_options(args: argparse.Namespace) -> SourceOptions:
         choice=args.resources,
         pid=args.upstream_pid,
         addresses=tuple(addresses),
+        gpus=tuple(args.model_gpu),
         cluster=args.role == "analyze",
         root=os.getppid() if args.heartbeat is not None else os.getpid(),
     )

@@ -18,10 +18,11 @@ from ..system.tokens import read_token
 
 MEMORY_LIMIT = "512Mi"
 LARGEST_LIMIT = 1 << 60  # bytes; more than any machine has, and less than RLIM_INFINITY
-SOURCES = ("auto", "local", "none", "rules")  # of resources/source.py, which the supervisor must not import
+SOURCES = ("auto", "local", "node", "none", "rules")  # of resources/source.py, which the supervisor must not import
 LARGEST_PID = 1 << 22
 _OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?", re.ASCII)
+_GPU = re.compile(r"all|(?:GPU|MIG)-[\w./-]{1,120}", re.ASCII)
 _SIZE = re.compile(r"([0-9]{1,19})(Ki|Mi|Gi)?\Z")
 _UNITS = {None: 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 
@@ -58,13 +59,17 @@ def add_analyzer_arguments(parser: argparse.ArgumentParser) -> None:
         "--model-address", action="append", default=[], type=model_address, metavar="HOST:PORT",
         help="address of the model server, to find its process; may be repeated (default: those of --upstream)",
     )  # fmt: skip
+    parser.add_argument(
+        "--model-gpu", action="append", default=[], type=gpu_argument, metavar="UUID",
+        help="a GPU or MIG instance that only the model server uses, or all; may be repeated; for --resources local",
+    )  # fmt: skip
     add_log_arguments(parser)
 
 
 def add_control_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags with which the analyzer of a pod follows a controller."""
     parser.add_argument(
-        "--control", type=control_url, metavar="URL",
+        "--control", type=server_url, metavar="URL",
         help="https address of the controller, which gets the counts and sends document and profile; without --file",
     )  # fmt: skip
     parser.add_argument(
@@ -85,15 +90,29 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--pod-{part}", type=object_name, metavar=part.upper(), help=f"{part} of this pod, for --control"
         )
+    parser.add_argument(
+        "--node", type=server_url, metavar="URL",
+        help="https address of `pilotfish node` on this node, which has the figures of this pod, for --resources",
+    )  # fmt: skip
+    parser.add_argument(
+        "--node-ca", type=Path, metavar="FILE",
+        help="PEM file with the certificates of its authority (default: those of the system)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--node-token",
+        type=Path,
+        metavar="FILE",
+        help="file with the pod's token for --node, with the audience pilotfish-node; read anew each time",
+    )
 
 
-def control_url(text: str) -> str:
+def server_url(text: str) -> str:
     """Return `text` without a slash at its end if it is https://HOST or https://HOST:PORT; raise ArgumentTypeError."""
     address = text.removesuffix("/")
     scheme, _, host = address.partition("://")
     if scheme != "https" or not _is_authority(host):
         raise argparse.ArgumentTypeError(
-            f"{quote_value(text)} is not the address of a controller; write one such as https://pilotfish-control:8443"
+            f"{quote_value(text)} is not the https address of a server; write one such as https://pilotfish-control:8443"
         )
     return address
 
@@ -139,6 +158,15 @@ def model_address(text: str) -> str:
     return text
 
 
+def gpu_argument(text: str) -> str:
+    """Return `text` if it is the UUID of a GPU or a MIG instance, or `all`; raise ArgumentTypeError."""
+    if not _GPU.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{quote_value(text)} is not a GPU; write a UUID as `nvidia-smi -L` lists it, such as GPU-5e2c..., or all"
+        )
+    return text
+
+
 def host_argument(text: str) -> str:
     """Return `text` if it is a host name without a port; raise ArgumentTypeError."""
     if not _HOST_NAME.fullmatch(text):
@@ -149,6 +177,8 @@ def host_argument(text: str) -> str:
 def check_analyzer_arguments(args: argparse.Namespace) -> None:
     """Raise UsageError for an address, token file or folder that the analyzer process could not use."""
     parse_listen_address(args.admin, what="--admin")
+    if args.resources == "node" and getattr(args, "node", None) is None:
+        raise UsageError("--resources is node, but there is no --node; give the address of `pilotfish node` in a pod")
     if args.token_file is not None:
         read_token(args.token_file)
     if args.state is not None:
@@ -172,6 +202,20 @@ def check_control_arguments(args: argparse.Namespace) -> None:
     read_token(args.control_token)
     if args.control_ca is not None and not args.control_ca.is_file():
         raise UsageError(f"--control-ca {quote_value(args.control_ca)} is not a file; give a PEM file")
+
+
+def check_node_arguments(args: argparse.Namespace) -> None:
+    """Raise UsageError for options of the node's Pilotfish that do not fit together, or files that cannot be used."""
+    if args.node is None:
+        given = [flag for flag in ("--node-token", "--node-ca") if getattr(args, flag[2:].replace("-", "_"))]
+        if given:
+            raise UsageError(f"{given[0]} has no effect without --node; give the address of `pilotfish node`, too")
+        return
+    if args.node_token is None:
+        raise UsageError("--node needs --node-token as well: a file with a token of the audience pilotfish-node")
+    read_token(args.node_token)
+    if args.node_ca is not None and not args.node_ca.is_file():
+        raise UsageError(f"--node-ca {quote_value(args.node_ca)} is not a file; give a PEM file")
 
 
 def render_flags(add_arguments: Callable[[argparse.ArgumentParser], None], args: argparse.Namespace) -> list[str]:

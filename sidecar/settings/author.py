@@ -108,7 +108,13 @@ def _changed() -> Iterator[Validation]:
         f"{without}!({_KSERVE}) || {patch}", "spec.scaling", f"'patch ' + {_TARGET_PLURAL} + ' ' + {name}"
     )
     resize = f"authorizer.group('').resource('pods').subresource('resize').{_HERE}.check('patch').allowed()"
-    yield _validation(f"!has(object.spec.resources) || {resize}", "spec.resources", "'patch pods/resize'")
+    rolled_out = (
+        "(has(object.spec.resources) && has(object.spec.resources.method) && object.spec.resources.method == 'rollout')"
+    )
+    yield _validation(
+        f"!has(object.spec.resources) || {rolled_out} || {resize}", "spec.resources", "'patch pods/resize'"
+    )
+    yield _validation(f"!{rolled_out} || {patch}", "spec.resources", f"'patch ' + {_TARGET_PLURAL} + ' ' + {name}")
 
 
 def _named(plural: str, most: int) -> list[Validation]:

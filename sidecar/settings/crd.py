@@ -30,6 +30,9 @@ _COLUMNS = (
     ("Retraining", "string", _condition.replace("Ready", "Retraining"), "Whether a retraining is in progress.", True),
     ("ScalingMode", "string", ".spec.scaling.mode", "Mode of scaling, if it differs from the common one.", True),
     ("Scaling", "string", ".status.replicas.reason", "Why the replicas are as they are.", True),
+    ("CPU", "string", ".status.resources[0].target.cpu", "Recommended CPU request of a container.", True),
+    ("Memory", "string", ".status.resources[0].target.memory", "Recommended memory request of a container.", True),
+    ("Resizing", "string", ".status.resources[0].reason", "Why the resources are as they are.", True),
     ("Reason", "string", _condition.replace("].status", "].reason"), "Reason of the condition Ready.", True),
     ("Age", "date", ".metadata.creationTimestamp", "Time since the creation.", False),
 )

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from .blocks import DAY, DnsName, DocumentBlock, Duration, Mode, Name, OneLine, Price, Size, Tolerance, Word
+from .resources import Resources
 from .retraining import Retrain
-from .scaling import Resources, Scaling
+from .scaling import Scaling
 from .traffic import Traffic
 from .webhooks import Notify
 

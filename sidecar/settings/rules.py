@@ -7,8 +7,9 @@ tests/settings/resources.py lists what only one of them refuses.
 from __future__ import annotations
 
 from .document import Drift, FeatureDrift, Feedback, ProfileSource, Spec, StreamDetector
+from .resources import CpuRange, MemoryRange, ResizeLatency, Resources
 from .retraining import Retrain
-from .scaling import ColdStart, CpuRange, Forecast, MemoryRange, Resources, Scaling
+from .scaling import ColdStart, Forecast, Scaling
 from .status import ModelMonitorStatus
 from .streams import DETECTORS, FEATURE_MEASURES, LOSSES
 from .structural import CelRule, StructuralTables
@@ -20,6 +21,7 @@ from .validation import (
     LARGEST_STORE,
     LONGEST_BLIND_FOR,
     LONGEST_COOLDOWN,
+    LONGEST_HALF_LIFE,
     LONGEST_HOLD,
     LONGEST_INTERVAL,
     LONGEST_KEEP,
@@ -30,6 +32,7 @@ from .validation import (
     LONGEST_TIMEOUT,
     QUANTILES,
     SHORTEST_DEADLINE,
+    SHORTEST_HALF_LIFE,
     SHORTEST_INTERVAL,
     SHORTEST_KEEP,
     SHORTEST_PERIOD,
@@ -103,7 +106,7 @@ _TICKS = f"{seconds('self.falseAlarms.per')} / {seconds('self.tick')} / self.fal
 
 TABLES = StructuralTables(
     rules={
-        CpuRange: [_ordered("the CPU in min")],
+        CpuRange: [_ordered("the CPU in min"), _duration("halfLife", SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE)],
         ColdStart: [
             _duration("assumed", 0.0, LONGEST_START),
             _duration("deadline", SHORTEST_DEADLINE, LONGEST_START),
@@ -146,6 +149,8 @@ TABLES = StructuralTables(
                 CelRule(f"[quantity(string(self.{field}))].all(q, {_WHOLE})", "give a whole number of bytes", field)
                 for field in ("min", "max")
             ),
+            _duration("afterOomKill", 0.0, LONGEST_HOLD),
+            _duration("halfLife", SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE),
         ],
         Notify: [_duration("blindFor", 0.0, LONGEST_BLIND_FOR)],
         ProfileSource: [
@@ -160,7 +165,28 @@ TABLES = StructuralTables(
                 "contentMode",
             ),
         ],
-        Resources: [CelRule("has(self.cpu) || has(self.memory)", "bounds neither cpu nor memory; give at least one")],
+        ResizeLatency: [
+            CelRule(
+                f"self.quantile in {list(QUANTILES)}",
+                f"has another quantile than {_QUANTILES}; give one of them",
+                "quantile",
+            ),
+        ],
+        Resources: [
+            CelRule("has(self.cpu) || has(self.memory)", "bounds neither cpu nor memory; give at least one"),
+            *(
+                CelRule(f"has(self.cpu) || !has(self.{field})", "changes the CPU only; give cpu, or remove it", field)
+                for field in ("latency", "pool")
+            ),
+            CelRule(
+                "!has(self.pool) || self.method == 'inPlace'",
+                "moves CPU between running pods; remove it, or give the method inPlace",
+                "pool",
+            ),
+            _duration("interval", SHORTEST_INTERVAL, LONGEST_INTERVAL),
+            _duration("cooldown", 0.0, LONGEST_COOLDOWN),
+            _duration("minHistory", 0.0, LONGEST_HOLD),
+        ],
         Retrain: [
             CelRule(
                 f"('alert' in self.causes) == ({_given('alerts')})",
@@ -253,6 +279,7 @@ TABLES = StructuralTables(
         (Drift, "detectors"): ("type", "stream"),
         (ModelMonitorStatus, "conditions"): ("type",),
         (ModelMonitorStatus, "episodes"): ("id",),
+        (ModelMonitorStatus, "resources"): ("container",),
         (Spec, "profiles"): ("version",),
         (Traffic, "probes"): "set",
         (Traffic, "routes"): "set",

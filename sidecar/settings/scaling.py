@@ -1,4 +1,4 @@
-"""The blocks `spec.scaling` and `spec.resources` of the document, both for a cluster only."""
+"""The block `spec.scaling` of the document, for a cluster only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from .blocks import DAY, Cores, DnsName, DocumentBlock, Duration, Mode, Name, Positive, Ratio, Size
+from .blocks import DAY, DnsName, DocumentBlock, Duration, Mode, Name, Positive, Ratio
 
 Percent = Annotated[int, Meta(ge=1, le=10_000)]
 
@@ -179,28 +179,4 @@ class Scaling(DocumentBlock, frozen=True, kw_only=True):
     ] = 60.0
     cold_start: Annotated[ColdStart, Meta(description="Replicas that have not answered a request yet.")] = ColdStart()
     forecast: Annotated[Forecast, Meta(description="Replicas for a load that repeats.")] = Forecast()
-    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
-
-
-class CpuRange(DocumentBlock, frozen=True, kw_only=True):
-    """Bounds of the CPU request."""
-
-    min: Annotated[Cores, Meta(description="Minimum number of cores.")]
-    max: Annotated[Cores, Meta(description="Maximum number of cores.")]
-
-
-class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
-    """Bounds of the memory request."""
-
-    min: Annotated[Size, Meta(description="Minimum size.")]
-    max: Annotated[Size, Meta(description="Maximum size.")]
-
-
-class Resources(DocumentBlock, frozen=True, kw_only=True):
-    """Resizing of the CPU and memory of one container in place, in a cluster only."""
-
-    container: Annotated[Name, Meta(description="Name of the container.")]
-    method: Annotated[Literal["inPlace"], Meta(description="How the container is resized.")] = "inPlace"
-    cpu: Annotated[CpuRange | None, Meta(description="Bounds of the CPU request.")] = None
-    memory: Annotated[MemoryRange | None, Meta(description="Bounds of the memory request.")] = None
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None

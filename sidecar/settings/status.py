@@ -92,6 +92,42 @@ class ReplicasStatus(StatusBlock, frozen=True, kw_only=True):
     last_scale_time: Annotated[Time | None, Meta(description="When Pilotfish last changed them.")] = None
 
 
+Resource = Literal["cpu", "memory"]
+
+
+class ResourceAmounts(StatusBlock, frozen=True, kw_only=True):
+    """An amount of each resource that it is about, as quantities of Kubernetes."""
+
+    cpu: Annotated[Word, Meta(description="Cores, such as `250m`.")] = ""
+    memory: Annotated[Word, Meta(description="Bytes, such as `512Mi`.")] = ""
+
+
+class ResourcesStatus(StatusBlock, frozen=True, kw_only=True):
+    """The resources of one container of the target, with the block `spec.resources`."""
+
+    container: Annotated[Word, Meta(description="Name of the container.", min_length=1)]
+    target: Annotated[
+        ResourceAmounts | None, Meta(description="Recommended requests; absent while that is not known.")
+    ] = None
+    lower_bound: Annotated[ResourceAmounts | None, Meta(description="Requests below it are too small.")] = None
+    upper_bound: Annotated[ResourceAmounts | None, Meta(description="Requests above it are too large.")] = None
+    uncapped: Annotated[
+        ResourceAmounts | None, Meta(description="Recommended requests without the bounds of the document.")
+    ] = None
+    samples: Annotated[Count, Meta(description="Measurements that the recommendation is from.")] = 0
+    confidence: Annotated[float, Meta(description="Days of observed use.", ge=0)] = 0.0
+    withheld: Annotated[
+        tuple[Resource, ...],
+        Meta(description="Resources that Pilotfish does not set at present, also not of new pods.", max_length=2),
+    ] = ()
+    reason: Annotated[Word, Meta(description="Why they are as they are (docs/reasons.md).")] = ""
+    message: Annotated[Message, Meta(description="The reason in words, and what to do.")] = ""
+    resized: Annotated[Count, Meta(description="Pods whose container has the recommended requests.")] = 0
+    pending: Annotated[Count, Meta(description="Pods whose container is to be resized, or is being resized.")] = 0
+    pool_share: Annotated[Word, Meta(description="Cores of each pod, by the pool that the monitor is in.")] = ""
+    last_resize_time: Annotated[Time | None, Meta(description="When Pilotfish last resized a container.")] = None
+
+
 class ModelMonitorStatus(StatusBlock, frozen=True, kw_only=True):
     """What the controller observed and did."""
 
@@ -103,3 +139,7 @@ class ModelMonitorStatus(StatusBlock, frozen=True, kw_only=True):
     pods: Annotated[PodsStatus | None, Meta(description="The pods of the target.")] = None
     profile: Annotated[ProfileStatus | None, Meta(description="The profile in force.")] = None
     replicas: Annotated[ReplicasStatus | None, Meta(description="The replicas, with `spec.scaling`.")] = None
+    resources: Annotated[
+        tuple[ResourcesStatus, ...],
+        Meta(description="The resources of the containers, with `spec.resources`.", max_length=8),
+    ] = ()

@@ -14,8 +14,9 @@ from .decoding import decode_problems, template_problems
 from .document import Drift, Feedback, ModelMonitor, Spec
 from .errors import DocumentProblem
 from .places import cluster_only_problems, retrain_targets, webhooks
+from .resources import Resources
 from .retraining import Retrain
-from .scaling import LatencySignal, Resources, Scaling, signal_id
+from .scaling import LatencySignal, Scaling, signal_id
 from .streams import detector_problem, parse_stream
 from .traffic import Traffic
 from .units import show_duration, show_size
@@ -33,6 +34,7 @@ LONGEST_COOLDOWN, LONGEST_HOLD = 86400.0, 7 * 86400.0
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 5.0, 300.0
 LONGEST_SMOOTHING = 300.0
 SHORTEST_DEADLINE, LONGEST_START = 60.0, 6 * 3600.0
+SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE = 600.0, 28 * 86400.0
 SHORTEST_PERIOD, LONGEST_PERIOD = 3600.0, 28 * 86400.0
 QUANTILES = (0.5, 0.95, 0.99)  # of the latency that the sidecars send
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -163,9 +165,7 @@ def _drift(drift: Drift) -> Iterator[DocumentProblem]:
 
 
 def _feedback(feedback: Feedback) -> Iterator[DocumentProblem]:
-    if not SHORTEST_KEEP <= feedback.keep <= LONGEST_KEEP:
-        bounds = f"{show_duration(SHORTEST_KEEP)} to {show_duration(LONGEST_KEEP)}"
-        yield DocumentProblem("$.spec.feedback.keep", f"is {show_duration(feedback.keep)}", f"give {bounds}")
+    yield from _bounded("$.spec.feedback.keep", feedback.keep, SHORTEST_KEEP, LONGEST_KEEP)
 
 
 def _detectors(drift: Drift) -> Iterator[DocumentProblem]:
@@ -212,9 +212,7 @@ def _scaling(scaling: Scaling) -> Iterator[DocumentProblem]:
         ("coldStart.deadline", scaling.cold_start.deadline, SHORTEST_DEADLINE, LONGEST_START),
         ("forecast.period", scaling.forecast.period, SHORTEST_PERIOD, LONGEST_PERIOD),
     ):
-        if not least <= value <= most:
-            remedy = f"give {show_duration(least)} to {show_duration(most)}"
-            yield DocumentProblem(f"{path}.{name}", f"is {show_duration(value)}", remedy)
+        yield from _bounded(f"{path}.{name}", value, least, most)
 
 
 def _retrain(retrain: Retrain) -> Iterator[DocumentProblem]:
@@ -236,8 +234,34 @@ def _resources(resources: Resources) -> Iterator[DocumentProblem]:
         yield DocumentProblem(path, "bounds neither cpu nor memory", "give at least one of them")
     for name in ("cpu", "memory"):
         bounds = getattr(resources, name)
+        if bounds is not None:
+            yield from _bounded(f"{path}.{name}.halfLife", bounds.half_life, SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE)
         if bounds is not None and bounds.min > bounds.max:
             yield DocumentProblem(f"{path}.{name}.min", "is more than max", "give a smaller min or a larger max")
+    for name in ("latency", "pool"):
+        if getattr(resources, name) is not None and resources.cpu is None:
+            yield DocumentProblem(f"{path}.{name}", "changes the CPU only", "give cpu, or remove it")
+    if resources.pool is not None and resources.method != "inPlace":
+        remedy = "remove it, or give the method inPlace"
+        yield DocumentProblem(f"{path}.pool", "moves CPU between running pods", remedy)
+    if resources.latency is not None and resources.latency.quantile not in QUANTILES:
+        remedy = f"give one of {', '.join(map(str, QUANTILES))}"
+        yield DocumentProblem(f"{path}.latency.quantile", f"is {resources.latency.quantile:g}", remedy)
+    for name, value, least, most in (
+        ("interval", resources.interval, SHORTEST_INTERVAL, LONGEST_INTERVAL),
+        ("cooldown", resources.cooldown, 0.0, LONGEST_COOLDOWN),
+        ("minHistory", resources.min_history, 0.0, LONGEST_HOLD),
+    ):
+        yield from _bounded(f"{path}.{name}", value, least, most)
+    if resources.memory is not None:
+        yield from _bounded(f"{path}.memory.afterOomKill", resources.memory.after_oom_kill, 0.0, LONGEST_HOLD)
+
+
+def _bounded(path: str, value: float, least: float, most: float) -> Iterator[DocumentProblem]:
+    """Yield a problem if the duration `value` is outside of its bounds."""
+    if not least <= value <= most:
+        remedy = f"give {show_duration(least)} to {show_duration(most)}"
+        yield DocumentProblem(path, f"is {show_duration(value)}", remedy)
 
 
 def _receivers(receivers: tuple[Notify, ...]) -> Iterator[DocumentProblem]:
@@ -248,9 +272,7 @@ def _receivers(receivers: tuple[Notify, ...]) -> Iterator[DocumentProblem]:
         if first != index:
             what = "has the same name" if item.name else "has the same address and no name"
             yield DocumentProblem(path, f"{what} as notify[{first}]", "give each receiver a name of its own")
-        if not 0 <= item.blind_for <= LONGEST_BLIND_FOR:
-            remedy = f"give 0s to {show_duration(LONGEST_BLIND_FOR)}"
-            yield DocumentProblem(f"{path}.blindFor", f"is {show_duration(item.blind_for)}", remedy)
+        yield from _bounded(f"{path}.blindFor", item.blind_for, 0.0, LONGEST_BLIND_FOR)
 
 
 def _webhook(webhook: Webhook, path: str) -> Iterator[DocumentProblem]:

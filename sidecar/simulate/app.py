@@ -13,35 +13,38 @@ import numpy as np
 from rich.console import Console
 
 from ..control.scale.plan import ScalePlan
-from ..errors import UsageError, quote_value
+from ..errors import UsageError
 from ..profiles.progress import show_progress
-from ..report.pages.writing import write
 from ..settings.load import load
 from ..settings.scaling import ConcurrencySignal, LatencySignal, Scaling
-from ..settings.units import UNITS, read_duration
-from ..system.files import read_file, replace_file, require_replaceable
+from ..system.files import read_file
 from ..system.tokens import read_header_token
-from ..terminal import show, show_error, show_json
-from . import page, picture, table
+from ..terminal import show_json
+from . import table
+from .csvfile import MAX_BYTES
 from .errors import PlantError, TraceError
 from .outcome import Outcome
+from .output import print_view, read_option, require_writable, write_view
 from .plant import Service
 from .play import first_replicas, play
 from .policies import MAX_REPLICAS, RecommenderPolicy, ReplicaPolicy, horizontal_plan, simulated_plan
 from .prometheus import fetch_range, read_range
 from .result import PlayedPolicy, Simulation, describe_service, describe_trace
-from .trace import MAX_BYTES, Floats, LoadTrace, read_csv
+from .trace import Floats, LoadTrace, read_csv
+from .usage.app import run as replay_usage
 
 LEARNED_QUANTILE = 0.1  # of the times in the trace: those with little waiting
 LEAST_RATE = 1e-9  # requests per second
-WIDTH = 140  # columns of the table if the output is no terminal
 QUERY = "sum(rate(pilotfish_requests_total[5m]))"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `pilotfish simulate`."""
     add = parser.add_argument
-    add("--monitor", type=Path, required=True, metavar="FILE", help="the ModelMonitor document with `spec.scaling`")
+    add(
+        "--monitor", type=Path, required=True, action="append", metavar="FILE",
+        help="the ModelMonitor document with `spec.scaling`, or with `spec.resources` for --usage; may be repeated",
+    )  # fmt: skip
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--trace",
@@ -49,9 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the load: CSV with `time,requests_per_second`, or a saved response of Prometheus' /api/v1/query_range",
     )
+    source.add_argument(
+        "--usage",
+        type=Path,
+        metavar="FILE",
+        help="measured use, to replay `spec.resources`: CSV with `time,cpu`, and `monitor` for several documents",
+    )
     source.add_argument("--prometheus", metavar="URL", help="query a Prometheus for the load")
     add("--query", default=QUERY, metavar="PROMQL", help="requests per second, one series (default %(default)s)")
     add("--last", default="1w", metavar="DURATION", help="how much time to query, up to now (default %(default)s)")
+    add("--pool", metavar="CPU", help="with --usage: the cores that the documents share, as a pool")
     add("--token-file", type=Path, metavar="FILE", help="a file with the bearer token for --prometheus")
     service = parser.add_argument_group("the simulated service")
     service.add_argument(
@@ -66,7 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="requests that a replica serves at once (default: the target of the signal `concurrency`)",
     )
     service.add_argument(
-        "--startup", metavar="DURATION", help="time until a new replica is ready (default: `coldStart.assumed`)"
+        "--startup",
+        metavar="DURATION",
+        help="time until a new replica is ready, or a killed one (default: `coldStart.assumed`, or 30s)",
     )
     service.add_argument(
         "--latency-target",
@@ -74,7 +86,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="service level: 95 %% of the responses take at most this (default: the signal `latency`)",
     )
     service.add_argument(
-        "--replicas", type=int, metavar="N", help="replicas at the start (default: for the first load)"
+        "--replicas",
+        type=int,
+        metavar="N",
+        help="replicas at the start, or pods of each monitor (default: for the first load, or 1)",
     )
     service.add_argument("--seed", type=int, default=0, metavar="N", help="of the arrivals (default %(default)s)")
     add("--html", type=Path, metavar="OUT", help="also write one self-contained HTML page with charts")
@@ -84,15 +99,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, print the result, write the files, and return 0."""
-    for path in (args.html, args.png):
-        if path is not None:
-            _require_writable(path)
-    scaling, name = _scaling(args.monitor)
+    require_writable((args.html, args.png))
+    if args.seed < 0:
+        raise UsageError(f"--seed {args.seed}: give a number of at least 0")
+    if args.usage is not None:
+        return replay_usage(args)
+    if args.pool is not None or len(args.monitor) > 1:
+        raise UsageError("several documents and --pool need --usage; give the use of the monitors, or one document")
+    scaling, name = _scaling(args.monitor[0])
     most = min(scaling.max_replicas, MAX_REPLICAS)
     if args.replicas is not None and not 1 <= args.replicas <= most:
         raise UsageError(f"--replicas {args.replicas}: give 1 to {most} replicas")
-    if args.seed < 0:
-        raise UsageError(f"--seed {args.seed}: give a number of at least 0")
     trace = _trace(args)
     plan, missing = simulated_plan(ScalePlan.of(scaling))
     service, source = _service(args, scaling, trace)
@@ -108,13 +125,12 @@ def run(args: argparse.Namespace) -> int:
     notes = [table.interval_note(plan.interval), *_missing(missing)]
     assumptions = [*describe_trace(trace), *describe_service(service, source)]
     simulation = Simulation(f"Simulation of {name}", trace, service, played, assumptions, notes)
-    _print(simulation, as_json=args.json)
-    if args.html is not None:
-        show_error(f"{args.html}: {write(args.html, page.render(simulation)):,} bytes")
-    if args.png is not None:
-        raw = picture.render(simulation)
-        replace_file(args.png, raw)
-        show_error(f"{args.png}: {len(raw):,} bytes")
+    view = table.view_of(simulation)
+    if args.json:
+        show_json(table.as_json(simulation))
+    else:
+        print_view(view, list(table.changes_line(simulation)))
+    write_view(view, args.html, args.png)
     return 0
 
 
@@ -131,16 +147,6 @@ def _played(
     return PlayedPolicy(label, played, Outcome.of(played, service))
 
 
-def _print(simulation: Simulation, *, as_json: bool) -> None:
-    if as_json:
-        show_json(table.as_json(simulation))
-        return
-    show(*simulation.assumptions, *simulation.notes, "")
-    console = Console(highlight=False) if Console().is_terminal else Console(highlight=False, width=WIDTH)
-    console.print(table.table(simulation))
-    show("", *table.comparison(simulation), *table.changes_line(simulation))
-
-
 def _scaling(path: Path) -> tuple[Scaling, str]:
     monitor = load(path)
     if monitor.spec.scaling is None:
@@ -152,7 +158,7 @@ def _trace(args: argparse.Namespace) -> LoadTrace:
     if args.prometheus is not None:
         end = time.time()
         token = read_header_token(args.token_file) if args.token_file is not None else ""
-        raw = fetch_range(args.prometheus, args.query, end - _duration(args.last, "--last"), end, token)
+        raw = fetch_range(args.prometheus, args.query, end - read_option(args.last, "--last"), end, token)
         return read_range(raw, args.prometheus)
     try:
         raw = read_file(args.trace, MAX_BYTES, follow=True)
@@ -176,8 +182,8 @@ def _service(args: argparse.Namespace, scaling: Scaling, trace: LoadTrace) -> tu
         Service(
             service_time=service_time,
             slots=slots,
-            startup=_duration(args.startup, "--startup") if args.startup else scaling.cold_start.assumed,
-            target=_duration(args.latency_target, "--latency-target")
+            startup=read_option(args.startup, "--startup") if args.startup else scaling.cold_start.assumed,
+            target=read_option(args.latency_target, "--latency-target")
             if gate is None or args.latency_target
             else gate.target,
             quantile=gate.quantile if gate is not None else 0.95,
@@ -188,7 +194,7 @@ def _service(args: argparse.Namespace, scaling: Scaling, trace: LoadTrace) -> tu
 
 def _service_time(args: argparse.Namespace, trace: LoadTrace) -> tuple[float, str]:
     if args.service_time:
-        return _duration(args.service_time, "--service-time"), "given"
+        return read_option(args.service_time, "--service-time"), "given"
     if trace.concurrency is not None:
         seconds: Floats = trace.concurrency / np.maximum(trace.rates, LEAST_RATE)
         name = "`concurrency` by Little's law"
@@ -204,20 +210,6 @@ def _service_time(args: argparse.Namespace, trace: LoadTrace) -> tuple[float, st
     return float(np.quantile(positive, LEARNED_QUANTILE)), f"learned from {name}, quantile {LEARNED_QUANTILE:g}"
 
 
-def _duration(given: str | None, option: str) -> float:
-    seconds = read_duration(given)
-    if not seconds:
-        raise UsageError(f"{option} {quote_value(given)}: give {UNITS['duration'].wants}")
-    return seconds
-
-
 def _missing(names: Sequence[str]) -> Iterator[str]:
     if names:
         yield f"not simulated, because a load trace does not determine them: the signals {', '.join(names)}"
-
-
-def _require_writable(path: Path) -> None:
-    try:
-        require_replaceable(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another path") from error

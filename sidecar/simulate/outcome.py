@@ -52,11 +52,11 @@ class Outcome:
 
 def missed_minutes(played: Played, service: Service) -> tuple[np.ndarray, np.ndarray]:
     """Return for each minute whether it missed the service level, and whether it is judged at all."""
-    arrived, slow = _minutes(played.arrived), _minutes(played.arrived * played.slow)
-    judged = _minutes(played.known.astype(float)) == _minutes(np.ones(len(played.known)))
+    arrived, slow = minute_sums(played.arrived), minute_sums(played.arrived * played.slow)
+    judged = minute_sums(played.known.astype(float)) == minute_sums(np.ones(len(played.known)))
     return judged & (slow > (1.0 - service.quantile) * arrived + 1e-9), judged
 
 
-def _minutes(values: Floats) -> Floats:
+def minute_sums(values: Floats) -> Floats:
     """Return the sum of each minute; the last one may be shorter."""
     return np.add.reduceat(values, np.arange(0, len(values), MINUTE_STEPS))

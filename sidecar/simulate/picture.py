@@ -5,19 +5,16 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime
 
-import numpy as np
-
 from ..errors import UsageError
-from .plant import STEP
-from .result import Simulation, largest, mean, times, width_of
-from .table import cells
+from .view import SimulationView
 
 MOST_POINTS = 2000
 COLOURS = ("#0b6e99", "#b35c00", "#6a4fb3")
-LATENCY_LIMIT = 6.0  # times the target, where the axis of the latency ends
+ALONE = "#57606a"  # the line of a chart that does not compare policies
+HEIGHT = 2.7  # inches of a chart
 
 
-def render(simulation: Simulation) -> bytes:
+def render(view: SimulationView) -> bytes:
     """Return the picture as PNG; raise UsageError without matplotlib."""
     try:
         from matplotlib.figure import Figure
@@ -25,29 +22,27 @@ def render(simulation: Simulation) -> bytes:
         raise UsageError(
             f"--png needs matplotlib ({error}); install pilotfish with the extra plots: pip install 'pilotfish[plots]'"
         ) from error
-    played = [policy.played for policy in simulation.policies]
-    width = width_of(len(played[0].arrived), MOST_POINTS)
-    at = [datetime.fromtimestamp(moment, UTC) for moment in times(played[0], width).tolist()]
-    figure = Figure(figsize=(11.0, 8.0), layout="constrained")
-    load, replicas, latency = figure.subplots(3, 1, sharex=True)
-    load.plot(at, mean(played[0].arrived / STEP, width), color="#57606a", linewidth=1.0)
-    load.set_title(simulation.title.replace("$", r"\$"), loc="left", fontsize=12)
-    load.set_ylabel("requests / s")
-    limit = simulation.service.target * LATENCY_LIMIT
-    for place, policy in enumerate(simulation.policies):
-        look = {"color": COLOURS[place % len(COLOURS)], "linewidth": 1.1, "zorder": 3 - place}
-        hours, missed = cells(policy.outcome)[1:3]
-        label = f"{policy.name}: {hours} pod-hours, {missed} minutes missed"
-        replicas.plot(at, largest(policy.played.replicas, width), drawstyle="steps-post", label=label, **look)
-        latency.plot(at, np.minimum(largest(policy.played.latency, width), limit), **look)
-    replicas.set_ylabel("replicas")
-    replicas.set_ylim(0, 1.35 * max(float(one.replicas.max()) for one in played))  # room for the legend
-    replicas.legend(fontsize=8, loc="upper left")
-    latency.axhline(simulation.service.target, color="#c9352b", linestyle="--", linewidth=1.0)
-    latency.set_ylabel(f"latency, quantile {simulation.service.quantile:g} (s)")
-    for axes in (load, replicas, latency):
+    width = view.width(MOST_POINTS)
+    at = [datetime.fromtimestamp(moment, UTC) for moment in view.times(width).tolist()]
+    figure = Figure(figsize=(11.0, HEIGHT * len(view.charts)), layout="constrained")
+    panels = figure.subplots(len(view.charts), 1, sharex=True, squeeze=False)[:, 0]
+    panels[0].set_title(view.title.replace("$", r"\$"), loc="left", fontsize=12)
+    legend = next((chart for chart in view.charts if len(chart.series) > 1), None)
+    for axes, chart in zip(panels, view.charts, strict=True):
+        alone = len(chart.series) == 1
+        for place, values in enumerate(chart.points(width)):
+            colour = ALONE if alone else COLOURS[place % len(COLOURS)]
+            label = view.legends[place] if chart is legend else None
+            style = "steps-post" if chart.stairs else "default"
+            axes.plot(at, values, color=colour, linewidth=1.1, zorder=3 - place, drawstyle=style, label=label)
+        axes.set_ylabel(chart.axis)
         axes.grid(color="#d8e0e6", linewidth=0.6)
-        for start, end in simulation.trace.gaps:
+        if chart is legend:
+            axes.set_ylim(0, 1.35 * max(float(values.max()) for values in chart.series))  # room for the legend
+            axes.legend(fontsize=8, loc="upper left")
+        if chart.level is not None:
+            axes.axhline(chart.level, color="#c9352b", linestyle="--", linewidth=1.0)
+        for start, end in view.gaps:
             axes.axvspan(
                 datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC), color="#c9352b", alpha=0.1
             )

@@ -1,4 +1,4 @@
-"""The result of a simulation as text for a terminal, and as JSON."""
+"""The result of a simulation of scaling as table and charts, and as JSON."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from rich.table import Table
+import numpy as np
 
 from ..settings.units import show_duration
 from .outcome import Outcome
+from .plant import STEP
 from .result import Simulation
+from .view import SimulationChart, SimulationView, ViewRow
 
 COLUMNS = ("policy", "replicas", "pod-hours", "SLO minutes missed", "changes", "reversals", "given up")
+LATENCY_LIMIT = 6.0  # times the target, where the chart of the latency ends
 
 
 def cells(outcome: Outcome) -> tuple[str, ...]:
@@ -28,14 +31,44 @@ def cells(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def table(simulation: Simulation) -> Table:
-    """Return one row for each policy."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for place, title in enumerate(COLUMNS):
-        drawn.add_column(title, justify="right" if place else "left", no_wrap=True)
-    for policy in simulation.policies:
-        drawn.add_row(policy.name, *cells(policy.outcome))
-    return drawn
+def view_of(simulation: Simulation) -> SimulationView:
+    """Return the table and the charts of a simulation."""
+    played = [policy.played for policy in simulation.policies]
+    target, quantile = simulation.service.target, simulation.service.quantile
+    limit = target * LATENCY_LIMIT
+    figures = [cells(policy.outcome) for policy in simulation.policies]
+    names = [policy.name for policy in simulation.policies]
+    return SimulationView(
+        title=simulation.title,
+        start=simulation.trace.start,
+        step=STEP,
+        columns=COLUMNS,
+        rows=[ViewRow(place, (name, *row)) for place, (name, row) in enumerate(zip(names, figures, strict=True))],
+        legends=[
+            f"{name}: {row[1]} pod-hours, {row[2]} minutes missed" for name, row in zip(names, figures, strict=True)
+        ],
+        charts=[
+            SimulationChart("Requests per second", "requests / s", "the load", [played[0].arrived / STEP], mean=True),
+            SimulationChart(
+                "Replicas",
+                "replicas",
+                "the number of replicas of each policy",
+                [one.replicas for one in played],
+                stairs=True,
+            ),
+            SimulationChart(
+                f"Latency in seconds: quantile {quantile:g}, cut off at {limit:.3g} s",
+                f"latency, quantile {quantile:g} (s)",
+                "the latency under each policy, with the target",
+                [np.minimum(one.latency, limit) for one in played],
+                level=target,
+            ),
+        ],
+        comparison=list(comparison(simulation)),
+        assumptions=simulation.assumptions,
+        notes=simulation.notes,
+        gaps=simulation.trace.gaps,
+    )
 
 
 def comparison(simulation: Simulation) -> Iterator[str]:

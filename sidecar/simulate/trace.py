@@ -6,12 +6,9 @@ simulation hides the metrics there and does not judge the service level.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -19,18 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import quote_value
+from .csvfile import CsvColumns, read_rows, read_time, read_value
 from .errors import TraceError
 
 TIME, RATE, CONCURRENCY, LATENCY = "time", "requests_per_second", "concurrency", "latency"
-COLUMNS = (TIME, RATE, CONCURRENCY, LATENCY)
 REMEDY = f"the header is `{TIME},{RATE}`, optionally with `{CONCURRENCY}` and `{LATENCY}` (seconds)"
+COLUMNS = CsvColumns((TIME, RATE), (CONCURRENCY, LATENCY), REMEDY)
 GAP_STEPS = 3.0  # a distance of more than so many usual steps is a gap
-MAX_BYTES = 256 * 2**20
-GZIP = b"\x1f\x8b"
 MAX_SECONDS = 100 * 86_400.0
-MAX_RATE = 1e9
-LATEST = 32_503_680_000.0  # the year 3000; milliseconds are larger
 Floats = NDArray[np.floating[Any]]
 
 
@@ -75,25 +68,7 @@ def read_csv(raw: bytes, where: str) -> LoadTrace:
     Times are Unix seconds or ISO 8601 (UTC without an offset) and increase. An empty cell is a missing value. Lines
     that are empty or start with `#` are skipped.
     """
-    if len(raw) > MAX_BYTES:
-        raise TraceError(f"{where}: {len(raw):,} bytes; at most {MAX_BYTES:,} are read; give fewer samples")
-    if raw.startswith(GZIP):
-        raise TraceError(f"{where}: compressed; decompress it first, such as by `gunzip`")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise TraceError(f"{where}: line {line}: not UTF-8; save the file as UTF-8") from error
-    samples: list[LoadSample] = []
-    names: list[str] | None = None
-    for line, cells in _lines(text, where):
-        if names is None:
-            names = _header(cells, f"{where}: line {line}")
-        else:
-            samples.append(_sample(names, cells, f"{where}: line {line}"))
-    if names is None:
-        raise TraceError(f"{where}: empty; {REMEDY}")
-    return from_samples(samples, where)
+    return from_samples([_sample(row, place) for place, row in read_rows(raw, where, COLUMNS)], where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,68 +99,9 @@ def from_samples(samples: Sequence[LoadSample], where: str) -> LoadTrace:
     return LoadTrace(columns[:, 0], columns[:, 1], _kept(columns[:, 2]), _kept(columns[:, 3]), _gaps(samples, known))
 
 
-def _lines(text: str, where: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise TraceError(f"{where}: line {reader.line_num}: not CSV ({error}); {REMEDY}") from error
-        if cells is None:
-            return
-        if any(cell.strip() for cell in cells) and not cells[0].lstrip().startswith("#"):
-            yield reader.line_num, [cell.strip() for cell in cells]
-
-
-def _header(cells: list[str], where: str) -> list[str]:
-    unknown = [cell for cell in cells if cell not in COLUMNS]
-    if unknown:
-        raise TraceError(f"{where}: unknown column {quote_value(unknown[0])}; {REMEDY}")
-    if len(set(cells)) != len(cells) or TIME not in cells or RATE not in cells:
-        raise TraceError(f"{where}: the columns are {quote_value(','.join(cells))}; {REMEDY}")
-    return cells
-
-
-def _sample(names: list[str], cells: list[str], where: str) -> LoadSample:
-    if len(cells) != len(names):
-        raise TraceError(f"{where}: {len(cells)} cells instead of {len(names)}; give one cell for each column")
-    row = dict(zip(names, cells, strict=True))
-    rate, concurrency, latency = (_value(row, name, where) for name in (RATE, CONCURRENCY, LATENCY))
+def _sample(row: Mapping[str, str], where: str) -> LoadSample:
+    rate, concurrency, latency = (read_value(row, name, where) for name in (RATE, CONCURRENCY, LATENCY))
     return LoadSample(read_time(row[TIME], where), rate, concurrency, latency, where)
-
-
-def read_time(text: str, where: str) -> float:
-    """Return the Unix seconds of a time: a number or ISO 8601; raise TraceError."""
-    seconds = math.nan
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = datetime.fromisoformat(text)
-            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, OverflowError):
-            pass
-    if not 0 <= seconds <= LATEST:
-        raise TraceError(
-            f"{where}: {TIME} {quote_value(text)} is not a time; give Unix seconds, or ISO 8601 such as "
-            "2026-03-01T12:00:00Z"
-        )
-    return seconds
-
-
-def _value(row: Mapping[str, str], name: str, where: str) -> float:
-    text = row.get(name, "")
-    if not text or text.lower() == "nan":
-        return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= MAX_RATE:
-        raise TraceError(
-            f"{where}: {name} {quote_value(text)}; give a number from 0 to {MAX_RATE:,.0f}, or leave it empty"
-        )
-    return value
 
 
 def _kept(values: Floats) -> Floats | None:

@@ -28,6 +28,8 @@ Text = Annotated[str, Meta(max_length=1000)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Quantity = Annotated[float, Meta(ge=0, le=1e12)]  # excludes NaN, too: one pod must not decide on the mean of all
 
+Share = Annotated[float, Meta(ge=0, le=1)]
+
 Message = TypeVar("Message")
 
 
@@ -121,7 +123,8 @@ class Signals(Struct, frozen=True, kw_only=True):
 
     `in_flight` is the number of requests in flight at `at`, `concurrency` their mean over the interval; None from a
     release before, or without a proxy. `quiet` is for how long the proxy has seen nothing but probes; 0 if that is not
-    known. Probes are in no other field.
+    known. Probes are in no other field. `throttled` is the share of the last interval in which the model wanted to run
+    and its CPU limit did not let it; None if the pod does not see that, or from a release before.
     """
 
     version: int = VERSION
@@ -136,6 +139,7 @@ class Signals(Struct, frozen=True, kw_only=True):
     latency_p99: Quantity = 0.0
     quiet: Quantity = 0.0
     concurrency: Quantity | None = None
+    throttled: Share | None = None
 
 
 class LabelDelivery(Struct, frozen=True, kw_only=True):

@@ -146,6 +146,14 @@ INJECTIONS = Metric(
     INJECTOR,
     ("mode", "reason"),
 )
+SIZED_PODS = Metric(
+    "pilotfish_sized_pods_total",
+    "counter",
+    "New pods of monitors that resize in place, by outcome: sized with the recommended resources, kept as the template "
+    "has them; and by reason (docs/injection.md).",
+    INJECTOR,
+    ("outcome", "reason"),
+)
 REVIEW_OUTCOMES = Metric(
     "pilotfish_admission_reviews_total",
     "counter",

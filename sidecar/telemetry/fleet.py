@@ -17,6 +17,7 @@ from ..report.control_status import ControlStatus
 from ..report.schema import BLIND_REASONS, FLEET_BLIND_REASONS, Report
 from . import cluster_names, control, detection, labels, names, process, scaling_names
 from .metric import Metric
+from .resizing import ResourcesReading, resource_families
 from .scrape import ScrapeInput
 
 MAX_RELEASES = 10
@@ -55,6 +56,7 @@ class MonitorReading:
         features: the features that are exported: all, drifted or none (`spec.metrics.features`).
         details: those of them that also have intervals and a distribution (`spec.metrics.details`).
         replicas: those of the target; None without a block `spec.scaling`.
+        resources: those of the target's container; None without a block `spec.resources`.
     """
 
     namespace: str
@@ -71,6 +73,7 @@ class MonitorReading:
     features: str = "all"
     details: str = "drifted"
     replicas: ReplicasReading | None = None
+    resources: ResourcesReading | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,7 @@ def collect(reading: ControllerReading, server: ServerReading) -> Iterator[Famil
         _merge(merged, family, {})
     for monitor in reading.monitors:
         identity = {"namespace": monitor.namespace, "monitor": monitor.monitor}
-        for family in (*_fleet(monitor), *_replicas(monitor)):
+        for family in (*_fleet(monitor), *_replicas(monitor), *_resources(monitor)):
             _merge(merged, family, {})
         for report in monitor.reports:
             given = ScrapeInput(
@@ -209,6 +212,11 @@ def _replicas(monitor: MonitorReading) -> Iterator[Family]:
         yield _gauge(metric, [(key, float(value))] if value is not None else ())
     yield _gauge(scaling_names.SIGNAL_RATIO, (((*key, signal), ratio) for signal, ratio in found.ratios.items()))
     yield _gauge(scaling_names.SCALING_HELD, [((*key, found.held), 1.0)] if found.held else ())
+
+
+def _resources(monitor: MonitorReading) -> Iterator[Family]:
+    if monitor.resources is not None:
+        yield from resource_families(monitor.namespace, monitor.monitor, monitor.resources)
 
 
 def _blind(present: frozenset[str]) -> Family:

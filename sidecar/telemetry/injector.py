@@ -22,6 +22,7 @@ class InjectorReading:
         ready: whether it serves.
         reviews: reviews by outcome.
         injections: pods by mode and reason.
+        sized: pods with recommended resources by outcome and reason.
         bounds: the upper bounds of the buckets, in seconds.
         times: reviews by bucket, with one more for longer times.
         seconds: the sum of their times.
@@ -45,6 +46,7 @@ class InjectorReading:
     outdated: Mapping[str, int] = field(default_factory=dict)
     certificates: Mapping[str, float] = field(default_factory=dict)
     api_errors: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    sized: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def _families(reading: InjectorReading) -> Iterator[Family]:
     yield _gauge(cluster_names.INJECTOR_READY, {"": float(reading.ready)})
     yield _counter(cluster_names.REVIEW_OUTCOMES, reading.reviews)
     yield _counter(cluster_names.INJECTIONS, reading.injections)
+    yield _counter(cluster_names.SIZED_PODS, reading.sized)
     times = cluster_names.REVIEW_SECONDS.histogram()
     counts = tuple(accumulate(reading.times))
     labels = [*(f"{bound:g}" for bound in reading.bounds), "+Inf"]

@@ -9,7 +9,7 @@ Every label set is bounded: routes by the slots of the counter page, models by t
 
 from __future__ import annotations
 
-from . import cluster_names, feature_names, gpu_names, resource_names, scaling_names
+from . import cluster_names, feature_names, gpu_names, node_names, resize_names, resource_names, scaling_names
 from .metric import Metric
 
 TRAFFIC, ACCOUNT, LABELS = "Traffic", "Accounting", "Labels and performance"
@@ -354,6 +354,8 @@ METRICS = (
     *feature_names.METRICS,
     *cluster_names.METRICS,
     *gpu_names.METRICS,
+    *node_names.METRICS,
     *resource_names.METRICS,
+    *resize_names.METRICS,
     *scaling_names.METRICS,
 )

@@ -21,7 +21,7 @@ IN_FLIGHT_SECONDS = Metric(
 SOURCE = Metric(
     "pilotfish_resource_source",
     "gauge",
-    "Always 1. Source of the resource figures (rules, local, none) and the reason (docs/resources.md).",
+    "Always 1. Source of the resource figures (local, node, rules, none) and the reason (docs/resources.md).",
     RESOURCES,
     ("source", "reason"),
 )

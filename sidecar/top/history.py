@@ -43,6 +43,7 @@ class MonitorState:
 
     Attributes:
         desired: replicas that Pilotfish wants; None without `spec.scaling`.
+        sized: running pods with the recommended requests; None without `spec.resources`.
         state: one word, and `tone` how bad it is: good, warning or bad.
         reason: why, from the conditions.
     """
@@ -50,6 +51,7 @@ class MonitorState:
     heard: int | None = None
     expected: int | None = None
     desired: int | None = None
+    sized: int | None = None
     state: str = ""
     tone: str = "good"
     reason: str = ""

@@ -18,12 +18,15 @@ def monitor_state(item: Json) -> MonitorState:
     status = _object(item.get("status"))
     conditions = _conditions(status)
     pods, replicas, profile = (_object(status.get(name)) for name in ("pods", "replicas", "profile"))
+    resources = status.get("resources")
+    sized = _object(resources[0]) if isinstance(resources, list) and resources else None
     paused = _object(_object(item.get("metadata")).get("annotations")).get(PAUSED) == "true"
     state, tone, reason = next(_states(conditions, paused=paused))
     return MonitorState(
         heard=_count(pods.get("heard")),
         expected=_count(pods.get("expected")),
         desired=_count(replicas.get("desired")),
+        sized=None if sized is None else _count(sized.get("resized", 0)),
         state=state,
         tone=tone,
         reason=reason,

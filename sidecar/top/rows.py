@@ -26,6 +26,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         answering: sidecars that answered in the newest round, of `asked`.
         expected: running pods of the monitor, `heard` of which the controller has counts lately; None without one.
         desired: replicas that Pilotfish wants; None without `spec.scaling`.
+        sized: running pods with the recommended requests; None without `spec.resources`.
         requests_per_second: and all other figures: None if not known.
         tokens_per_second: of prompt and completion, in the responses that were read.
         cpu_cores, gpus: seconds of CPU and GPU that requests used in each second.
@@ -44,6 +45,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     heard: int | None = None
     expected: int | None = None
     desired: int | None = None
+    sized: int | None = None
     requests_per_second: float | None = None
     p95_seconds: float | None = None
     error_ratio: float | None = None
@@ -101,7 +103,8 @@ def _of_pods(snapshot: TopSnapshot, key: Key, sources: Sources) -> Iterator[Row]
     for name, state in sources.items():
         figures = total(state.figures.values()) if state.figures is not None else None
         row = _row(snapshot, key, {name: state}, figures, name.name)
-        yield msgspec.structs.replace(row, heard=None, expected=None, desired=None)  # those of all pods
+        of_all = dict.fromkeys(("heard", "expected", "desired", "sized"))
+        yield msgspec.structs.replace(row, **of_all)
     if not sources:
         yield _row(snapshot, key, sources, None)
 
@@ -144,6 +147,7 @@ def _row(snapshot: TopSnapshot, key: Key, sources: Sources, figures: Figures | N
         heard=monitor.heard if monitor else None,
         expected=monitor.expected if monitor else None,
         desired=monitor.desired if monitor else None,
+        sized=monitor.sized if monitor else None,
         requests_per_second=figures.requests if figures else None,
         p95_seconds=used.p95,
         error_ratio=used.error_ratio,

@@ -59,6 +59,10 @@ def _replicas(row: Row) -> str:
     return counted if row.desired is None or row.desired == asked else f"{counted}→{row.desired}"
 
 
+def _sized(row: Row) -> str:
+    return NONE if row.sized is None else f"{row.sized}/{row.expected or 0}"
+
+
 def _drift(row: Row) -> str:
     if row.episodes:
         return "alarm"
@@ -106,6 +110,7 @@ COLUMNS: Sequence[TableColumn] = (
     TableColumn("MODEL", _name, "model", 10, least=12),
     TableColumn("PART", lambda row: row.part, rank=9, least=12),
     TableColumn("REPL", _replicas, "replicas", 5),
+    TableColumn("SIZED", _sized, rank=1),
     TableColumn("REQ/S", lambda row: figure(row.requests_per_second), "requests", 9),
     TableColumn("P95", lambda row: seconds(row.p95_seconds), "p95", 8),
     TableColumn(
@@ -132,11 +137,13 @@ def fitting(rows: Sequence[Row], width: int) -> list[TableColumn]:
 
 
 def _is_used(column: TableColumn, rows: Sequence[Row]) -> bool:
-    """Return whether a column of names tells rows apart, or one of tokens has a value; all others are used."""
+    """Return whether a column of names tells rows apart, or one of tokens or sizes has a value; all others are used."""
     if column.title in _OF_TOKENS:
         return any(column.text(row) != NONE for row in rows)
     if column.title == "NAMESPACE":
         return len({row.namespace for row in rows}) > 1
+    if column.title == "SIZED":
+        return any(row.sized is not None for row in rows)
     return column.title != "PART" or any(row.part for row in rows)
 
 

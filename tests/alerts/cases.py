@@ -67,6 +67,13 @@ _HPA = 'namespace="shop",horizontalpodautoscaler="delays"'
 _ANALYZER = (f'kube_pod_init_container_info{{{POD},container="pilotfish-analyzer"}}', "1x{whole}")
 
 _SCALED = 'namespace="shop",monitor="delays"'
+_RESIZED = f'{_SCALED},container="model"'
+_TERMINATED = "kube_pod_container_status_last_terminated_reason"
+_REQUESTED = f'pilotfish_resource_request{{{_RESIZED},resource="cpu"}}'
+_RECOMMENDED = tuple(
+    (f'pilotfish_resource_recommendation{{{_RESIZED},resource="cpu",bound="{bound}"}}', f"{value}x{{whole}}")
+    for bound, value in (("lower", 0.5), ("target", 1), ("upper", 1.5))
+)
 
 
 def _held(reason: str) -> Case:
@@ -95,7 +102,28 @@ CASES: dict[str, Case] = {
         1_000_000,
         80_000,
     ),
+    "PilotfishContainerOomKilled": Case(
+        (
+            INFO,
+            (f'{_TERMINATED}{{{POD},container="model",reason="OOMKilled"}}', "_x{gap} 1x{faulty} 1x{healthy}"),
+            (
+                f'kube_pod_container_status_restarts_total{{{POD},container="model"}}',
+                "0+0x{healthy} 0+1x{faulty} {faulty}+0x{healthy}",
+            ),
+        ),
+        healthy=60,
+    ),
     "PilotfishControlDown": gauge('up{namespace="system",pod="control-0",job="system/pilotfish"}', 1, 0),
+    "PilotfishCpuThrottled": Case(
+        (
+            INFO,
+            (f'container_cpu_cfs_periods_total{{{POD},container="model"}}', "0+600x{whole}"),
+            (
+                f'container_cpu_cfs_throttled_periods_total{{{POD},container="model"}}',
+                "0+6x{healthy} {flat}+300x{faulty} {flat}+6x{healthy}",
+            ),
+        )
+    ),
     "PilotfishDataQuality": gauge(f'pilotfish_data_quality_findings_open{{{OF_MODEL},kind="missing"}}', 0, 2),
     "PilotfishDriftAlarm": _EPISODE,
     "PilotfishEpisodeStuck": slow(_EPISODE, 5, 20, 900),
@@ -166,6 +194,13 @@ CASES: dict[str, Case] = {
         step=5,
         healthy=10,
         faulty=30,
+    ),
+    "PilotfishRequestTooLarge": slow(gauge(_REQUESTED, 1, 4, *_RECOMMENDED), 5, 20, 400),
+    "PilotfishRequestTooSmall": slow(gauge(_REQUESTED, 1, 0.25, *_RECOMMENDED), 2, 40, 60),
+    "PilotfishResizeDeferred": gauge(f'pilotfish_resize_state{{{_RESIZED},state="deferred"}}', 0, 1),
+    "PilotfishResizeInfeasible": Case(
+        ((f'pilotfish_resize_held{{{_RESIZED},reason="resize_infeasible"}}', "_x{gap} 1x{faulty} _x{healthy}"),),
+        healthy=60,
     ),
     "PilotfishSidecarsOutdated": slow(
         gauge('pilotfish_sidecars_outdated{namespace="system",pod="control-0"}', 0, 3), 5, 20, 2050

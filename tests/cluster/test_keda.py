@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
+from pilotfish.sidecar.callers.reviews import reviewer
 from pilotfish.sidecar.certificates.files import CertificateFiles
-from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions, reviewer
+from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions
 from pilotfish.sidecar.control.manager.server.backend import ScaleAnswer
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.serving.tls import TlsFiles

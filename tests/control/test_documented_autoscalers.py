@@ -14,7 +14,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from pilotfish.sidecar.control.manager.server.authentication import AUDIENCE
+from pilotfish.sidecar.callers.authentication import AUDIENCE
 from pilotfish.sidecar.control.manager.server.authorization import GET_SCALE, GROUP, RESOURCE
 from pilotfish.sidecar.control.manager.server.backend import ScaleAnswer
 from pilotfish.sidecar.control.manager.server.scaling import scale_body

@@ -13,11 +13,14 @@ from pilotfish.sidecar.telemetry.fleet import (
     ServerReading,
 )
 from pilotfish.sidecar.telemetry.injector import InjectorCollector, InjectorReading
+from pilotfish.sidecar.telemetry.resizing import ResourcesReading
 
 FLEET_MODEL = "prices"  # the model that the controller watches
 REQUESTS = {"/v1/signals": 2.4, "/v1/sync": 0.4}  # per second
 DAY = 86_400.0
 DESIRED, SIGNAL = 14, 1.2
+REQUESTED, RECOMMENDED = 2.0, 1.25  # cores
+GIB = 2**30
 
 
 def certificates(began: float) -> dict[str, float]:
@@ -54,6 +57,7 @@ def controller(namespace: str, seconds: float, now: float) -> tuple[bytes, str]:
             totals=(
                 ("retrain", "refused", "cooldown", 1),
                 ("retrain", "executed", "drift", 2),
+                ("resize", "executed", "outside_bounds", int(seconds / 25)),
                 ("scale", "executed", "above_target", int(seconds / 20)),
             )
         ),
@@ -61,6 +65,15 @@ def controller(namespace: str, seconds: float, now: float) -> tuple[bytes, str]:
         replicas=ReplicasReading(
             current=DESIRED - 1, desired=DESIRED, held="policy_limit", scaled_at=now - 90,
             ratios={"concurrency": SIGNAL, "cpu": 0.8},
+        ),
+        resources=ResourcesReading(
+            container="model",
+            bounds={
+                "lower": {"cpu": 0.8, "memory": 1.5 * GIB}, "target": {"cpu": RECOMMENDED, "memory": 2 * GIB},
+                "upper": {"cpu": 1.6, "memory": 2.6 * GIB}, "uncapped": {"cpu": RECOMMENDED, "memory": 2 * GIB},
+            },
+            requests={"cpu": REQUESTED, "memory": 1.75 * GIB},
+            held="resize_deferred", states={"steady": 9, "deferred": 1, "wanted": 2}, resized_at=now - 200,
         ),
     )  # fmt: skip
     reading = ControllerReading(
@@ -90,6 +103,7 @@ def injector(seconds: float, now: float) -> tuple[bytes, str]:
         ready=True,
         reviews={"answered": pods, "failed": 0, "invalid": 0},
         injections={("port", "named_ports"): pods - pods // 10, ("none", "host_network"): pods // 10},
+        sized={("sized", "Recommended"): pods // 2, ("kept", "Quota"): pods // 20},
         bounds=(0.001, 0.01, 0.1, 1.0),
         times=(pods // 2, pods - pods // 2 - pods // 20, pods // 20, 0, 0),
         seconds=pods * 0.003,

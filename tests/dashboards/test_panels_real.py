@@ -19,7 +19,7 @@ from pilotfish.sidecar.dashboards.files import load
 from pilotfish.sidecar.telemetry.exposition import Exposition
 from tests.control.receiver import receiving
 from tests.dashboards import exporters
-from tests.dashboards.cluster import FLEET_MODEL
+from tests.dashboards.cluster import FLEET_MODEL, RECOMMENDED, REQUESTED
 from tests.dashboards.exporters import exposing
 from tests.dashboards.prometheus import ScrapeTarget, substituted
 from tests.dashboards.rendering import BROWSER, screenshot, size_of, svg_of, titles
@@ -174,6 +174,7 @@ def test_labels_give_a_loss_near_the_reference(scene: Scene) -> None:
 
 NUMBERS = {
     ("actions", "Replicas of autoscalers: wanted and had", 2): exporters.MAX_REPLICAS,
+    ("actions", "Request of the recommendation", 0): REQUESTED / RECOMMENDED,
     ("fleet", "Replicas against the maximum", 0): exporters.REPLICAS / exporters.MAX_REPLICAS,
     ("model", "Batch size", 0): exporters.BATCH,
     ("model", "Time in queue", 0): exporters.QUEUE_MICROSECONDS,

@@ -20,7 +20,7 @@ from pilotfish.sidecar.inject.context import ClusterService, Context, ServicePor
 from pilotfish.sidecar.inject.injection import inject
 from pilotfish.sidecar.inject.names import INJECTION
 from pilotfish.sidecar.inject.offline.images import package_text
-from pilotfish.sidecar.inject.offline.patching import apply
+from pilotfish.sidecar.inject.patching import apply
 from pilotfish.sidecar.inject.template import parse_template
 from pilotfish.sidecar.settings.crd import crd_text
 

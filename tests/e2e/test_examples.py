@@ -111,6 +111,6 @@ def test_every_example_has_a_test() -> None:
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     names = {
         "alertmanager", "autoscalers", "cluster", "compose", "fastapi", "kubernetes", "llm", "mlserver",
-        "one-row", "scaling", "systemd",
+        "one-row", "resizing", "scaling", "systemd",
     }  # fmt: skip
     assert folders == names

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pilotfish.sidecar.inject.context import ClusterService, Context, ServicePort
 from pilotfish.sidecar.inject.injection import inject
 from pilotfish.sidecar.inject.operations import patch_json
-from pilotfish.sidecar.inject.quantities import format_quantity, quantity
 from pilotfish.sidecar.inject.reasons import InjectionReason
-from pilotfish.sidecar.inject.resources import qos_class
 
 from . import cases
 from .patching import apply
@@ -38,40 +33,6 @@ def injected(
     injection = inject(pod, context, TEMPLATE)
     after = apply(pod, patch_json(injection.patch))
     return injection.reason, {item["name"]: item["resources"] for item in after["spec"].get("initContainers", [])}
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("250m", Fraction(1, 4)), ("1.5", Fraction(3, 2)), ("1e3", Fraction(1000)), ("2Gi", Fraction(2**31)),
-     (".5", Fraction(1, 2)), ("5.", Fraction(5)), ("1E", Fraction(10**18)), ("100u", Fraction(1, 10**4)),
-     (2, Fraction(2)), (0.5, Fraction(1, 2)),
-     ("+1k", Fraction(1000)), ("", None), ("1 Gi", None), ("-1", None), (None, None), (True, None)],
-)  # fmt: skip
-def test_quantities_of_kubernetes_are_exact(text: object, number: Fraction | None) -> None:
-    assert quantity(text) == number
-
-
-@given(st.integers(0, 10**16), st.sampled_from([1, 1000]))
-def test_a_formatted_quantity_reads_as_the_same_number(numerator: int, denominator: int) -> None:
-    number = Fraction(numerator, denominator)
-    assert quantity(format_quantity(number)) == number
-
-
-@given(st.text(alphabet="0123456789.eEmkKMGi+-", max_size=12))
-def test_any_text_is_a_quantity_or_none(text: str) -> None:
-    number = quantity(text)
-    assert number is None or number >= 0
-
-
-@pytest.mark.parametrize(
-    ("resources", "expected"),
-    [({}, "BestEffort"), ({"requests": {"cpu": "0"}}, "BestEffort"),
-     ({"limits": {"cpu": "1", "memory": "1"}}, "Guaranteed"),
-     (FULL, "Guaranteed"), ({"limits": {"cpu": "1"}}, "Burstable"), ({**FULL, "requests": {"cpu": "1"}}, "Guaranteed"),
-     ({**FULL, "requests": {"cpu": "500m"}}, "Burstable"), ({"limits": {"nvidia.com/gpu": "1"}}, "BestEffort")],
-)  # fmt: skip
-def test_the_class_of_a_pod_is_that_of_kubernetes(resources: dict[str, Any], expected: str) -> None:
-    assert qos_class({"containers": [{"name": "model", "resources": resources}]}) == expected
 
 
 def test_sidecars_have_requests_and_no_limit_of_cpu() -> None:
@@ -124,9 +85,10 @@ def test_a_pod_that_fits_into_a_quota_only_without_sidecars_starts_without_them(
     quota = {"metadata": {"name": "team"}, "spec": {"hard": hard}, "status": {"hard": hard, "used": used}}
     found = inject(pod, Context("models", services=[SERVICE], quotas=[quota]), TEMPLATE)
     assert found.reason is (InjectionReason.NAMED_PORTS if fits else InjectionReason.QUOTA)
-    scoped = {**quota, "spec": {"hard": hard, "scopes": ["NotTerminating"]}}
-    found = inject(pod, Context("models", services=[SERVICE], quotas=[scoped]), TEMPLATE)
-    assert found.reason is InjectionReason.NAMED_PORTS
+    for scope, counts in (("NotTerminating", True), ("Terminating", False)):
+        scoped = {**quota, "spec": {"hard": hard, "scopes": [scope]}}
+        found = inject(pod, Context("models", services=[SERVICE], quotas=[scoped]), TEMPLATE)
+        assert found.reason is (InjectionReason.QUOTA if counts and not fits else InjectionReason.NAMED_PORTS)
 
 
 def test_a_limit_range_of_pods_counts_all_containers() -> None:

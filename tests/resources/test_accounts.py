@@ -20,7 +20,7 @@ from pilotfish.sidecar.resources.accounts import (
     served,
 )
 from pilotfish.sidecar.resources.gpu.meter import GpuUse, ResourceSum
-from pilotfish.sidecar.resources.gpu_use import HIDDEN_PROCESSES, SHARED_CARD, model_gpu_use
+from pilotfish.sidecar.resources.gpu_use import SHARED_CARD, model_gpu_use
 from pilotfish.sidecar.resources.totals import ResourceTotals
 from pilotfish.sidecar.resources.usage import UsageMeter, UsageSample
 from pilotfish.sidecar.resources.work import COUNTED, KINDS, Work
@@ -133,19 +133,12 @@ def gpus(**busy: tuple[float, float, float]) -> GpuUse:
 
 def test_a_gpu_of_the_model_alone_counts_as_a_whole() -> None:
     before, after = gpus(g=(10, 5, 100), p7=(10, 5, 0)), gpus(g=(12, 6, 150), h=(9, 9, 9), p7=(12, 6, 0))
-    found = model_gpu_use(before, after, {7}, hidden=False)
+    found = model_gpu_use(before, after, {7})
     assert (found.busy_ns, found.card_ns, found.energy_uj, found.notes) == (SECOND, 2 * SECOND, 50_000_000, ())
 
 
 def test_a_shared_gpu_is_divided_like_the_time_of_the_kernels() -> None:
     before, after = gpus(g=(10, 5, 100)), gpus(g=(12, 7, 140), p7=(2, 0.5, 0), p8=(2, 1.5, 0))
-    found = model_gpu_use(before, after, {7}, hidden=False)
+    found = model_gpu_use(before, after, {7})
     assert (found.busy_ns, found.card_ns, found.energy_uj) == (SECOND // 2, SECOND // 2, 10_000_000)
     assert found.notes == (SHARED_CARD,)
-
-
-def test_gpus_without_a_process_of_the_model_count_only_if_processes_are_hidden() -> None:
-    before, after = gpus(g=(10, 5, 100), p8=(0, 0, 0)), gpus(g=(12, 7, 140), p8=(2, 2, 0))
-    assert model_gpu_use(before, after, {7}, hidden=False).busy_ns is None
-    found = model_gpu_use(before, after, {7}, hidden=True)
-    assert (found.busy_ns, found.notes) == (2 * SECOND, (HIDDEN_PROCESSES,))

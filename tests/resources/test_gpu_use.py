@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.resources.gpu.meter import GpuMeter, GpuUse
 from pilotfish.sidecar.resources.gpu.sample import GpuSample
-from pilotfish.sidecar.resources.gpu_use import HIDDEN_PROCESSES, MIG_CARD, SHARED_CARD, model_gpu_use
+from pilotfish.sidecar.resources.gpu_use import MIG_CARD, SHARED_CARD, model_gpu_use
 from tests.resources.gpu.made import device, instance, process, sample
 from tests.support.examples import examples
 
@@ -24,39 +24,41 @@ def used(*samples: GpuSample) -> GpuUse:
 
 def test_a_gpu_of_the_model_server_alone_counts_as_a_whole() -> None:
     two = [sample(device(utilization=0.5, energy=joules), processes=(process(7, 0.4),)) for joules in (100.0, 400.0)]
-    found = model_gpu_use(NOTHING, used(*two), [7], hidden=False)
+    found = model_gpu_use(NOTHING, used(*two), [7])
     assert (found.busy_ns, found.card_ns, found.energy_uj) == (10**9, 2 * 10**9, 300 * 10**6)
     assert found.notes == ()
 
 
 def test_a_shared_gpu_is_divided_by_the_time_of_the_processes() -> None:
     use = used(sample(device(utilization=0.8, power=100.0), processes=(process(7, 0.6), process(9, 0.2))))
-    found = model_gpu_use(NOTHING, use, [7], hidden=False)
+    found = model_gpu_use(NOTHING, use, [7])
     assert (found.busy_ns, found.energy_uj) == (round(0.6e9), 75 * 10**6)
     assert found.notes == (SHARED_CARD,)
 
 
 def test_a_shared_gpu_without_samples_of_processes_is_divided_by_their_number() -> None:
     use = used(sample(device(utilization=0.8), processes=(process(7, None), process(9, None))))
-    assert model_gpu_use(NOTHING, use, [7], hidden=False).busy_ns == round(0.4e9)
+    assert model_gpu_use(NOTHING, use, [7]).busy_ns == round(0.4e9)
 
 
 def test_a_process_that_has_ended_shares_no_gpu() -> None:
     both = sample(device(utilization=1.0), processes=(process(7, 0.5), process(9, 0.5)))
     alone = sample(device(utilization=0.0), processes=(process(7, None),))
-    found = model_gpu_use(used(both), used(both, alone), [7], hidden=False)
+    found = model_gpu_use(used(both), used(both, alone), [7])
     assert (found.busy_ns, found.card_ns, found.notes) == (0, 10**9, ())
 
 
 def test_gpus_of_other_processes_do_not_count() -> None:
     use = used(sample(device(utilization=1.0), processes=(process(9, 1.0),)))
-    found = model_gpu_use(NOTHING, use, [7], hidden=False)
+    found = model_gpu_use(NOTHING, use, [7])
     assert (found.busy_ns, found.card_ns, found.energy_uj, found.notes) == (None, None, None, ())
 
 
-def test_hidden_processes_make_all_visible_gpus_count() -> None:
-    found = model_gpu_use(NOTHING, used(sample(device(utilization=1.0))), [7], hidden=True)
-    assert (found.busy_ns, found.notes) == (10**9, (HIDDEN_PROCESSES,))
+def test_a_gpu_that_is_given_counts_as_a_whole_while_no_process_is_listed_on_it() -> None:
+    found = model_gpu_use(NOTHING, used(sample(device(utilization=1.0))), [7], ["GPU-0"])
+    assert (found.busy_ns, found.card_ns) == (10**9, 10**9)
+    taken = used(sample(device(utilization=1.0), processes=(process(9, 1.0),)))
+    assert model_gpu_use(NOTHING, taken, [7], ["GPU-0"]).busy_ns is None
 
 
 def partitioned(*shares: tuple[float, float | None], pid: int = 7) -> GpuSample:
@@ -69,14 +71,14 @@ def partitioned(*shares: tuple[float, float | None], pid: int = 7) -> GpuSample:
 
 def test_an_instance_counts_as_its_share_of_the_card() -> None:
     use = used(partitioned((1 / 7, 0.5), (3 / 7, 1.0)))
-    found = model_gpu_use(NOTHING, use, [8], hidden=False)
+    found = model_gpu_use(NOTHING, use, [8])
     assert found.busy_ns == found.card_ns == round(3 / 7 * 1e9)
     assert found.energy_uj == 300 * 10**6
     assert found.notes == (MIG_CARD,)
 
 
 def test_an_instance_whose_utilization_is_unavailable_still_has_its_share_of_the_energy() -> None:
-    found = model_gpu_use(NOTHING, used(partitioned((2 / 7, None))), [7], hidden=False)
+    found = model_gpu_use(NOTHING, used(partitioned((2 / 7, None))), [7])
     assert (found.busy_ns, found.card_ns, found.energy_uj) == (None, None, 200 * 10**6)
 
 
@@ -93,11 +95,11 @@ def test_the_parts_of_all_processes_add_up_to_at_most_the_card(
         device(utilization=running, power=100.0),
         processes=tuple(process(10 + n, one) for n, one in enumerate(processes)),
     )
-    found = [model_gpu_use(NOTHING, used(whole), [10 + n], hidden=False) for n in range(len(processes))]
+    found = [model_gpu_use(NOTHING, used(whole), [10 + n]) for n in range(len(processes))]
     assert sum(one.busy_ns or 0 for one in found) == pytest.approx(running * 1e9, abs=len(processes))
     assert sum(one.energy_uj or 0 for one in found) == pytest.approx(100e6, abs=len(processes))
     most = max(7, sum(count for count, _ in slices))
     parts = partitioned(*((count / most, one) for count, one in slices))
-    shares = [model_gpu_use(NOTHING, used(parts), [7 + n], hidden=False) for n in range(len(slices))]
+    shares = [model_gpu_use(NOTHING, used(parts), [7 + n]) for n in range(len(slices))]
     assert sum(one.energy_uj or 0 for one in shares) <= 700e6 + len(slices)
     assert sum(one.card_ns or 0 for one in shares) <= 1e9 + len(slices)

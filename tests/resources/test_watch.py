@@ -30,6 +30,7 @@ from pilotfish.sidecar.resources.accounts import (
 )
 from pilotfish.sidecar.resources.collector import collect
 from pilotfish.sidecar.resources.gpu.meter import GpuMeter, GpuUse
+from pilotfish.sidecar.resources.gpu.problems import GpuReason
 from pilotfish.sidecar.resources.gpu.sample import GpuSample
 from pilotfish.sidecar.resources.gpu.sampler import GpuSampler
 from pilotfish.sidecar.resources.processes import list_processes
@@ -245,6 +246,7 @@ class ScriptedGpus:
     def __init__(self) -> None:
         self.meter = GpuMeter()
         self.latest = gpu_sample()
+        self.restarts: dict[GpuReason, int] = {}
 
     @property
     def use(self) -> GpuUse:

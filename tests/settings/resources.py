@@ -88,7 +88,20 @@ SPECS: dict[str, str] = {
     coldStart: {enabled: false, assumed: 5m, deadline: 1h}
     forecast: {enabled: false, period: 1d}
     mode: observe
-  resources: {container: model, method: inPlace, cpu: {min: 250m, max: 4}, memory: {min: 256Mi, max: "4Gi"}, mode: act}
+  resources:
+    container: model
+    method: inPlace
+    cpu: {min: 250m, max: 4, percentile: 0.95, margin: 0.2, halfLife: 20m}
+    memory: {min: 256Mi, max: "4Gi", percentile: 1.0, margin: 0, halfLife: 2d, afterOomKill: 0s}
+    controlledValues: RequestsOnly
+    allowRestart: true
+    latency: {quantile: 0.99, target: 250ms}
+    pool: models
+    minHistory: 1h
+    cooldown: 0s
+    actionsPerHour: 12
+    interval: 30s
+    mode: act
   retrain: {job: {cronJob: train-delays}}
 """,
     "columns": """
@@ -171,6 +184,17 @@ REFUSED: list[tuple[str, str]] = [
     ("{resources: {container: a, memory: {min: 1Gi, max: 1G}}}", "the memory in min is more than max"),
     ("{resources: {container: a, memory: {min: 100m, max: 1Gi}}}", "a whole number of bytes"),
     ("{resources: {container: a, memory: {min: 1, max: 1500m}}}", "a whole number of bytes"),
+    ("{resources: {container: a, memory: {max: 249Mi}}}", "the memory in min is more than max"),
+    ("{resources: {container: a, memory: {max: 1Gi}, latency: {target: 1s}}}", "changes the CPU only; give cpu"),
+    ("{resources: {container: a, memory: {max: 1Gi}, pool: a}}", "changes the CPU only; give cpu"),
+    ("{resources: {container: a, method: rollout, cpu: {max: 1}, pool: a}}", "or give the method inPlace"),
+    ("{resources: {container: a, cpu: {max: 1}, latency: {target: 1s, quantile: 0.9}}}", "another quantile than"),
+    ("{resources: {container: a, memory: {max: 1Gi, afterOomKill: 8d}}}", "give 0s to 7d"),
+    ("{resources: {container: a, cpu: {max: 1, halfLife: 9m}}}", "give 10m to 28d"),
+    ("{resources: {container: a, memory: {max: 1Gi, halfLife: 29d}}}", "give 10m to 28d"),
+    ("{resources: {container: a, cpu: {max: 1}, interval: 4s}}", "give 5s to 5m"),
+    ("{resources: {container: a, cpu: {max: 1}, minHistory: 8d}}", "give 0s to 7d"),
+    ("{resources: {container: a, cpu: {max: 1}, cooldown: 25h}}", "give 0s to 24h"),
     ("{retrain: {}}", "exactly one of webhook, job"),
     (f"{{retrain: {{job: {{cronJob: a}}, webhook: {{{WEBHOOK}}}}}}}", "exactly one of webhook, job"),
     ("{retrain: {causes: [alert], job: {cronJob: a}}}", "name alerts if causes has alert"),

@@ -126,6 +126,15 @@ RIGHTS: dict[str, tuple[str, list[tuple[dict[str, Any], str]]]] = {
             )
         ],
     ),
+    "resources by a rollout": (
+        "{resources: {container: a, method: rollout, cpu: {min: 1, max: 2}}}",
+        [
+            (
+                {"apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["delays"], "verbs": ["patch"]},
+                "spec.resources: .* patch deployments delays",
+            )
+        ],
+    ),
 }
 
 

@@ -23,6 +23,8 @@ from pilotfish.sidecar.settings.status import (
     PodsStatus,
     ProfileStatus,
     ReplicasStatus,
+    ResourceAmounts,
+    ResourcesStatus,
     RetrainingStatus,
 )
 from tests.analyzer.profile_mutants import mutants, transplants
@@ -170,6 +172,16 @@ def test_kubectl_shows_the_status_that_the_controller_writes(plane: ControlPlane
         pods=PodsStatus(heard=0, expected=3),
         profile=ProfileStatus(hash="ab"),
         replicas=ReplicasStatus(current=2, desired=4, reason="Cooldown"),
+        resources=(
+            ResourcesStatus(
+                container="model",
+                target=ResourceAmounts(cpu="476m", memory="363Mi"),
+                confidence=0.25,
+                withheld=("cpu",),
+                reason="HorizontalOwnsCpu",
+                last_resize_time=time,
+            ),
+        ),
     )
     patch = json.dumps({"status": msgspec.to_builtins(status)})
     plane.kubectl("-n", namespace, "patch", "mm", "delays", "--subresource=status", "--type=merge", "-p", patch)
@@ -178,10 +190,11 @@ def test_kubectl_shows_the_status_that_the_controller_writes(plane: ControlPlane
     head, row = plane.kubectl("-n", namespace, "get", "pilotfish", "-o", "wide").splitlines()
     assert head.split() == [
         "NAME", "MODEL", "MODE", "READY", "DRIFTED", "REPLICAS", "DESIRED", "HEARD", "EXPECTED", "RETRAINING",
-        "SCALINGMODE", "SCALING", "REASON", "AGE",
+        "SCALINGMODE", "SCALING", "CPU", "MEMORY", "RESIZING", "REASON", "AGE",
     ]  # fmt: skip
     assert (
         row.split()[:-1]
-        == f"delays flights act True True 2 4 0 3 True recommend Cooldown {conditions[0].reason}".split()
+        == "delays flights act True True 2 4 0 3 True recommend Cooldown 476m 363Mi HorizontalOwnsCpu".split()
+        + [conditions[0].reason]
     )
     assert "newest first" in plane.kubectl("explain", "mm.status.episodes")

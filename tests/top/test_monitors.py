@@ -42,6 +42,13 @@ def test_the_most_important_condition_is_shown(found: dict[str, Any], state: str
     assert (shown.state, shown.tone) == (state, tone)
 
 
+@pytest.mark.parametrize(
+    ("resources", "sized"), [([{"container": "model", "resized": 2}], 2), ([{"container": "model"}], 0), ([], None)]
+)
+def test_the_pods_with_the_recommended_requests_are_counted(resources: list[Any], sized: int | None) -> None:
+    assert monitor_state({"status": {"resources": resources}}).sized == sized
+
+
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=5)),
     lambda inner: st.one_of(

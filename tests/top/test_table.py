@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import StringIO
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +52,11 @@ def test_a_wide_table_has_every_column_in_full() -> None:
     ]  # fmt: skip
     assert line.split()[:4] == ["flights-production", "arrival-delays", "2026-11-29", "11/12→15"]
     assert line.endswith("12%  1 of 12 no answer 12 s")
+
+
+def test_resized_pods_are_shown_where_a_monitor_resizes() -> None:
+    head, line = text_lines([msgspec.structs.replace(WHOLE, sized=9)], 400)
+    assert line[head.index("SIZED") :].split()[0] == "9/12"
 
 
 def test_one_namespace_is_not_repeated_in_each_row() -> None:

@@ -68,8 +68,12 @@ def build_sync(
     actions: AuditedActions,
     worker: Worker,
     read_page: Callable[[], PageSnapshot | None],
+    throttled: Callable[[], int | None],
 ) -> PodSync:
-    """Return the sync that keeps the document of the controller in the file `document`."""
+    """Return the sync that keeps the document of the controller in the file `document`.
+
+    `throttled` returns for how many nanoseconds the CPU limit has stopped the model so far, None if that is not known.
+    """
 
     def published() -> Snapshot:
         return worker.published
@@ -82,6 +86,6 @@ def build_sync(
         options,
         transport,
         ControlSync(options, transport, follower, published, worker.submit, Random()),
-        SignalSender(options, transport, courier, read_page, time.time, Random()),
+        SignalSender(options, transport, courier, read_page, time.time, Random(), throttled),
         courier,
     )

@@ -20,12 +20,13 @@ from ...report.sync_status import SyncStatus
 from ...sync.messages import SyncRequest, SyncResponse, decode, encode
 from ..commands import AcknowledgeTicks, SimpleCommand, Warn
 from ..errors import StoppingError
+from ..peer import PeerError
 from ..snapshot import Snapshot
 from .follower import Follower
 from .options import SyncOptions
 from .requests import build_last_requests, build_requests
 from .schedule import first_delay, interval_of, next_delay
-from .transport import ControlError, Transport
+from .transport import Transport
 
 _LOG = logging.getLogger("pilotfish.sync")
 
@@ -99,7 +100,7 @@ class ControlSync:
                     try:
                         await self._transport.sync(await asyncio.to_thread(encode, requests[0]), timeout=LEAVE_SECONDS)
                         del requests[0]
-                    except ControlError as error:
+                    except PeerError as error:
                         why = str(error)
                         await asyncio.sleep(LEAVE_RETRY_SECONDS)
         if requests:
@@ -115,7 +116,7 @@ class ControlSync:
                 response = await self._send_all()
                 if not await self._follower.follow(response):
                     break
-        except ControlError as error:
+        except PeerError as error:
             self._failed(str(error))
             retry_after = error.retry_after
         except PilotfishError as error:  # a response that cannot be read
@@ -147,7 +148,7 @@ class ControlSync:
         body = await asyncio.to_thread(encode, request)
         try:
             response = decode(await self._transport.sync(body), SyncResponse)
-        except ControlError as error:
+        except PeerError as error:
             self._requests[error.outcome] += 1
             raise
         self._requests["ok"] += 1

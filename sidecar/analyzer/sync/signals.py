@@ -31,7 +31,8 @@ ERRORS = ("5xx", "none")
 class SignalSender:
     """Sends Signals until cancelled, and passes the responses on to `courier`.
 
-    `now` returns epoch seconds, `read` the counter page, None without a proxy.
+    `now` returns epoch seconds, `read` the counter page, None without a proxy, and `throttled` for how many nanoseconds
+    the CPU limit has stopped the model so far, None where that is not known.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class SignalSender:
         read: Callable[[], PageSnapshot | None],
         now: Callable[[], float],
         random: Random,
+        throttled: Callable[[], int | None],
     ) -> None:
         self._options = options
         self._transport = transport
@@ -49,24 +51,37 @@ class SignalSender:
         self._read = read
         self._now = now
         self._random = random
+        self._throttled = throttled
 
     async def run(self) -> None:
         """Send the signals of each interval; the first one begins at a random time."""
         await asyncio.sleep(self._random.uniform(0.0, SIGNAL_SECONDS))
         quiet = QuietTime()
-        before, begun = self._read(), self._now()
+        before, begun, stopped = self._read(), self._now(), self._throttled()
         quiet.update(before, begun)
         while True:
             await asyncio.sleep(SIGNAL_SECONDS)
             page, now = self._read(), self._now()
             found = signals_of(self._options, before, page, now - begun, now)
-            signals = msgspec.structs.replace(found, quiet=quiet.update(page, now))
-            before, begun = page, now
+            present = self._throttled()
+            share = throttled_share(stopped, present, now - begun)
+            signals = msgspec.structs.replace(found, quiet=quiet.update(page, now), throttled=share)
+            before, begun, stopped = page, now, present
             try:
                 with suppress(PilotfishError):  # `loop.py` reports a controller that cannot be reached
                     self._courier.offer(await self._transport.signals(encode(signals)))
             except Exception:  # a defect here must not end the analyzer
                 _LOG.exception("cannot send signals; this is a defect, please report it")
+
+
+def throttled_share(before: int | None, now: int | None, seconds: float) -> float | None:
+    """Return the share of `seconds` in which the CPU limit stopped the model; None where that is not known.
+
+    `before` and `now` are totals in nanoseconds. The kernel adds up the CPUs, so that the sum can exceed the time.
+    """
+    if before is None or now is None or seconds <= 0:
+        return None
+    return min(1.0, max(0, now - before) / 1e9 / seconds)
 
 
 class QuietTime:
@@ -100,7 +115,8 @@ def signals_of(
 ) -> Signals:
     """Return the signals of the last `seconds`: the difference of two pages of the same proxy, else no load.
 
-    Probes are no load. `QuietTime` has the field `quiet`.
+    Probes are no load. `QuietTime` has the field `quiet`, and `throttled_share` the field
+    `throttled`.
     """
     found = Signals(pod=options.pod, monitor=options.monitor, at=now)
     if page is None:

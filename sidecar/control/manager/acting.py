@@ -19,6 +19,7 @@ from ..loop import ControlLoop
 from ..notify.clock import BlindClock
 from ..outbox import Step, ignore_step
 from ..reasons import Reason
+from ..resize.guard import ResizeView
 from ..scale.guard import ScaleView
 from ..situation import Situation
 from ..store_outbox import StoreOutbox
@@ -32,13 +33,14 @@ from .world import RetrainingWatcher, World
 
 @dataclass(frozen=True, slots=True)
 class ActingFacts:
-    """What the loop may act on at present: the document in force, its published report, and the replicas."""
+    """What the loop may act on at present: the document in force, its published report, replicas and resources."""
 
     document: AcceptedDocument
     report: Report
     blind: tuple[BlindSpot, ...]
     paused: bool
     scale: ScaleView | None = None
+    resize: ResizeView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Acting:
                 alerts=world.alerts(self.key, now),
                 retrainings=watcher.facts,
                 scale=facts.scale,
+                resize=facts.resize,
             )
 
         outbox = StoreOutbox(world.store, name_of(self.key, LEDGER), step=self.step)
@@ -140,4 +143,6 @@ def same_receivers(now: ActingFacts | None, before: ActingFacts) -> bool:
 
 def _receivers(facts: ActingFacts) -> Iterable[object]:
     spec = facts.document.monitor.spec
-    return (spec.retrain, spec.notify, spec.scaling is not None and spec.target_ref)
+    resized = (spec.resources.container, spec.resources.method) if spec.resources is not None else None
+    target = (spec.scaling is not None or resized is not None) and spec.target_ref
+    return (spec.retrain, spec.notify, target, spec.scaling is not None, resized)

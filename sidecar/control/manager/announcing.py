@@ -13,15 +13,21 @@ from ...reason import camel_case
 from ...report.schema import BlindSpot, EpisodeReport, Report
 from ..ledger import DEAD, DELIVERED, PENDING, RECOMMENDED, REFUSED, LedgerEntry
 from ..reasons import Reason
+from ..resize.policy import KIND as RESIZE
 from ..retrain.record import RETRAIN
 from ..scale.policy import KIND as SCALE
 from .key import MonitorKey
+from .resizing_status import ResizingFinding
 from .scaling_status import ScalingFinding
 from .world import Item, World
 
 NORMAL, WARNING = "Normal", "Warning"
 BLIND_SECONDS = 60.0  # a shorter one is no news, such as the start of a leader
 ACTIONS = {  # by kind and state of an intent: what happened to it, and the type of the Event
+    (RESIZE, DEAD): ("GaveUp", WARNING),
+    (RESIZE, DELIVERED): ("Resized", NORMAL),
+    (RESIZE, RECOMMENDED): ("Recommended", NORMAL),
+    (RESIZE, REFUSED): ("Refused", WARNING),
     (RETRAIN, DEAD): ("GaveUp", WARNING),
     (RETRAIN, DELIVERED): ("Requested", NORMAL),
     (RETRAIN, PENDING): ("Decided", NORMAL),
@@ -33,6 +39,10 @@ ACTIONS = {  # by kind and state of an intent: what happened to it, and the type
     (SCALE, REFUSED): ("Refused", WARNING),
 }
 
+UNENDED = frozenset(
+    (Reason.RESIZE_DEFERRED, Reason.RESIZE_INFEASIBLE, Reason.RESIZE_SLOW, Reason.RESIZE_WITHOUT_EFFECT)
+)
+
 
 @dataclass
 class EventAnnouncer:
@@ -42,6 +52,7 @@ class EventAnnouncer:
     world: World
     _open: frozenset[str] | None = None
     _futile: bool = False
+    _resizing: ResizingFinding | None = None
     _blind: dict[str, tuple[float, bool]] = field(default_factory=dict)  # by reason: since when, and whether announced
 
     def closed_tick(self, version: str, result: TickResult) -> None:
@@ -93,8 +104,21 @@ class EventAnnouncer:
             self._event(item, Reason.MORE_REPLICAS_DONT_HELP.camel, "Scale", found.text, WARNING)
         self._futile = futile
 
+    def resizing(self, found: ResizingFinding | None, item: Item) -> None:
+        """Announce kills for memory, and resizes that do not end: no intent says so."""
+        known, self._resizing = self._resizing, found
+        if known is None or found is None:
+            return
+        if found.killed_at > known.killed_at:
+            self.world.audit.record("oom_killed", self.key, container=found.container, at=found.killed_at)
+            note = f"container {found.container}: {Reason.OOM_KILLED.meaning}"
+            self._event(item, Reason.OOM_KILLED.camel, "Observe", note, WARNING)
+        if found.held is not None and found.held.reason in UNENDED and found.reason is not known.reason:
+            self.world.audit.record("resize_held", self.key, reason=found.held.reason, text=found.held.explained)
+            self._event(item, found.held.reason.camel, "Resize", found.held.explained, WARNING)
+
     def intent(self, entry: LedgerEntry, item: Item) -> None:
-        """Announce the decision or the outcome of a retraining, or of a change of the replicas."""
+        """Announce the decision or the outcome of a retraining, or of a change of the replicas or the resources."""
         self.world.audit.intent(self.key, entry)
         if (entry.kind, entry.state) not in ACTIONS:
             return
@@ -105,12 +129,34 @@ class EventAnnouncer:
         if entry.kind == SCALE:
             why = "; ".join(filter(None, (entry.detail or entry.error, entry.text)))
             note = f"{entry.key}: {entry.state}, {entry.observed} -> {entry.desired} replicas: {why}"
+        elif entry.kind == RESIZE:
+            why = "; ".join(filter(None, (entry.detail or entry.error, entry.text)))
+            change = f"{shown_resources(entry.observed)} -> {shown_resources(entry.desired)}"
+            note = f"{shown_key(entry.key)}: {entry.state}, {change}: {why}"
         else:
             note = f"retraining {entry.id} for episode {entry.key}: {entry.state}, {why}"
         self._event(item, camel_case(entry.reason), action, note, type_)
 
     def _event(self, item: Item, reason: str, action: str, note: str, type_: str) -> None:
         self.world.record(item, reason, action, note, type_)
+
+
+def shown_resources(value: object) -> str:
+    """Return the resources of an intent in words, such as `cpu 250m/500m, memory 1Gi/1Gi`: requests and limits."""
+    given = value if isinstance(value, dict) else {}
+    requests, limits = given.get("requests") or {}, given.get("limits") or {}
+    shown = [
+        f"{kind} {requests.get(kind, 'none')}" + (f"/{limits[kind]}" if kind in limits else "")
+        for kind in ("cpu", "memory")
+        if kind in requests or kind in limits
+    ]
+    return ", ".join(shown) or "nothing"
+
+
+def shown_key(key: str) -> str:
+    """Return the key of an intent without the UID of the pod."""
+    parts = key.split("/")
+    return "/".join((*parts[:3], parts[-1])) if parts[0] == "Pod" else key
 
 
 def _opened(episode: EpisodeReport, report: Report) -> str:

@@ -20,8 +20,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...callers.reviews import reviewer
 from ...certificates.choice import choose_certificates
-from ...certificates.source import kept_current
+from ...certificates.source import CertificateSource, Kept, kept_current
 from ...kube.client import Kube
 from ...kube.election import LeaseTiming
 from ...kube.events import EventRecorder
@@ -47,10 +48,12 @@ from .key import MonitorKey
 from .leadership import LeaderLabel
 from .monitors import Mirrors, Monitors
 from .options import ControllerOptions, add_control_arguments, parse_options
+from .pools import PoolBook
 from .profiles import MAX_PROFILE_BYTES, fetch_profile
+from .resizing_limits import LimitsReader
 from .scale_target import ScaleTargetReader
-from .server.app import ControlServer, ServerOptions, reviewer
-from .signals.pod_metrics import PodMetricsSource
+from .server.app import ControlServer, ServerOptions
+from .signals.pod_metrics import PodMetricsReader, PodMetricsSource
 from .signals.prometheus import PrometheusSource
 from .status import merge_of
 from .status_writer import FIELDS
@@ -126,6 +129,7 @@ class Controller:
             }
             await merge_patch(kube, MODEL_MONITORS, metadata["name"], body, metadata["namespace"], subresource="status")
 
+        targets, metrics = ScaleTargetReader(kube, self.clock), PodMetricsReader(kube, self.clock)
         return World(
             clock=self.clock,
             monotonic=self.monotonic,
@@ -133,7 +137,10 @@ class Controller:
             check_leading=self.elector.check,
             pods=mirrors.index,
             find_target=partial(find_target, kube),
-            read_scale_target=ScaleTargetReader(kube, self.clock).read,
+            read_scale_target=targets.read,
+            read_resize_target=partial(targets.read, scaled=False),
+            read_pod_metrics=metrics.read,
+            read_limits=LimitsReader(kube, self.clock).read,
             list_uninjected=partial(list_uninjected, kube),
             list_services=partial(list_services, kube),
             find_pod=partial(find_pod, kube),
@@ -146,7 +153,8 @@ class Controller:
             record=self.recorder.record,
             audit=self.audit,
             kill_switch=KillSwitch(options.kill_switch),
-            signal_sources=(PodMetricsSource(kube, mirrors.index), PrometheusSource(options.prometheus)),
+            pools=PoolBook(options.pools),
+            signal_sources=(PodMetricsSource(metrics, mirrors.index), PrometheusSource(options.prometheus)),
         )
 
     async def _lead(self) -> None:
@@ -205,6 +213,16 @@ def run(args: argparse.Namespace) -> int:
     return asyncio.run(_serve(parse_options(args)))
 
 
+def issued(kube: Kube, options: ControllerOptions, certificates: CertificateSource) -> list[Kept]:
+    """Return the certificates that this process signs for others; none if it is not the authority itself."""
+    from ...certificates.authority import Authority
+    from ...certificates.issued import IssuedCertificate
+
+    if not isinstance(certificates, Authority):
+        return []
+    return [IssuedCertificate(kube.unguarded(), certificates, options.namespace, name) for name in options.issued]
+
+
 async def _serve(options: ControllerOptions) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -216,7 +234,7 @@ async def _serve(options: ControllerOptions) -> int:
     server = ControlServer(controller.backend, reviewer(controller.reviews), listening)
     try:
         if await certificates.start(stop):
-            async with kept_current(certificates, stop):
+            async with kept_current(certificates, stop, *issued(kube, options, certificates)):
                 await server.start()
                 _LOG.info("process %d listens at %s", os.getpid(), options.listen)
                 await controller.run(stop)

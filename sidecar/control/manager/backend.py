@@ -9,16 +9,19 @@ from importlib.metadata import version
 
 import msgspec
 
+from ...callers.errors import RefusedRequestError
 from ...settings.document import Metrics
 from ...sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ...telemetry.fleet import ControllerReading, MonitorReading, ReplicasReading
+from ...telemetry.resizing import ResourcesReading
 from ..retrain.alerts import AlertBook, AlertError, parse_alerts
 from .monitors import Monitors
 from .pods import releases
+from .resizing_status import ResizingFinding
 from .runtime import MonitorRuntime
 from .scaling_answer import scale_answer
 from .scaling_status import ScalingFinding
-from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, RefusedRequestError, ScaleAnswer
+from .server.backend import AlertsAnswer, ControllerState, MayCreate, MonitorPods, ScaleAnswer
 
 STARTING_RETRY = 2.0  # seconds
 OWN_RELEASE = version("pilotfish")
@@ -225,6 +228,25 @@ def _reading(runtime: MonitorRuntime) -> MonitorReading:
         features=metrics.features,
         details=metrics.details,
         replicas=_replicas(runtime.replicas),
+        resources=_resources(runtime.resources),
+    )
+
+
+def _resources(found: ResizingFinding | None) -> ResourcesReading | None:
+    if found is None:
+        return None
+    known = found.recommendation
+    bounds: dict[str, dict[str, float]] = {"target": {kind: float(value) for kind, value in found.target.items()}}
+    if known is not None:
+        given = {"lower": known.lower, "upper": known.upper, "uncapped": known.uncapped}
+        bounds |= {name: {str(kind): value for kind, value in values.items()} for name, values in given.items()}
+    return ResourcesReading(
+        container=found.container,
+        bounds=bounds,
+        requests=found.requests,
+        held=found.held.reason if found.held is not None else "",
+        states=found.states,
+        resized_at=found.resized_at,
     )
 
 

@@ -34,6 +34,18 @@ class ScalingCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     manual: ManualChange | None = None
 
 
+class ResizingCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What another leader needs to know about resources.
+
+    It has the encoded state of the recommender, the identities of the kills for memory that it has seen, and when the
+    last one was, in epoch seconds.
+    """
+
+    recommender: bytes = b""
+    kills: tuple[str, ...] = ()
+    killed_at: float = 0.0
+
+
 class MonitorCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of a monitor that another leader needs, except its ledger and learned profiles.
 
@@ -45,6 +57,7 @@ class MonitorCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     primary: str | None = None
     detectors: tuple[DetectorCheckpoint, ...] = ()
     scaling: ScalingCheckpoint = ScalingCheckpoint()
+    resizing: ResizingCheckpoint = ResizingCheckpoint()
 
 
 def encode(state: MonitorCheckpoint) -> bytes:

@@ -22,6 +22,7 @@ from .accepted import AcceptedDocument
 from .blindness import BYPASSED, held
 from .core import VersionState
 from .injection import InjectionFinding
+from .resizing_status import ResizingFinding
 from .scaling_status import ScalingFinding
 from .trouble import Trouble
 
@@ -67,6 +68,7 @@ class MonitorView:
         report: what was published last.
         stopped: the reason for which nothing is acted on; None if actions are allowed.
         scaling: the replicas; None without a block `spec.scaling`.
+        resizing: the resources; None without a block `spec.resources`.
     """
 
     generation: int
@@ -90,6 +92,7 @@ class MonitorView:
     loaded: bool = True
     contact_lost: bool = False
     scaling: ScalingFinding | None = None
+    resizing: ResizingFinding | None = None
 
     @property
     def open_episodes(self) -> tuple[EpisodeReport, ...]:
@@ -113,6 +116,7 @@ def findings(view: MonitorView) -> tuple[ConditionFinding, ...]:
         "Drifted": _drifted(view, work),
         "Retraining": _retraining(view),
         "Scaling": _scaling(view),
+        "Resizing": _resizing(view),
         "Blocked": _blocked(view),
         "Degraded": _degraded(view),
     }
@@ -230,13 +234,22 @@ def _retraining(view: MonitorView) -> Answer:
 def _scaling(view: MonitorView) -> Answer:
     found, kind = view.scaling, CONDITIONS["Scaling"]
     if found is None:
-        return FALSE, Reason.NOT_CONFIGURED.camel, Reason.NOT_CONFIGURED.meaning
+        return FALSE, Reason.NOT_CONFIGURED.camel, "the document has no spec.scaling, so that replicas are left alone"
     if found.held is None:
         reason = Reason.PUBLISHED if found.published else Reason.SCALING
         return TRUE, reason.camel, "; ".join(filter(None, (reason.meaning, found.message)))
     reason = found.held.reason
     status = TRUE if reason in kind.true else UNKNOWN if reason in kind.unknown else FALSE
     return status, reason.camel, found.text
+
+
+def _resizing(view: MonitorView) -> Answer:
+    found, kind = view.resizing, CONDITIONS["Resizing"]
+    if found is None:
+        text = "the document has no spec.resources, so that requests and limits are left alone"
+        return FALSE, Reason.NOT_CONFIGURED.camel, text
+    status = TRUE if found.reason in kind.true else UNKNOWN if found.reason in kind.unknown else FALSE
+    return status, found.reason.camel, found.text or found.reason.meaning
 
 
 def _blocked(view: MonitorView) -> Answer:

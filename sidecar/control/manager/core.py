@@ -72,8 +72,8 @@ class MonitorCore:
     """The state of the monitor `key`. `problem` is why the newest document is not in force, empty if it is.
 
     `dirty` is True when something happened that must be stored before it is published: an alarm, the change of an
-    episode, another document, profile or primary version, or the last counts of a pod. `scaling` is what is
-    stored about replicas.
+    episode, another document, profile or primary version, or the last counts of a pod. `scaling` and `resizing` are
+    what is stored about replicas and resources.
     """
 
     key: MonitorKey
@@ -87,13 +87,14 @@ class MonitorCore:
     versions: dict[str, VersionState] = field(default_factory=dict)
     dirty: bool = False
     scaling: checkpoint.ScalingCheckpoint = field(default_factory=checkpoint.ScalingCheckpoint)
+    resizing: checkpoint.ResizingCheckpoint = field(default_factory=checkpoint.ResizingCheckpoint)
 
     def restore(self, data: bytes) -> None:
         """Continue from a stored state; raise MonitorStateError, or SettingsError for its document."""
         state = checkpoint.decode(data)
         if state.document:
             self.document = accept(state.document, f"ModelMonitor {self.key}")
-        self.primary, self.scaling = state.primary, state.scaling
+        self.primary, self.scaling, self.resizing = state.primary, state.scaling, state.resizing
         for item in state.detectors:
             self.versions[item.version] = VersionState(item.version, stored=item)
 
@@ -214,6 +215,7 @@ class MonitorCore:
             primary=self.primary,
             detectors=tuple(item for item in stored if item is not None),
             scaling=self.scaling,
+            resizing=self.resizing,
         )
         self.dirty = False
         detectors = [state.detector for state in self.versions.values() if state.detector is not None]

@@ -8,6 +8,7 @@ from ...report.schema import Report
 from ..ledger import IntentLedger
 from ..observe import build_situation
 from ..reasons import Reason
+from ..resize.guard import ResizeView, resize_situation
 from ..retrain.alerts import AlertFacts
 from ..scale.guard import ScaleView, scale_situation
 from ..situation import BlindFacts, RetrainingFacts, Situation
@@ -31,12 +32,14 @@ def situation_of(
     alerts: tuple[AlertFacts, ...] = (),
     retrainings: tuple[RetrainingFacts, ...] = (),
     scale: ScaleView | None = None,
+    resize: ResizeView | None = None,
 ) -> Situation:
     """Return the situation at `now` (epoch seconds).
 
     The facts are as old as the last closed tick: while the quorum of pods is missing, they age, and the guard refuses
     to act on them. `alerts` are those of the monitor, `retrainings` the objects of its retrainings. `stopped` is the
-    reason for which no action is allowed at all, such as the kill switch. `scale` is what is known about the replicas.
+    reason for which no action is allowed at all, such as the kill switch. `scale` is what is known about the replicas,
+    and `resize` about the resources.
     """
     found = build_situation(
         report, document.monitor, ledger, now, blind, cluster=True, alerts=alerts, retrainings=retrainings
@@ -47,7 +50,8 @@ def situation_of(
         max_age = OLDEST_TICKS * document.drift.tick_seconds + SLACK
         retrain = replace(retrain, max_age=max_age, blocked_reason=stopped or retrain.blocked_reason)
     wanted = scale_situation(scale, now) if scale is not None else None
-    return replace(found, subject=subject, retrain=retrain, scale=wanted)
+    resized = resize_situation(resize, now) if resize is not None else None
+    return replace(found, subject=subject, retrain=retrain, scale=wanted, resize=resized)
 
 
 def stop_reason(*, killed: bool, paused: bool) -> Reason | None:

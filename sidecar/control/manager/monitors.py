@@ -110,6 +110,7 @@ class Monitors:
         """Start runtimes of new monitors, pass newer objects to the others, and end those of deleted ones."""
         items = tuple(items)
         self.world.scaling_targets.update(items)
+        self.world.pools.update(items)
         present = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in items}
         for place, runtime in list(self.runtimes.items()):
             if present.get(place, {}).get("metadata", {}).get("uid") != runtime.key.uid:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...certificates.choice import add_certificate_arguments, parse_tls_files
@@ -11,6 +12,7 @@ from ...errors import UsageError
 from ...kube.configuration import add_kubeconfig_arguments, own_namespace
 from ...log import add_log_arguments
 from ...serving.tls import TlsFiles
+from .pools import PoolName, parse_pools
 from .signals.endpoint import PrometheusEndpoint, add_prometheus_arguments, parse_endpoint
 
 LEASE = SERVICE = "pilotfish-control"
@@ -36,6 +38,8 @@ class ControllerOptions:
     webhook_hosts: tuple[str, ...]
     kill_switch: Path | None
     prometheus: PrometheusEndpoint | None = None
+    issued: tuple[str, ...] = ()
+    pools: Mapping[PoolName, float] = field(default_factory=dict)
 
 
 def add_control_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +82,15 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         "--kill-switch", type=Path, metavar="FILE",
         help="while this file exists and does not say false, nothing is acted on; everything is still measured",
     )  # fmt: skip
+    add(
+        "--pool", action="append", default=[], metavar="NAMESPACE/NAME=CPU",
+        help="cores that the monitors of a namespace share which name this pool, such as ml/shared=4; may be repeated",
+    )  # fmt: skip
+    add(
+        "--issue-certificate", action="append", default=[], metavar="SERVICE",
+        help="a Service of the release whose certificate is kept in the Secret SERVICE-tls, so that its process needs "
+        "no right to the authority; may be repeated; without --tls-cert",
+    )  # fmt: skip
     add_prometheus_arguments(parser)
     add_log_arguments(parser)
 
@@ -100,5 +113,7 @@ def parse_options(args: argparse.Namespace) -> ControllerOptions:
         service=args.service,
         webhook_hosts=tuple(args.allow_webhook_host),
         kill_switch=args.kill_switch,
+        issued=tuple(args.issue_certificate),
         prometheus=parse_endpoint(args),
+        pools=parse_pools(args.pool),
     )

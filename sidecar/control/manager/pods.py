@@ -20,26 +20,61 @@ INJECTED_SELECTOR = f"{INJECTED}=true"
 _ENDED = frozenset(("Failed", "Succeeded"))
 
 
-_METADATA = ("creationTimestamp", "deletionTimestamp", "labels", "name", "namespace", "resourceVersion", "uid")
+_METADATA = (
+    "creationTimestamp", "deletionTimestamp", "generation", "labels", "name", "namespace", "resourceVersion", "uid",
+)  # fmt: skip
+_SPEC = ("activeDeadlineSeconds", "nodeName", "os", "overhead", "priorityClassName", "resources")
+_CONTAINER = ("name", "resizePolicy", "restartPolicy")
+_STATUS = (
+    "allocatedResources", "conditions", "nodeAllocatableResourceClaimStatuses", "observedGeneration", "phase",
+    "qosClass", "resources", "startTime",
+)  # fmt: skip
+_CONTAINER_STATUS = ("allocatedResources", "name", "resources", "restartCount")
+_STATE = ("containerID", "finishedAt", "reason", "startedAt")
 OWN_CONTAINERS = frozenset(("pilotfish-analyzer", "pilotfish-proxy", "pilotfish-redirect"))  # that the injector adds
 
 
 def trim_pod(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a pod that this module reads: 3 kB of memory instead of 60."""
-    metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
-    sidecars = (one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always")
+    """Return the part of a pod that the manager reads: 5 kB of memory instead of 60."""
+    spec, status = item.get("spec") or {}, item.get("status") or {}
+    containers = {key: [_container(one) for one in spec.get(key) or ()] for key in ("initContainers", "containers")}
+    statuses = {
+        key: [_container_status(one) for one in status[key]]
+        for key in ("containerStatuses", "initContainerStatuses")
+        if status.get(key)
+    }
     return {
-        "metadata": {name: metadata[name] for name in _METADATA if name in metadata},
-        "spec": {"containers": [_requests(one) for one in (*(spec.get("containers") or ()), *sidecars)]},
-        "status": {name: status[name] for name in ("conditions", "phase", "startTime") if name in status},
+        "metadata": _kept(item["metadata"], _METADATA),
+        "spec": {**_kept(spec, _SPEC), **{key: found for key, found in containers.items() if found}},
+        "status": {**_kept(status, _STATUS), **statuses},
     }
 
 
-def _requests(container: Mapping[str, Any]) -> dict[str, Any]:
-    """Return name and requests of a container that runs as long as its pod."""
-    requests = (container.get("resources") or {}).get("requests") or {}
-    found = {name: requests[name] for name in ("cpu", "memory") if name in requests}
-    return {"name": container["name"], "resources": {"requests": found}}
+def running_containers(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the containers of a pod that run as long as the pod: also sidecars among the init containers."""
+    spec = item.get("spec") or {}
+    sidecars = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
+    return [*(spec.get("containers") or ()), *sidecars]
+
+
+def _kept(given: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}
+
+
+def _container(container: Mapping[str, Any]) -> dict[str, Any]:
+    """Return name, policies, and requests and limits of CPU and memory of a container."""
+    resources = container.get("resources") or {}
+    found = {side: _kept(resources.get(side) or {}, ("cpu", "memory")) for side in ("requests", "limits")}
+    return {**_kept(container, _CONTAINER), "resources": {side: one for side, one in found.items() if one}}
+
+
+def _container_status(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the resources of a container, and how it ended last."""
+    states = {
+        name: {key: _kept(found, _STATE) for key, found in (status.get(name) or {}).items() if key != "waiting"}
+        for name in ("lastState", "state")
+    }
+    return {**_kept(status, _CONTAINER_STATUS), **{name: state for name, state in states.items() if state}}
 
 
 @dataclass(frozen=True, slots=True)

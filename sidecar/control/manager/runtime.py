@@ -22,10 +22,10 @@ from ...report.schema import BlindSpot, Report
 from ...serving.tasks import keep_running, pause
 from ...sync.messages import Signals, SyncRequest, SyncResponse
 from ..errors import StoreConflictError, StoreError
-from ..ledger import LedgerEntry
+from ..ledger import IntentLedger, LedgerEntry
 from ..outbox import Step, ignore_step
 from ..reasons import Reason
-from ..scale.guard import Hold
+from ..workload.hold import Hold
 from .accepted import document_bytes
 from .acting import Acting, ActingFacts
 from .announcing import EventAnnouncer
@@ -38,6 +38,8 @@ from .injection import InjectionWatch
 from .key import MonitorKey
 from .pods import MonitoredPod, monitored_pods
 from .refreshing import Refresher
+from .resizing import ResizeWatch
+from .resizing_status import ResizingFinding, resizing_finding
 from .scaling import ScalingWatch
 from .scaling_status import ScalingFinding, scaling_finding
 from .status_writer import StatusWriter
@@ -76,6 +78,7 @@ class MonitorRuntime:
         self.writer = StatusWriter(self.key, self.world)
         self.injection = InjectionWatch(self.key.namespace, self.world)
         self.bypass = BypassWatch(self.key.namespace, self.world)
+        self.resizing = ResizeWatch(self.key, self.world)
         self.scaling = ScalingWatch(self.key, self.world)
         self._raw = b""
         self._seen: object = None
@@ -88,8 +91,8 @@ class MonitorRuntime:
         """What the control loop may act on; None until something is published."""
         if self.core.document is None or self.published is None:
             return None
-        scale = self.scaling.view(paused=self.paused)
-        return ActingFacts(self.core.document, self.published, self.blind, self.paused, scale)
+        scale, resize = self.scaling.view(paused=self.paused), self.resizing.view(paused=self.paused)
+        return ActingFacts(self.core.document, self.published, self.blind, self.paused, scale, resize)
 
     @property
     def signals(self) -> Mapping[str, tuple[float, Signals]]:
@@ -104,6 +107,16 @@ class MonitorRuntime:
             return ScalingFinding(held=Hold(Reason.WAITING))
         view = self.scaling.view(paused=self.paused)
         return scaling_finding(view, self.scaling.latest, self.control, self.world.clock())
+
+    @property
+    def resources(self) -> ResizingFinding | None:
+        """The resources of the target's container; None without a block `spec.resources`."""
+        watch, document = self.resizing, self.core.document
+        settings = document.monitor.spec.resources if document is not None else None
+        if watch.latest is None and settings is not None:
+            return ResizingFinding(container=settings.container, held=Hold(Reason.WAITING))
+        view = watch.view(paused=self.paused)
+        return resizing_finding(view, watch.latest, self.control, watch.resized_at, self.world.clock())
 
     @property
     def paused(self) -> bool:
@@ -140,13 +153,14 @@ class MonitorRuntime:
             facts=lambda: self.facts,
             changed=self._changed,
             publish=self._publish_control,
-            follow=self.scaling.follow,
+            follow=self.follow,
             step=self.step,
         )
         work = {
             "its control loop": acting.run,
             "reading its target and profiles": self._refresh,
             "watching its replicas": self._watch_replicas,
+            "watching its resources": self._watch_resources,
         }
         tasks = [
             asyncio.create_task(keep_running(f"monitor {self.key}: {what}", partial(run, stop), stop))
@@ -183,6 +197,7 @@ class MonitorRuntime:
             self._publish(self.core.report(self.core.primary))
         self.announcer.blind_spots(self.blind, self.item)
         self.announcer.scaling(self.replicas, self.item)
+        self.announcer.resizing(self.resources, self.item)
         if self.settled:
             await self.writer.write(self.item, self.view())
 
@@ -281,6 +296,7 @@ class MonitorRuntime:
             loaded=self.loaded,
             contact_lost=contact_age > OLDEST_CONTACT,
             scaling=self.replicas,
+            resizing=self.resources,
         )
 
     def _troubles(self) -> Iterator[Trouble]:
@@ -324,6 +340,17 @@ class MonitorRuntime:
             if self.loaded:
                 await self.scaling.look(self.core, self.refresher.selector)
             await pause(stop, self.scaling.wait)
+
+    async def _watch_resources(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if self.loaded and self.resizing.due(self.core, self.refresher.selector):
+                await self.resizing.look(self.core, self.refresher.selector)
+            await pause(stop, TURN)
+
+    def follow(self, ledger: IntentLedger) -> None:
+        """Take what was changed of replicas and resources from `ledger`."""
+        self.scaling.follow(ledger)
+        self.resizing.follow(ledger)
 
     async def refresh(self) -> None:
         """Read target and profiles, and look for pods without a sidecar and for Services that go past the proxies."""

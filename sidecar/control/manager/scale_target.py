@@ -25,8 +25,8 @@ from ...kube.objects import (
 from ...kube.read import get, list_all, list_some
 from ...settings.document import TargetRef
 from ..reasons import Reason
-from ..scale.kinds import at_path, kserve_kind, needs_scale, resource_of
 from ..scale.target import FactProblem, TargetFacts, TargetSurroundings, target_facts
+from ..workload.kinds import at_path, kserve_kind, needs_scale, resource_of
 from .selectors import Selector, SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube
 from .world import Item
@@ -66,10 +66,13 @@ class ScaleTargetReader:
     _lists: dict[tuple[str, str], NamespaceList] = field(default_factory=dict)
     _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
 
-    async def read(self, namespace: str, target: TargetRef) -> TargetFacts:
-        """Return the facts about `target`; raise TroubleError if its replicas cannot be read."""
+    async def read(self, namespace: str, target: TargetRef, *, scaled: bool = True) -> TargetFacts:
+        """Return the facts about `target`; raise TroubleError if it cannot be read, or its replicas if it is `scaled`.
+
+        A target that is only resized, such as a DaemonSet, needs no replicas that can be set.
+        """
         at = self.clock()
-        found, scale, problems = await self._target(namespace, target)
+        found, scale, problems = await (self._target if scaled else self._object)(namespace, target)
         names = [*LISTS]
         lists = dict(zip(names, await asyncio.gather(*(self._list(namespace, name) for name in names)), strict=True))
         pods, problem = await self._pending(namespace, found, scale)
@@ -106,6 +109,13 @@ class ScaleTargetReader:
         if kind is not None and (problem := kind.problem(found)):
             raise TroubleError(Reason.NOT_SCALABLE, f"{what}: {problem}")
         return found, scale, ()
+
+    async def _object(self, namespace: str, target: TargetRef) -> tuple[Item, Item | None, tuple[FactProblem, ...]]:
+        resource, what = resource_of(target.api_version, target.kind), f"{target.kind} {quote_value(target.name)}"
+        try:
+            return await get(self.kube, resource, target.name, namespace), None, ()
+        except KubeError as error:
+            raise of_kube(what, error, Reason.TARGET_NOT_FOUND) from error
 
     async def _list(self, namespace: str, name: str) -> NamespaceList:
         key = (namespace, name)
@@ -187,17 +197,28 @@ def _pod_labels(found: Item, scale: Item | None) -> dict[str, str]:
 
 
 def _trim(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of an object that the facts need: no managedFields, and no triggers of a ScaledObject."""
+    """Return the part of an object that the facts need: no managedFields, and only the types of KEDA's triggers."""
     metadata, spec = item.get("metadata") or {}, item.get("spec") or {}
     return {
         "metadata": {key: metadata[key] for key in _KEPT_METADATA if key in metadata},
-        "spec": {key: spec[key] for key in _KEPT if key in spec},
+        "spec": {**{key: spec[key] for key in _KEPT if key in spec}, **_triggers(spec.get("triggers"))},
         "status": {key: value for key, value in (item.get("status") or {}).items() if isinstance(value, int)},
     }
 
 
+def _triggers(triggers: object) -> dict[str, Any]:
+    found = [one for one in triggers if isinstance(one, dict)] if isinstance(triggers, list) else []
+    kept = [
+        {"type": one.get("type"), "metadata": {key: given[key] for key in _TRIGGER if key in given}}
+        for one in found
+        if isinstance(given := one.get("metadata") or {}, dict)
+    ]
+    return {"triggers": kept} if kept else {}
+
+
 _KEPT_METADATA = ("generation", "labels", "name", "ownerReferences")
-_KEPT = ("maxUnavailable", "minAvailable", "scaleTargetRef", "selector", "targetRef", "updatePolicy")
+_KEPT = ("maxUnavailable", "metrics", "minAvailable", "scaleTargetRef", "selector", "targetRef", "updatePolicy")
+_TRIGGER = ("containerName",)  # of the metadata of a trigger of KEDA, which may have secrets
 
 
 def _problem(fact: str, what: str, error: KubeError) -> FactProblem:

@@ -21,7 +21,7 @@ from ...settings.scaling import Scaling
 from ..ledger import DELIVERED, SUPERSEDED, IntentLedger, LedgerEntry
 from ..reasons import Reason
 from ..scale.facts import ScaleFacts
-from ..scale.guard import Hold, ScaleView, Wish
+from ..scale.guard import ScaleView, Wish
 from ..scale.manual import ManualChange, OwnWrite, blocking_owner, manual_change
 from ..scale.plan import ScalePlan
 from ..scale.policy import KIND
@@ -29,6 +29,7 @@ from ..scale.recommender import Recommendation, recommend
 from ..scale.state import ScaleState, ScaleStateError, scaled
 from ..scale.target import TargetFacts
 from ..situation import Fact
+from ..workload.hold import Hold
 from .checkpoint import ScalingCheckpoint
 from .core import MonitorCore
 from .facts import stop_reason

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from ...report.control_status import ControlStatus, IntentStatus
 from ..ledger import DEAD, DELIVERED, PENDING, REFUSED
 from ..reasons import Reason
-from ..scale.guard import Hold, ScaleView, find_hold
+from ..scale.guard import ScaleView, find_hold
 from ..scale.policy import KIND
 from ..situation import ACT
+from ..workload.hold import Hold
 from .scaling import ScalingLook
 
 NOT_SEEN = frozenset(  # holds with which there is no desired number

@@ -25,6 +25,7 @@ from ...settings.status import (
 from ..observe import PERFORMANCE
 from ..reasons import Reason
 from .conditions import ConditionFinding, MonitorView, findings
+from .resizing_status import resources_status
 from .scaling_status import ScalingFinding
 
 MAX_SUMMARY = 1000  # characters
@@ -44,6 +45,7 @@ def build_status(view: MonitorView, before: Mapping[str, Any] | None, now: float
         if state is not None and state.profile is not None
         else None,
         replicas=_replicas(view.scaling) if view.scaling is not None else None,
+        resources=(resources_status(view.resizing),) if view.resizing is not None else (),
     )
     built: dict[str, Any] = msgspec.to_builtins(status)
     return built
@@ -137,13 +139,22 @@ def merge_of(built: Mapping[str, Any], present: object) -> dict[str, Any]:
 
 
 def only_words(built: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:
-    """Return whether the two differ in the messages about replicas only."""
+    """Return whether the two differ in the messages about replicas and resources, and in numbers that grow, only."""
     return _unworded(built) == _unworded(present or {})
 
 
 def _unworded(status: Mapping[str, Any]) -> dict[str, Any]:
     conditions = [
-        {**item, "message": ""} if item.get("type") == "Scaling" else item for item in status.get("conditions") or ()
+        {**item, "message": ""} if item.get("type") in {"Resizing", "Scaling"} else item
+        for item in status.get("conditions") or ()
     ]
     replicas = status.get("replicas")
-    return {**status, "conditions": conditions, "replicas": {**replicas, "message": ""} if replicas else None}
+    return {
+        **status,
+        "conditions": conditions,
+        "replicas": {**replicas, "message": ""} if replicas else None,
+        "resources": [{**item, **_VARYING} for item in status.get("resources") or ()],
+    }
+
+
+_VARYING = {"message": "", "samples": 0, "confidence": 0.0, "lowerBound": None, "upperBound": None, "uncapped": None}

@@ -20,7 +20,7 @@ INTERVAL = 2.0  # seconds between two writes
 MIRRORED = 10.0  # seconds after which the mirror should have brought what was written
 LONGEST_WAIT = 60.0  # seconds after repeated failures
 WORDS = 60.0  # seconds between two writes if only messages have changed, such as the present values of signals
-FIELDS = ("observedGeneration", "conditions", "episodes", "pods", "profile", "replicas")
+FIELDS = ("observedGeneration", "conditions", "episodes", "pods", "profile", "replicas", "resources")
 
 
 @dataclass

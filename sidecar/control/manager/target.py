@@ -16,7 +16,7 @@ from ...kube.objects import Resource
 from ...kube.read import get
 from ...settings.document import TargetRef
 from ..reasons import Reason
-from ..scale.kinds import kserve_kind, resource_of, status_replicas
+from ..workload.kinds import kserve_kind, resource_of, status_replicas
 from .selectors import SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube
 from .world import TargetWorkload

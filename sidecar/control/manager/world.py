@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,8 @@ from ..store import StateStore
 from .audit import Audit
 from .claims import Claims
 from .key import MonitorKey
+from .pools import PoolBook
+from .resizing_sources import NamespaceLimits, PodMetricsReading
 from .scaling_sources import SignalSource
 from .scaling_targets import ScalingTargets
 from .selectors import Selector
@@ -77,6 +79,9 @@ class World:
         find_target: the workload of a target; raises TroubleError.
         read_scale_target: the replicas of a target, and everything that decides whether they may be changed; raises
             TroubleError.
+        read_resize_target: a target whose pods are resized; raises TroubleError.
+        read_pod_metrics: the use of all containers of a namespace, by metrics.k8s.io.
+        read_limits: what limits the resources of the pods of a namespace, on these nodes.
         signal_sources: where scaling signals come from, besides the pods.
         list_uninjected: metadata of pods that a selector selects and that have no sidecar; raises TroubleError.
         list_services: the Services of a namespace; raises TroubleError.
@@ -91,6 +96,7 @@ class World:
         claims: which monitor each pod follows.
         scaling_targets: which monitor scales each workload.
         signals: the newest load of each pod.
+        pools: the pools of CPU, and what each monitor has of them.
     """
 
     clock: Callable[[], float]
@@ -100,6 +106,9 @@ class World:
     pods: PodSource
     find_target: Callable[[str, TargetRef], Awaitable[TargetWorkload]]
     read_scale_target: Callable[[str, TargetRef], Awaitable[TargetFacts]]
+    read_resize_target: Callable[[str, TargetRef], Awaitable[TargetFacts]]
+    read_pod_metrics: Callable[[str], Awaitable[PodMetricsReading]]
+    read_limits: Callable[[str, Iterable[str]], Awaitable[NamespaceLimits]]
     list_uninjected: Callable[[str, Selector], Awaitable[Sequence[Item]]]
     list_services: Callable[[str], Awaitable[Sequence[Item]]]
     find_pod: Callable[[str, str], Awaitable[Item | None]]
@@ -116,6 +125,7 @@ class World:
     claims: Claims = field(default_factory=Claims)
     scaling_targets: ScalingTargets = field(default_factory=ScalingTargets)
     signals: SignalBook = field(default_factory=SignalBook)
+    pools: PoolBook = field(default_factory=PoolBook)
 
     def may_act(self) -> bool:
         """Return whether this process leads now."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .kinds import at_path, number_at
+from ..workload.kinds import at_path, number_at
 
 Item = Mapping[str, Any]
 

@@ -21,8 +21,8 @@ from ..api_errors import retry_of_error
 from ..executor import Done, Dropped, Failed, Outcome
 from ..intent import Intent
 from ..reasons import Reason
-from .kinds import KServeKind, kserve_kind, resource_of, scale_body, spec_replicas
-from .managed_fields import MANAGER
+from ..workload.kinds import KServeKind, kserve_kind, resource_of, scale_body, spec_replicas
+from ..workload.managed_fields import MANAGER
 
 Item = Mapping[str, Any]
 

@@ -15,23 +15,9 @@ from ...errors import number
 from ...settings.scaling import Scaling
 from ..reasons import Reason
 from ..situation import RECOMMEND, Fact, Rules, ScaleSituation
+from ..workload.hold import INTERVALS, MAX_CONTACT_AGE, Hold
 
 QUORUM = 0.5  # of the ready pods, which must have sent recent signals
-MAX_CONTACT_AGE = 90.0  # seconds since the watch of the pods brought something; a watch that is alive does each minute
-INTERVALS = 3  # of the recommender: the greatest age of an observation that may be acted on
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Why the replicas stay as they are: the reason, and in words what to do."""
-
-    reason: Reason
-    text: str = ""
-
-    @property
-    def explained(self) -> str:
-        """The text, or the meaning and remedy of the reason."""
-        return self.text or "; ".join(filter(None, (self.reason.meaning, self.reason.remedy)))
 
 
 @dataclass(frozen=True, slots=True)

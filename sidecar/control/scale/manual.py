@@ -12,8 +12,8 @@ from itertools import takewhile
 
 from ...errors import quote_value
 from ..reasons import Reason
-from .appliers import is_loop
-from .field_owner import FieldOwner
+from ..workload.appliers import is_loop
+from ..workload.field_owner import FieldOwner
 from .target import TargetFacts
 
 REVERTS = 2  # times that a loop sets one number, until it counts as an owner

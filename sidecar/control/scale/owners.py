@@ -7,16 +7,18 @@ if `spec.scaling.takeOwnership` says so. An autoscaler on the target is never ov
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import quote_value
 from ..reasons import Reason
+from ..workload.field_owner import METRIC, OWN_SETTING, FieldOwner, described, labels_of, map_at, name_of
+from ..workload.kinds import at_path, kserve_kind
 from .appliers import applying_owners
-from .field_owner import METRIC, OWN_SETTING, FieldOwner, described, labels_of, map_at, name_of
-from .kinds import at_path, kserve_kind
 
 Item = Mapping[str, Any]
 
+RESOURCES = ("cpu", "memory")
 KEDA_NAME = "scaledobject.keda.sh/name"  # label of the autoscaler that KEDA creates
 
 # by API group and kind, alphabetically: controllers that write the replicas of what they own at each reconciliation
@@ -59,12 +61,70 @@ def find_resources_owner(target: Item, *, vertical_autoscalers: Sequence[Item] =
                 kind="VerticalPodAutoscaler",
                 name=name_of(found),
                 manager="",
-                reason=Reason.AUTOSCALER,
+                reason=Reason.VERTICAL_AUTOSCALER,
                 text=f"the VerticalPodAutoscaler {quote_value(name_of(found))} sets resources of {described(target)}",
-                remedy="set its updateMode to Off, or do not scale by CPU and memory",
+                remedy="delete it or set its updateMode to Off, or remove spec.resources",
                 yields=False,
             )
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaDriver:
+    """An autoscaler that sets replicas by the use of `resource`, of one container or, if that is empty, of all."""
+
+    resource: str
+    container: str
+    text: str
+
+
+def find_replica_drivers(
+    target: Item, *, autoscalers: Sequence[Item] = (), scaled_objects: Sequence[Item] = ()
+) -> tuple[ReplicaDriver, ...]:
+    """Return the autoscalers whose number of replicas of `target` follows its use of CPU or memory.
+
+    `autoscalers` and `scaled_objects` are all HorizontalPodAutoscalers and ScaledObjects of the namespace.
+    """
+    found = []
+    for item in autoscalers:
+        if _scales(item, target):
+            found += [
+                ReplicaDriver(
+                    resource,
+                    container,
+                    f"the HorizontalPodAutoscaler {quote_value(name_of(item))} scales by {resource}",
+                )
+                for resource, container in _resource_metrics(item)
+            ]
+    for item in scaled_objects:
+        if _scales(item, target, "Deployment"):
+            found += [
+                ReplicaDriver(
+                    resource, container, f"the ScaledObject {quote_value(name_of(item))} of KEDA scales by {resource}"
+                )
+                for resource, container in _resource_triggers(item)
+            ]
+    return tuple(found)
+
+
+def _resource_metrics(autoscaler: Item) -> Iterator[tuple[str, str]]:
+    """Yield resource and container of the metrics of an autoscaler; without any metric, it follows the CPU."""
+    metrics = at_path(autoscaler, ("spec", "metrics"))
+    if not metrics:
+        yield "cpu", ""
+    for metric in metrics if isinstance(metrics, list) else ():
+        for key in ("resource", "containerResource"):
+            name = at_path(metric, (key, "name"))
+            if name in RESOURCES:
+                yield str(name), str(at_path(metric, (key, "container")) or "")
+
+
+def _resource_triggers(scaled_object: Item) -> Iterator[tuple[str, str]]:
+    triggers = at_path(scaled_object, ("spec", "triggers"))
+    for trigger in triggers if isinstance(triggers, list) else ():
+        kind = at_path(trigger, ("type",))
+        if kind in RESOURCES:
+            yield str(kind), str(at_path(trigger, ("metadata", "containerName")) or "")
 
 
 def _autoscaler(name: str, target: Item) -> FieldOwner:

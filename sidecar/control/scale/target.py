@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..reasons import Reason
+from ..workload.field_owner import FieldOwner, map_at
+from ..workload.kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas, surge_of
+from ..workload.managed_fields import FieldWriter, epoch_seconds, writers_of
 from .appliers import is_default, later_reset
 from .disruption import disruption_floor
-from .field_owner import FieldOwner
-from .kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas
-from .managed_fields import FieldWriter, epoch_seconds, writers_of
-from .owners import find_owner, find_resources_owner
+from .owners import ReplicaDriver, find_owner, find_replica_drivers, find_resources_owner
 
 Item = Mapping[str, Any]
 
@@ -46,6 +46,9 @@ class TargetFacts:
         default: whether nobody set the desired replicas, so that the default of the API server holds.
         owner: another owner of the replicas.
         resources_owner: another owner of the resources of the pods.
+        replica_drivers: autoscalers that set the replicas by the use of CPU or memory.
+        surge: how many pods a rollout may create beyond the replicas.
+        template: the pod spec of the template; None for a kind without one.
         warning: who will reset the replicas at a later time, and the remedy; empty if nobody will.
         rollout_in_progress: whether pods of an older template are being replaced.
         rollout: what the rollout waits for, empty without one.
@@ -68,6 +71,9 @@ class TargetFacts:
     default: bool = False
     owner: FieldOwner | None = None
     resources_owner: FieldOwner | None = None
+    replica_drivers: tuple[ReplicaDriver, ...] = ()
+    surge: int = 0
+    template: Item | None = None
     warning: str = ""
     rollout_in_progress: bool = False
     rollout: str = ""
@@ -112,6 +118,11 @@ def target_facts(target: Item, scale: Item | None, found: TargetSurroundings, at
         default=is_default(target),
         owner=find_owner(target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects),
         resources_owner=find_resources_owner(target, vertical_autoscalers=found.vertical_autoscalers),
+        replica_drivers=find_replica_drivers(
+            target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects
+        ),
+        surge=surge_of(target, replicas),
+        template=map_at(target, "spec", "template", "spec") or None,
         warning=later_reset(target),
         rollout_in_progress=bool(rollout),
         rollout=rollout,

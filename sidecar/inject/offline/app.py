@@ -14,6 +14,7 @@ from ...system.files import read_file
 from ...terminal import show_document, show_error
 from ..context import Context
 from ..injection import inject
+from ..patching import apply
 from ..plan import InterceptionMode
 from ..reasons import InjectionReason
 from ..template import SidecarTemplate
@@ -21,7 +22,6 @@ from .documents import MAX_BYTES, ManifestDocument, decode, read
 from .edit import rewrite
 from .errors import ManifestError
 from .images import Images, load_template
-from .patching import apply
 from .shapes import without_nulls
 from .surroundings import Surroundings
 from .workloads import CONTROLLED, TEMPLATES, ManifestObject, Workload, objects, workload

@@ -146,6 +146,7 @@ class InjectorServer:
             ready=not self.not_ready(),
             reviews=dict(self.tallies.reviews),
             injections=dict(self.tallies.injections),
+            sized=dict(self.tallies.sized),
             bounds=BUCKETS,
             times=tuple(self.tallies.times),
             seconds=self.tallies.seconds,

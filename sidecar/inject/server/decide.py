@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from ...errors import PilotfishError, quote_value
-from ..context import Context, owner_of
+from ..context import Context, Json, owner_of
 from ..injection import Injection, inject
 from ..names import LABEL
 from ..operations import patch_json
+from ..patching import apply
 from ..plan import InterceptionMode
 from ..reasons import InjectionReason
+from ..sizing import PodSizing, SizedPod, size
 from ..template import SidecarTemplate
 from .mirrors import OPTED_IN, ClusterMirrors
 from .owners import OwnerReference
@@ -27,11 +29,15 @@ class NotReadyError(PilotfishError):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is done with a pod. `stale` names the kinds of objects whose mirror may be out of date."""
+    """What is done with a pod. `stale` names the kinds of objects whose mirror may be out of date.
+
+    `sized` is what became of the resources that a monitor recommends, None if none does.
+    """
 
     injection: Injection
     owners: tuple[OwnerReference, ...] = field(default=())
     stale: tuple[str, ...] = ()
+    sized: SizedPod | None = None
 
     @property
     def asked_for(self) -> bool:
@@ -42,9 +48,11 @@ class Decision:
         """Return the answer to the review."""
         found = self.injection
         audit = {"mode": str(found.mode), "reason": str(found.reason), "stale": ", ".join(self.stale)}
+        sized = self.sized.patch if self.sized is not None else ()
+        audit |= {"resources": self.sized.message} if self.sized is not None else {}
         refused = self.asked_for and found.mode == InterceptionMode.NONE
         warnings = [f"Pilotfish did not inject its sidecars: {found.message}"] if refused else []
-        return ReviewAnswer(patch_json(found.patch), warnings=warnings, audit=audit)
+        return ReviewAnswer(patch_json((*found.patch, *sized)), warnings=warnings, audit=audit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +86,7 @@ class Decider:
             raise NotReadyError(f"namespace {quote_value(namespace)} cannot be read; look at the log of the injector")
         owners = await mirrors.owners(pod, namespace)
         labels = pod["metadata"].get("labels") or {}
+        monitor = mirrors.monitor_of(namespace, owners)
         context = Context(
             namespace=namespace,
             labels=facts.labels,
@@ -86,10 +95,18 @@ class Decider:
             pools=tuple(
                 chain(mirrors.pools.candidates(namespace, labels), mirrors.alpha_pools.candidates(namespace, labels))
             ),
-            monitor=mirrors.monitor_of(namespace, owners),
+            monitor=monitor.traffic if monitor is not None else None,
             limit_ranges=mirrors.limits.all(namespace),
             quotas=mirrors.quotas.all(namespace),
             owner=owner_of(pod),
             release_namespace=self.release_namespace,
         )
-        return Decision(inject(pod, context, self.template()), owners, mirrors.stale())
+        injection = inject(pod, context, self.template())
+        sized = _sized(pod, injection, monitor.sizing if monitor is not None else None, context)
+        return Decision(injection, owners, mirrors.stale(), sized)
+
+
+def _sized(pod: Json, injection: Injection, sizing: PodSizing | None, context: Context) -> SizedPod | None:
+    """Return the resources of a pod that has sidecars: the controller resizes no others."""
+    has_sidecars = injection.mode != InterceptionMode.NONE or injection.reason is InjectionReason.ALREADY_INJECTED
+    return size(apply(pod, injection.patch), sizing, context) if sizing is not None and has_sidecars else None

@@ -23,6 +23,7 @@ from ...kube.objects import (
     Resource,
 )
 from ..context import MonitorTraffic, monitor_from_object, pool_from_object, service_from_object
+from ..sizing import PodSizing, sizing_of
 from .owners import controller_of
 
 Item = dict[str, Any]
@@ -44,11 +45,15 @@ class NamespaceLabels:
 
 @dataclass(frozen=True, slots=True)
 class MonitorTarget:
-    """A ModelMonitor: `place` is group, kind and name of its target; the least `order` is the oldest one."""
+    """A ModelMonitor: `place` is group, kind and name of its target; the least `order` is the oldest one.
+
+    `sizing` is what its new pods get, None if it does not resize pods.
+    """
 
     place: tuple[str, str, str]
     order: tuple[str, str]
     traffic: MonitorTraffic
+    sizing: PodSizing | None = None
 
 
 def _namespace(item: Item) -> NamespaceLabels:
@@ -61,7 +66,15 @@ def _monitor(item: Item) -> MonitorTarget:
     target, metadata = item["spec"]["targetRef"], item["metadata"]
     place = (str(target["apiVersion"]).rpartition("/")[0], str(target["kind"]), str(target["name"]))
     order = (str(metadata.get("creationTimestamp", "")), str(metadata["name"]))
-    return MonitorTarget(place, order, monitor_from_object(item))
+    return MonitorTarget(place, order, monitor_from_object(item), _sizing(item))
+
+
+def _sizing(item: Item) -> PodSizing | None:
+    """Return the resources of new pods; None too if they cannot be read, since the traffic is intercepted anyway."""
+    try:
+        return sizing_of(item)
+    except _MALFORMED:
+        return None
 
 
 def _bounds(item: Item) -> Item:

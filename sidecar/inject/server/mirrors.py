@@ -29,7 +29,7 @@ from ...kube.objects import (
 )
 from ...kube.read import get
 from ...kube.watch import DELETED, WatchTiming
-from ..context import ClusterService, InferencePool, MonitorTraffic
+from ..context import ClusterService, InferencePool
 from .index import NamespaceIndex, SelectorIndex
 from .kinds import KINDS, PARSED, Item, MonitorTarget, NamespaceLabels, trim, trim_definition
 from .owners import FOLLOWED, OwnerReference, controller_of, owners_of
@@ -117,11 +117,11 @@ class ClusterMirrors:
 
         return owners_of(pod, owner_of)
 
-    def monitor_of(self, namespace: str, owners: tuple[OwnerReference, ...]) -> MonitorTraffic | None:
+    def monitor_of(self, namespace: str, owners: tuple[OwnerReference, ...]) -> MonitorTarget | None:
         """Return the oldest monitor of a namespace whose target is one of `owners`, as the controller chooses it."""
         places = {(owner.group, owner.kind, owner.name) for owner in owners}
         found = [one for one in self.monitors.all(namespace) if one.place in places]
-        return min(found, key=lambda one: one.order).traffic if found else None
+        return min(found, key=lambda one: one.order, default=None)
 
     async def _look_up(self, resource: Resource, name: str, namespace: str = "") -> Item | None:
         try:

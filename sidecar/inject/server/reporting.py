@@ -43,6 +43,9 @@ class Reporter:
         if request.dry_run:
             return
         self.tallies.injections[str(found.mode), str(found.reason)] += 1
+        if (sized := decision.sized) is not None:
+            self.tallies.sized["sized" if sized.changed else "kept", sized.reason] += 1
+            _LOG.info("resources of a new pod of namespace %s: %s", quote_value(request.namespace), sized.message)
         if decision.stale:
             _LOG.warning("decided with what was known earlier: no news of %s lately", ", ".join(decision.stale))
         if not decision.asked_for:

@@ -19,6 +19,7 @@ class InjectorTallies:
     Attributes:
         reviews: by outcome: answered, failed, invalid.
         injections: by mode and reason; a dry run is not counted.
+        sized: pods with a monitor that resizes them, by outcome (sized, kept) and reason.
         times: reviews by bucket of BUCKETS, the last one for longer times.
         seconds: the sum of their times.
         repairs: writes of the bundle after others had changed it, by object.
@@ -27,6 +28,7 @@ class InjectorTallies:
     monotonic: Callable[[], float]
     reviews: Counter[str] = field(default_factory=Counter)
     injections: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sized: Counter[tuple[str, str]] = field(default_factory=Counter)
     times: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     seconds: float = 0.0
     repairs: Counter[str] = field(default_factory=Counter)

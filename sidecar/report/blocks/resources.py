@@ -13,7 +13,7 @@ from ...reason import ReasonTable
 from .sharing import CardSharing
 from .tokens import RuleShare, TokenCost
 
-Source = Literal["local", "none", "rules"]
+Source = Literal["local", "node", "none", "rules"]
 
 
 class SourceReason(ReasonTable):
@@ -31,6 +31,33 @@ class SourceReason(ReasonTable):
         "give `--upstream-pid` with the process of the model server",
     )
     LISTENER = ("listener", "the process that listens at the address of the upstream was found")
+    NODE = ("node", "`pilotfish node` on this node answers with the figures of this pod")
+    NODE_INVALID = (
+        "node_invalid",
+        "the answer of `pilotfish node` cannot be read",
+        "use the same release on both sides",
+    )
+    NODE_REFUSED = (
+        "node_refused",
+        "`pilotfish node` refused the request",
+        "check the audience and the pod of the token in `--node-token`",
+    )
+    NODE_STALE = (
+        "node_stale",
+        "`pilotfish node` has stopped to answer",
+        "look at the log and the load of its pod on this node",
+    )
+    NODE_STARTING = ("node_starting", "`pilotfish node` is asked for the first time")
+    NODE_UNREACHABLE = (
+        "node_unreachable",
+        "`pilotfish node` cannot be reached",
+        "let its DaemonSet run on this node, and check `--node` and its Service",
+    )
+    NO_PROCESS = (
+        "no_process",
+        "no process of the model server is visible, so GPUs are shown as devices, and CPU and memory are not known",
+        "give `--upstream-pid`, or name the GPUs that only the model server uses by `--model-gpu`",
+    )
     NOT_FOUND = (
         "not_found",
         "no process that this one may see listens at the address of the upstream",
@@ -95,6 +122,19 @@ class ResourceUse(msgspec.Struct, frozen=True, kw_only=True):
     sent_bytes: int | None = None
 
 
+class ContainerUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One container of the pod, by its cgroup. Seconds and kills are since the container was started."""
+
+    name: str
+    processes: int
+    cpu_seconds: float
+    throttled_seconds: float | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    oom_kills: int | None = None
+    pressure: Pressure | None = None
+
+
 class Attributed(msgspec.Struct, frozen=True, kw_only=True):
     """Resources: of a route, or what no route used. `cost` is None without prices; GPU and energy without a GPU."""
 
@@ -133,11 +173,15 @@ class PredictionCost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Source, use, attribution and cost. `rule` names how use is shared between routes, `rules` how much by which."""
+    """Source, use, attribution and cost. `containers` are known with the source `node`.
+
+    `rule` names how use is shared between routes (docs/cost.md), and `rules` says how much of it by which rule.
+    """
 
     source: ResourceSource
     rule: str = "equal in-flight time"
     use: tuple[ResourceUse, ...] = ()
+    containers: tuple[ContainerUse, ...] = ()
     routes: tuple[RouteUse, ...] = ()
     idle: Attributed | None = None
     predictions: tuple[PredictionCost, ...] = ()

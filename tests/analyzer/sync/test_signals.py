@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.sync.signals import QuietTime, signals_of
+from pilotfish.sidecar.analyzer.sync.signals import QuietTime, signals_of, throttled_share
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from pilotfish.sidecar.sync.messages import MAX_SIGNALS_BYTES, encode
@@ -107,3 +107,17 @@ def test_the_quiet_time_ends_with_a_request_with_unparsed_bytes_and_with_another
     quiet = QuietTime()
     assert [quiet.update(page, 1.7e9 + 5 * step) for step, (page, _) in enumerate(steps)] == [one for _, one in steps]
     assert quiet.update(opaque, 1.6e9) == 0.0  # the clock was set back
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "share"),
+    [
+        (1_000_000_000, 2_000_000_000, 0.2),
+        (0, 40_000_000_000, 1.0),  # eight CPUs were stopped
+        (2_000_000_000, 1_000_000_000, 0.0),  # another container began
+        (None, 1_000_000_000, None),
+        (1_000_000_000, None, None),
+    ],
+)
+def test_throttling_is_the_share_of_the_interval(before: int | None, now: int | None, share: float | None) -> None:
+    assert throttled_share(before, now, 5.0) == share

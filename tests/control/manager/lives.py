@@ -35,6 +35,8 @@ class Life:
         if self.small.now >= self.look_at:
             await runtime.scaling.look(runtime.core, runtime.refresher.selector)
             self.look_at = self.small.now + runtime.scaling.wait
+        if runtime.resizing.due(runtime.core, runtime.refresher.selector):
+            await runtime.resizing.look(runtime.core, runtime.refresher.selector)
         if self.loop is None and runtime.facts is not None:
             acting = Acting(
                 key=KEY,
@@ -42,7 +44,7 @@ class Life:
                 facts=lambda: runtime.facts,
                 changed=lambda entry: runtime.announcer.intent(entry, runtime.item),
                 publish=lambda status: setattr(runtime, "control", status),
-                follow=runtime.scaling.follow,
+                follow=runtime.follow,
                 step=self.step,
             )
             self.loop = acting.build(runtime.facts.document, NoObjects())

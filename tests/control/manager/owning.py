@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pilotfish.sidecar.control.reasons import Reason
-from pilotfish.sidecar.control.scale.field_owner import FieldOwner
+from pilotfish.sidecar.control.workload.field_owner import FieldOwner
 
 HPA = FieldOwner(
     kind="HorizontalPodAutoscaler",

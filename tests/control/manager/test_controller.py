@@ -13,9 +13,10 @@ import aiohttp
 import msgspec
 import pytest
 
+from pilotfish.sidecar.callers.reviews import reviewer
 from pilotfish.sidecar.control.manager.app import Controller
 from pilotfish.sidecar.control.manager.options import ControllerOptions
-from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions, reviewer
+from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.objects import (

@@ -12,13 +12,13 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from pilotfish.sidecar.callers.errors import RefusedRequestError
 from pilotfish.sidecar.control.manager import refreshing, runtime
 from pilotfish.sidecar.control.manager.backend import ControllerBackend
 from pilotfish.sidecar.control.manager.conditions import findings
 from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.monitors import Mirrors, Monitors
 from pilotfish.sidecar.control.manager.selectors import from_object
-from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
 from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.manager.world import TargetWorkload
 from pilotfish.sidecar.control.reasons import Reason

@@ -8,8 +8,10 @@ from pilotfish.sidecar.control.manager.pods import (
     expected_pods,
     monitored_pods,
     primary_version,
+    running_containers,
     trim_pod,
 )
+from pilotfish.sidecar.control.manager.resizing_pods import oom_kills, resources_of
 from pilotfish.sidecar.control.manager.scaling_pods import read_pods
 from pilotfish.sidecar.control.manager.scaling_sources import SignalReading
 from pilotfish.sidecar.control.manager.selectors import from_text
@@ -56,8 +58,25 @@ def test_the_mirror_keeps_all_that_is_read_of_a_pod() -> None:
 
 def test_the_mirror_keeps_the_requests_of_containers_that_run_as_long_as_the_pod() -> None:
     sidecar, init = {"name": "sidecar", "restartPolicy": "Always"}, {"name": "download"}
-    trimmed = trim_pod({**pod_item("a"), "spec": {"containers": [], "initContainers": [sidecar, init]}})
-    assert trimmed["spec"] == {"containers": [{"name": "sidecar", "resources": {"requests": {}}}]}
+    trimmed = trim_pod(
+        {**pod_item("a"), "spec": {"containers": [{"name": "model"}], "initContainers": [sidecar, init]}}
+    )
+    assert [one["name"] for one in running_containers(trimmed)] == ["model", "sidecar"]
+
+
+def test_the_mirror_keeps_what_a_resize_depends_on() -> None:
+    resources = {"requests": {"cpu": "1", "memory": "1Gi", "nvidia.com/gpu": "1"}, "limits": {"memory": "1Gi"}}
+    policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+    pod = {**pod_item("a"), "spec": {"containers": [{"name": "model", "resources": resources, "resizePolicy": policy}]}}
+    ended = {"reason": "OOMKilled", "finishedAt": "2027-01-15T07:59:00Z", "containerID": "c1", "exitCode": 137}
+    pod["status"]["containerStatuses"] = [
+        {"name": "model", "resources": resources, "lastState": {"terminated": ended}, "state": {"running": {}}}
+    ]
+    trimmed = trim_pod(pod)
+    assert [kill for _, kill in oom_kills(trimmed, "model")] == [kill for _, kill in oom_kills(pod, "model")]
+    assert resources_of(trimmed, "model") == resources_of(pod, "model")
+    assert trimmed["spec"]["containers"][0]["resizePolicy"] == policy
+    assert trimmed["status"]["containerStatuses"][0]["state"] == {"running": {}}
 
 
 def pods(*versions: str) -> list[MonitoredPod]:

@@ -11,7 +11,7 @@ from pilotfish.sidecar.control.executor import RetryAt
 from pilotfish.sidecar.control.manager.switch import PAUSED
 from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.reasons import Reason
-from pilotfish.sidecar.control.scale.managed_fields import FieldWriter
+from pilotfish.sidecar.control.workload.managed_fields import FieldWriter
 from tests.control.cycles import Crash
 from tests.control.manager.fleets import SCALING, STEP, Fleet, signals_of
 from tests.control.manager.lives import Life

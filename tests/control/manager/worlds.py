@@ -16,12 +16,13 @@ from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.reference.build import build_profile
 from pilotfish.detectors.summaries.counts import Counts, TickCounts
 from pilotfish.sidecar.control.app import Lane
-from pilotfish.sidecar.control.executor import Done, Dropped, Outcome
+from pilotfish.sidecar.control.executor import Done, Dropped, Executor, Outcome
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.ledger import IntentLedger
 from pilotfish.sidecar.control.manager.audit import Audit
 from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.pod_index import PodIndex
+from pilotfish.sidecar.control.manager.resizing_sources import NamespaceLimits, PodMetricsReading
 from pilotfish.sidecar.control.manager.scaling_sources import SignalSource
 from pilotfish.sidecar.control.manager.scaling_targets import ScalingTargets
 from pilotfish.sidecar.control.manager.selectors import Selector, from_object
@@ -29,10 +30,10 @@ from pilotfish.sidecar.control.manager.signal_book import SignalBook
 from pilotfish.sidecar.control.manager.switch import KillSwitch
 from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.manager.world import Item, TargetWorkload, World
-from pilotfish.sidecar.control.scale.managed_fields import FieldWriter
 from pilotfish.sidecar.control.scale.target import TargetFacts
 from pilotfish.sidecar.control.situation import RetrainingFacts
 from pilotfish.sidecar.control.store import MemoryStore
+from pilotfish.sidecar.control.workload.managed_fields import FieldWriter
 from pilotfish.sidecar.kube.errors import NotLeaderError
 from pilotfish.sidecar.settings.document import ProfileSource, TargetRef
 from pilotfish.sidecar.sync.counts import encode_counts
@@ -209,6 +210,9 @@ class SmallWorld:
     signals: SignalBook = field(default_factory=SignalBook)
     scaling_targets: ScalingTargets = field(default_factory=ScalingTargets)
     sources: list[SignalSource] = field(default_factory=list)
+    node: Executor = field(default_factory=Receiver)
+    metrics: PodMetricsReading = field(default_factory=PodMetricsReading)
+    limits: NamespaceLimits = field(default_factory=lambda: NamespaceLimits(version=(1, 36)))
 
     def world(self) -> World:
         """A world for one process."""
@@ -220,6 +224,9 @@ class SmallWorld:
             pods=self.pods,
             find_target=self.find_target,
             read_scale_target=self.read_scale_target,
+            read_resize_target=self.read_scale_target,
+            read_pod_metrics=self.read_pod_metrics,
+            read_limits=self.read_limits,
             list_uninjected=self.list_uninjected,
             list_services=self.list_services,
             find_pod=self.find_pod,
@@ -228,6 +235,7 @@ class SmallWorld:
             lanes=lambda _monitor, _key: {
                 "retrain": Lane(self.receiver, "hooks.example"),
                 "scale": Lane(self.target, "Deployment delays"),
+                "resize": Lane(self.node, "Deployment delays"),
             },
             watch=lambda _key: NoObjects(),
             alerts=lambda _key, _now: (),
@@ -259,6 +267,13 @@ class SmallWorld:
 
     async def read_scale_target(self, _namespace: str, _target: TargetRef) -> TargetFacts:
         return self.target.facts(self.now)
+
+    async def read_pod_metrics(self, _namespace: str) -> PodMetricsReading:
+        self.lists.append("metrics")
+        return self.metrics
+
+    async def read_limits(self, _namespace: str, _nodes: Iterable[str]) -> NamespaceLimits:
+        return self.limits
 
     async def list_uninjected(self, _namespace: str, _selector: Selector) -> list[dict[str, Any]]:
         self.lists.append("pods")

@@ -12,8 +12,8 @@ import yaml
 from pilotfish.sidecar.control.intent import Intent, level
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.executor import ScaleExecutor
-from pilotfish.sidecar.control.scale.kinds import needs_scale, replicas_path, resource_of
 from pilotfish.sidecar.control.situation import Fact
+from pilotfish.sidecar.control.workload.kinds import needs_scale, replicas_path, resource_of
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.errors import ConflictError

@@ -11,8 +11,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from pilotfish.sidecar.control.scale.managed_fields import FieldWriter
 from pilotfish.sidecar.control.scale.target import TargetFacts
+from pilotfish.sidecar.control.workload.managed_fields import FieldWriter
 from tests.control.situations import NOON
 
 DEPLOYMENTS: dict[str, Any] = json.loads(Path(__file__).with_name("data").joinpath("deployments.json").read_text())

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
-from pilotfish.sidecar.control.scale.appliers import is_loop
 from pilotfish.sidecar.control.scale.manual import (
     REVERTS,
     REVERTS_COUNTED,
@@ -17,6 +16,7 @@ from pilotfish.sidecar.control.scale.manual import (
     reverting_owner,
 )
 from pilotfish.sidecar.control.scale.owners import find_owner
+from pilotfish.sidecar.control.workload.appliers import is_loop
 from tests.control.scale.targets import autoscaler, deployment, facts, reference, written_by
 from tests.control.situations import HOUR, NOON
 from tests.support.examples import examples

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.appliers import is_default, later_reset
-from pilotfish.sidecar.control.scale.managed_fields import writers_of
 from pilotfish.sidecar.control.scale.owners import find_owner, find_resources_owner
+from pilotfish.sidecar.control.workload.managed_fields import writers_of
 from tests.control.scale.targets import autoscaler, deployment, reference, scaled_object, written_by
 from tests.support.examples import examples
 

@@ -8,8 +8,8 @@ from pilotfish.sidecar.control.executor import Done, Dropped, Failed, Outcome, R
 from pilotfish.sidecar.control.intent import Intent
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.executor import ScaleExecutor
-from pilotfish.sidecar.control.scale.kinds import replicas_path
-from pilotfish.sidecar.control.scale.managed_fields import writers_of
+from pilotfish.sidecar.control.workload.kinds import replicas_path
+from pilotfish.sidecar.control.workload.managed_fields import writers_of
 from pilotfish.sidecar.kube.errors import ConflictError
 from pilotfish.sidecar.kube.objects import DEPLOYMENTS
 from pilotfish.sidecar.kube.patch import apply

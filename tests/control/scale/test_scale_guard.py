@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.control.guard import build_entry, check_intent
 from pilotfish.sidecar.control.ledger import DELIVERED, PENDING, RECOMMENDED, ChangeEntry, IntentLedger, PutEntry
 from pilotfish.sidecar.control.reasons import Reason
-from pilotfish.sidecar.control.scale.guard import HOLDS, Hold, ScaleView, Wish, find_hold, scale_situation
+from pilotfish.sidecar.control.scale.guard import HOLDS, ScaleView, Wish, find_hold, scale_situation
 from pilotfish.sidecar.control.scale.policy import POLICY
 from pilotfish.sidecar.control.situation import Fact, Situation
+from pilotfish.sidecar.control.workload.hold import Hold
 from pilotfish.sidecar.settings.scaling import Scaling
 from tests.control.situations import NOON, situation
 from tests.support.examples import examples

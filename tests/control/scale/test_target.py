@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.scale.disruption import disruption_floor
-from pilotfish.sidecar.control.scale.kinds import KSERVE, rollout_of, scale_body
 from pilotfish.sidecar.control.scale.target import TargetSurroundings, count_unschedulable, target_facts
+from pilotfish.sidecar.control.workload.kinds import KSERVE, rollout_of, scale_body
 from tests.control.scale.targets import autoscaler, budget, deployment, reference
 from tests.control.situations import NOON
 from tests.support.examples import examples

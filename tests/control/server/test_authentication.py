@@ -11,15 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.control.manager.server import review_cache
-from pilotfish.sidecar.control.manager.server.authentication import (
-    Authenticator,
-    Caller,
-    UnauthenticatedError,
-    read_review,
-)
+from pilotfish.sidecar.callers import review_cache
+from pilotfish.sidecar.callers.authentication import AUDIENCE, Authenticator, Caller, UnauthenticatedError, read_review
+from pilotfish.sidecar.callers.errors import RefusedRequestError
 from pilotfish.sidecar.control.manager.server.authorization import CREATE_ALERTS, CREATE_FEEDBACK, Authorizer
-from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
 from tests.control.server.made import Reviews, pod, token
 from tests.support.examples import examples
 
@@ -38,7 +33,7 @@ class Time:
 
 def made() -> tuple[Authenticator, Reviews, Time]:
     reviews, time = Reviews(), Time()
-    return Authenticator(reviews, clock=time, now=time), reviews, time
+    return Authenticator(reviews, AUDIENCE, clock=time, now=time), reviews, time
 
 
 def web_token(**claims: Any) -> str:
@@ -195,7 +190,7 @@ def test_no_review_of_any_form_raises_or_gives_a_caller_without_audience(
     status: dict[str, Any], user: dict[str, Any]
 ) -> None:
     for user_or_other in (user, status.get("user")):
-        found = read_review({"status": {**status, "user": user_or_other}})
+        found = read_review({"status": {**status, "user": user_or_other}}, AUDIENCE)
         if isinstance(found, Caller):
             assert status["authenticated"] is True
             assert "pilotfish" in status["audiences"]

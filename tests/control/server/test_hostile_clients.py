@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pilotfish.sidecar.callers import rates
+from pilotfish.sidecar.callers.errors import RefusedRequestError
+from pilotfish.sidecar.callers.rates import RateLimiter
 from pilotfish.sidecar.control.manager.server import app, bodies, label_desk, limits
-from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
-from pilotfish.sidecar.control.manager.server.limits import BodyBudget, InFlight, RateLimiter
+from pilotfish.sidecar.control.manager.server.limits import BodyBudget, InFlight
 from pilotfish.sidecar.serving import connections
 from pilotfish.sidecar.sync.messages import (
     MAX_REQUEST_BYTES,
@@ -196,7 +198,7 @@ def test_no_caller_exceeds_its_rate_and_none_takes_from_another(steps: list[tupl
 
 
 def test_the_memory_of_the_rate_limiter_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_CALLERS", 10)
+    monkeypatch.setattr(rates, "MAX_CALLERS", 10)
     subject = RateLimiter(1.0, 1.0, lambda: 0.0)
     for number in range(100):
         subject.take(str(number))

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pilotfish.sidecar.callers.errors import RefusedRequestError
 from pilotfish.sidecar.control.manager.server import label_desk
-from pilotfish.sidecar.control.manager.server.backend import MonitorPods, RefusedRequestError
+from pilotfish.sidecar.control.manager.server.backend import MonitorPods
 from pilotfish.sidecar.control.manager.server.label_desk import LabelDesk
 from pilotfish.sidecar.labels.labels import DIRECT, DUPLICATE, JOINED, OUTCOMES, UNKNOWN, Label, LabelBatch
 from pilotfish.sidecar.sync.messages import LabelDelivery, LabelResult

@@ -16,9 +16,10 @@ from pilotfish.sidecar.analyzer.commands import TakeLabels
 from pilotfish.sidecar.analyzer.feedback.frames import SegmentHeader
 from pilotfish.sidecar.analyzer.feedback.joiner import LabelJoiner
 from pilotfish.sidecar.analyzer.feedback.store import PredictionStore
+from pilotfish.sidecar.analyzer.peer import PeerError
 from pilotfish.sidecar.analyzer.sync.labels import LabelCourier
 from pilotfish.sidecar.analyzer.sync.options import SyncOptions
-from pilotfish.sidecar.analyzer.sync.transport import ControlError, Transport
+from pilotfish.sidecar.analyzer.sync.transport import Transport
 from pilotfish.sidecar.certificates.files import CertificateFiles
 from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions
 from pilotfish.sidecar.labels.labels import FeedbackResponse, request_key
@@ -118,7 +119,7 @@ async def test_the_pods_transport_syncs_and_reports_a_refusal(tmp_path: Path) ->
         subject = RealPod(1, server.port, tmp_path)
         raw = await subject.transport.sync(encode(sync_request()))
         assert decode(raw, SyncResponse).acknowledged[0].tick == 7
-        with pytest.raises(ControlError, match=r"pod\.name") as refused:
+        with pytest.raises(PeerError, match=r"pod\.name") as refused:
             await subject.transport.sync(encode(sync_request(2)))
         assert refused.value.status == 403
         await subject.transport.close()

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from pilotfish.detectors.profile.profile import Profile
-from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError
+from pilotfish.sidecar.callers.errors import RefusedRequestError
 from pilotfish.sidecar.kube.errors import UnavailableError
 from pilotfish.sidecar.sync.messages import SyncResponse, decode, encode
 from tests.analyzer.made import profile as made_profile

@@ -9,8 +9,9 @@ import aiohttp
 import msgspec
 import pytest
 
+from pilotfish.sidecar.callers.reviews import reviewer
 from pilotfish.sidecar.certificates.files import CertificateFiles
-from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions, reviewer
+from pilotfish.sidecar.control.manager.server.app import ControlServer, ServerOptions
 from pilotfish.sidecar.control.manager.server.backend import MonitorPods, ScaleAnswer
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.serving.tls import TlsFiles

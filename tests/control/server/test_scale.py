@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.control.manager.server.backend import RefusedRequestError, ScaleAnswer
+from pilotfish.sidecar.callers.errors import RefusedRequestError
+from pilotfish.sidecar.control.manager.server.backend import ScaleAnswer
 from pilotfish.sidecar.control.manager.server.scaling import scale_body
 from tests.control.server.made import MONITOR, NAMESPACE, SmallBackend, serving
 from tests.support.examples import examples

@@ -132,6 +132,34 @@ async def test_a_monitor_opts_in_the_pods_of_its_deployment(injector: Injected) 
     assert mode_of(response) == "none"
 
 
+async def test_a_new_pod_gets_the_resources_that_its_monitor_recommends(injector: Injected) -> None:
+    await create(injector.kube, CUSTOM_RESOURCE_DEFINITIONS, definition(MODEL_MONITORS))
+    await eventually(lambda: MODEL_MONITORS in injector.server.mirrors.stores)
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "prices"}
+    monitor = {
+        "metadata": {"name": "prices", "namespace": SHOP},
+        "spec": {"targetRef": target, "resources": {"container": "model", "cpu": {"max": 2}, "mode": "act"}},
+    }
+    status = {"observedGeneration": 1, "resources": [{"container": "model", "target": {"cpu": "750m"}}]}
+    await store(injector, REPLICA_SETS, replica_set())
+    await store(injector, MODEL_MONITORS, monitor)
+    await merge_patch(injector.kube, MODEL_MONITORS, "prices", {"status": status}, SHOP, subresource="status")
+    await eventually(
+        lambda: any(one.sizing and one.sizing.target for one in injector.server.mirrors.monitors.all(SHOP))
+    )
+    item = pod(ownerReferences=controlled("ReplicaSet", "prices-abc"))
+    item["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
+    response = await injector.ask(item)
+    written = {operation["path"]: operation.get("value") for operation in patch_of(response)}
+    assert written["/spec/containers/0/resources/requests/cpu"] == "750m"
+    note = json.loads(str(written["/metadata/annotations/pilotfish.dev~1resources"]))
+    assert note["to"]["requests"] == {"cpu": "750m"}
+    assert "pilotfish-proxy" in str(written)
+    assert injector.server.tallies.sized == {("sized", "Recommended"): 1}
+    item["metadata"]["labels"]["pilotfish.dev/inject"] = "false"  # without sidecars, nobody would resize it later
+    assert patch_of(await injector.ask(item)) == []
+
+
 async def test_a_pool_counts_from_the_moment_its_definition_appears(injector: Injected) -> None:
     assert mode_of(await injector.ask()) == "port"
     await create(injector.kube, CUSTOM_RESOURCE_DEFINITIONS, definition(INFERENCE_POOLS))

@@ -5,30 +5,16 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from pilotfish.sidecar.resources.gpu.calls import MARK_BYTES, GuardedCalls
 from pilotfish.sidecar.resources.gpu.sample import GpuSample
 from pilotfish.sidecar.resources.gpu.session import GpuSession
-from tests.support.nvml.driver import COMPILER, LIBRARY, ScriptedDriver, build
+from tests.support.nvml.driver import LIBRARY, ScriptedDriver
+from tests.support.nvml.fixtures import driver, library  # noqa: F401  # fixtures for this folder
 
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if COMPILER is None:
-        pytest.skip("not installed: cc, the C compiler (Debian: gcc)")
-    return build(tmp_path_factory.mktemp("nvml"))
-
-
-@pytest.fixture
-def driver(library: Path, tmp_path: Path) -> ScriptedDriver:
-    found = ScriptedDriver(library, tmp_path / "driver.script")
-    found.devices(2)
-    return found
 
 
 @dataclass
@@ -54,7 +40,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Bench]:
+def bench(
+    driver: ScriptedDriver,  # noqa: F811  # the fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[], Bench]:
     ctypes.CDLL(str(driver.library / LIBRARY))
     monkeypatch.setenv("NVML_SCRIPT", str(driver.script))
     import pynvml  # type: ignore[import-untyped]

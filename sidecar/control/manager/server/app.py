@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from ....callers.authentication import AUDIENCE, Authenticator
+from ....callers.rates import RateLimiter
+from ....callers.reviews import Review
 from ....certificates.source import CertificateSource
-from ....kube.client import Kube
-from ....kube.create import create
-from ....kube.objects import SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS
 from ....serving.connections import ConnectionBounds
 from ....serving.server import BoundedServer, ServerNames
 from ....system.limits import raise_descriptor_limit
 from ....telemetry.exposition import Exposition
 from ....telemetry.fleet import FleetCollector, ServerReading
-from .authentication import Authenticator, Review
 from .authorization import Authorizer
 from .backend import Backend
 from .label_desk import LabelDesk
-from .limits import InFlight, RateLimiter
+from .limits import InFlight
 from .tallies import Tallies
 from .views import ControlViews, ViewParts
 
@@ -33,7 +30,6 @@ BOUNDS = ConnectionBounds(connections=8192, per_address=6144, idle_seconds=90.0)
 REQUESTS_PER_SECOND, REQUESTS_AT_ONCE = 5.0, 60.0  # of one pod, or of one other caller
 OFFERS_PER_SECOND, OFFERS_AT_ONCE = 0.1, 5.0  # of profiles, by one pod; to check one takes up to a second
 MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_CALLER = 2048, 16  # pods that wait for labels are among them
-REVIEW_SECONDS = 5.0
 SWEEP_SECONDS = 60.0
 NAMES = ServerNames(
     address="the controller", option="--listen", logger="pilotfish.control", no_memory="memory ran out; send less"
@@ -55,16 +51,6 @@ class ServerOptions:
     certificates: CertificateSource | None = None
 
 
-def reviewer(kube: Kube) -> Review:
-    """Return the function that posts a TokenReview or a SubjectAccessReview."""
-    resources = {"SubjectAccessReview": SUBJECT_ACCESS_REVIEWS, "TokenReview": TOKEN_REVIEWS}
-
-    async def review(body: dict[str, Any]) -> Mapping[str, Any]:
-        return await create(kube, resources[body["kind"]], body, timeout=REVIEW_SECONDS)
-
-    return review
-
-
 class ControlServer:
     """Serves `backend` from `start` until `stop`."""
 
@@ -74,7 +60,7 @@ class ControlServer:
         self._certificates = options.certificates
         self._tallies = Tallies()
         self._desk = LabelDesk(clock)
-        self._authenticator = Authenticator(review, clock=clock, now=time.time)
+        self._authenticator = Authenticator(review, AUDIENCE, clock=clock, now=time.time)
         self._authorizer = Authorizer(review, clock)
         parts = ViewParts(
             backend=backend,

@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, NamedTuple
 
+from ....callers.authentication import Caller, unavailable
+from ....callers.errors import RefusedRequestError
+from ....callers.review_cache import ReviewCache, Reviewed, ReviewError
+from ....callers.reviews import Review
 from ....kube.errors import KubeError
 from ....sync.messages import Pod
-from .authentication import Caller, Review, unavailable
-from .backend import RefusedRequestError
-from .review_cache import ReviewCache, Reviewed, ReviewError
 
 GROUP, RESOURCE = "pilotfish.dev", "modelmonitors"
 

@@ -10,29 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ....errors import RefusedError
 from ....sync.messages import Pod, Signals, SyncRequest, SyncResponse
 from ....telemetry.fleet import ControllerReading
 
 MayCreate = Callable[[str, str], Awaitable[bool]]  # (namespace, monitor): may the caller create its subresource?
-
-
-class RefusedRequestError(RefusedError):
-    """A request that cannot be served. The text says what failed, why, and what to do.
-
-    Attributes:
-        status: the HTTP status.
-        reason: the value of the label `reason` in metrics; one word of a bounded set, in snake case.
-        retry_after: seconds for Retry-After; None without one.
-    """
-
-    def __init__(
-        self, text: str, *, status: int = 400, reason: str = "refused", retry_after: float | None = None
-    ) -> None:
-        super().__init__(text)
-        self.status = status
-        self.reason = reason
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

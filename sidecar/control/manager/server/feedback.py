@@ -8,10 +8,11 @@ from collections import Counter
 import msgspec
 from aiohttp import web
 
+from ....callers.errors import RefusedRequestError
 from ....errors import number
 from ....labels import request as labelled
 from ....labels.labels import INVALID, MAX_LISTED_PROBLEMS, UNKNOWN, ItemProblem, LabelBatch
-from .backend import Backend, RefusedRequestError
+from .backend import Backend
 from .bodies import SMALL_BYTES, BodyIntake
 from .label_desk import LOST, LabelDesk, Tally
 from .tallies import Tallies

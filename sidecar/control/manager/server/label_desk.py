@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from ....callers.errors import RefusedRequestError
 from ....labels.labels import (
     DIRECT,
     DUPLICATE,
@@ -32,7 +33,7 @@ from ....labels.labels import (
     LabelBatch,
 )
 from ....sync.messages import LabelDelivery, LabelResult
-from .backend import MonitorPods, RefusedRequestError
+from .backend import MonitorPods
 
 LOST = "lost"  # no pod knows the id, and a pod that may have known it is gone
 PRESENT_SECONDS = 20.0  # a pod that fetched labels within this time is expected to fetch them again

@@ -10,11 +10,12 @@ from aiohttp import web
 
 from .....detectors.errors import DetectorError
 from .....detectors.profile.profile import Profile
+from ....callers.errors import RefusedRequestError
+from ....callers.rates import RateLimiter
 from ....sync.messages import Pod
 from ....system import accept
-from .backend import Backend, RefusedRequestError
+from .backend import Backend
 from .bodies import BodyIntake
-from .limits import RateLimiter
 
 MAX_PROFILE_BYTES = 16 * 1024 * 1024  # as sent, and decompressed
 COMPRESSED = 4  # profiles that are kept compressed, because all pods of a rollout fetch the same one

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .backend import RefusedRequestError, ScaleAnswer
+from ....callers.errors import RefusedRequestError
+from .backend import ScaleAnswer
 
 RETRY_SECONDS = 15.0  # the usual interval of the recommendation
 

@@ -12,12 +12,14 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from math import ceil
 from typing import TypeVar
 
-import msgspec
 from aiohttp import web
 
+from ....callers.authentication import Authenticator, Caller, unavailable
+from ....callers.errors import RefusedRequestError
+from ....callers.rates import RateLimiter
+from ....callers.responses import refusal
 from ....errors import RefusedError
 from ....kube.errors import KubeError
 from ....serving.responses import json_response
@@ -37,13 +39,12 @@ from ....sync.messages import (
     SyncRequest,
 )
 from ....telemetry.exposition import Exposition
-from .authentication import Authenticator, Caller, unavailable
 from .authorization import CREATE_ALERTS, CREATE_FEEDBACK, GET_SCALE, Authorizer, require_bound, require_same_pod
-from .backend import Backend, RefusedRequestError
+from .backend import Backend
 from .bodies import SMALL_BYTES, BodyIntake
 from .feedback import FleetFeedback
 from .label_desk import HOLD_SECONDS, LabelDesk
-from .limits import InFlight, RateLimiter
+from .limits import InFlight
 from .profiles import ProfileExchange
 from .scaling import scale_body
 from .tallies import Tallies
@@ -145,10 +146,10 @@ class ControlViews:
                 finally:
                     monitor = call.monitor
         except RefusedError as error:
-            response, reason = _refusal(error), getattr(error, "reason", "invalid")
+            response, reason = refusal(error), getattr(error, "reason", "invalid")
         except KubeError as error:
             refused = unavailable("the request cannot be served", error)
-            response, reason = _refusal(refused), refused.reason
+            response, reason = refusal(refused), refused.reason
         except web.RequestPayloadError:
             response, reason = json_response({"error": "cannot read the chunks of the body"}, 400), "chunks"
         self._parts.tallies.count_request(monitor, path, response.status, reason)
@@ -311,22 +312,6 @@ def _route(path: str) -> str:
 
 def _packed(message: messages.SyncResponse | SignalsResponse) -> web.Response:
     return web.Response(body=messages.encode(message), content_type=messages.CONTENT_TYPE)
-
-
-def _refusal(error: RefusedError) -> web.Response:
-    headers: dict[str, str] = {}
-    wait = getattr(error, "retry_after", None)
-    if wait is not None:
-        headers["Retry-After"] = str(max(1, ceil(wait)))
-    if error.status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="pilotfish"'
-    body = msgspec.json.encode({"error": str(error)})  # in one line, because a pod shows it in its report
-    response = web.Response(
-        body=body, status=error.status, headers=headers, content_type="application/json", charset="utf-8"
-    )
-    if error.status == 503:
-        response.force_close()  # the next connection leads to the leader; an open one stays at this replica
-    return response
 
 
 def _require_type(request: web.BaseRequest) -> None:

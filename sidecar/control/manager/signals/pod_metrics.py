@@ -12,7 +12,7 @@ Source: k8s.io/kubernetes/pkg/controller/podautoscaler, metrics/client.go and re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,16 +21,18 @@ from ....kube.client import Kube
 from ....kube.errors import ForbiddenError, KubeError, NotFoundError
 from ....kube.objects import POD_METRICS
 from ....kube.read import select
+from ....podspec.quantity import quantity
 from ....settings.scaling import CpuSignal, MemorySignal, signal_id
 from ....settings.units import read_duration
 from ...scale.facts import Sample
-from ..pods import OWN_CONTAINERS, epoch_seconds
+from ..pods import INJECTED_SELECTOR, OWN_CONTAINERS, epoch_seconds, running_containers
+from ..resizing_sources import PodMetricsReading
 from ..scaling_sources import SOURCE_SECONDS, SignalReading, SignalRequest
 from ..world import Item, PodSource
-from .quantity import parse_quantity
 
 MAX_AGE = 120.0  # seconds; metrics-server measures every 15 to 60 s
 WINDOW = 30.0  # seconds, where an object names none
+FRESH_SECONDS = 10.0  # until a list is read again; less than the interval of scaling
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,43 @@ class Wanted:
     container: str = ""
 
 
+@dataclass
+class PodMetricsReader:
+    """Reads the PodMetrics of the pods with a sidecar, once for all monitors of a namespace.
+
+    `clock` returns epoch seconds. A list is used for FRESH_SECONDS, also one that could not be read.
+    """
+
+    kube: Kube
+    clock: Callable[[], float]
+    _known: dict[str, PodMetricsReading] = field(default_factory=dict)
+    _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+
+    async def read(self, namespace: str) -> PodMetricsReading:
+        """Return the PodMetrics of a namespace, within SOURCE_SECONDS."""
+        try:
+            async with asyncio.timeout(SOURCE_SECONDS), self._locks.setdefault(namespace, asyncio.Lock()):
+                known, now = self._known.get(namespace), self.clock()
+                if known is None or not known.at <= now < known.at + FRESH_SECONDS:
+                    known = self._known[namespace] = await self._list(namespace, now)
+                return known
+        except TimeoutError as error:
+            return PodMetricsReading(at=self.clock(), problem=_problem(error))
+
+    async def _list(self, namespace: str, now: float) -> PodMetricsReading:
+        try:
+            query = select(INJECTED_SELECTOR, "")
+            found = await self.kube.request("GET", POD_METRICS.path(namespace), query=query)
+        except KubeError as error:
+            return PodMetricsReading(at=now, problem=_problem(error))
+        return PodMetricsReading(found, now)
+
+
 class PodMetricsSource:
     """Reads the signals of types `cpu` and `memory`. `pods` has the requests of the pods."""
 
-    def __init__(self, kube: Kube, pods: PodSource) -> None:
-        self._kube = kube
+    def __init__(self, reader: PodMetricsReader, pods: PodSource) -> None:
+        self._reader = reader
         self._pods = pods
 
     async def read(self, wanted: SignalRequest) -> SignalReading:
@@ -60,14 +94,11 @@ class PodMetricsSource:
         if not signals:
             return SignalReading()
         namespace = wanted.key.namespace
-        try:
-            async with asyncio.timeout(SOURCE_SECONDS):
-                query = select(str(wanted.selector), "")
-                found = await self._kube.request("GET", POD_METRICS.path(namespace), query=query)
-        except (KubeError, TimeoutError) as error:
-            return SignalReading(problems=dict.fromkeys(signals, _problem(error)))
+        reading = await self._reader.read(namespace)
+        if reading.problem:
+            return SignalReading(problems=dict.fromkeys(signals, reading.problem))
         pods = [item for item in self._pods.pods_in(namespace) if item["metadata"]["name"] in wanted.pods]
-        used = {name: usage(found, pods, one, wanted.now) for name, one in signals.items()}
+        used = {name: usage(reading.found, pods, one, wanted.now) for name, one in signals.items()}
         return SignalReading(
             by_pod={name: one.values for name, one in used.items()},
             requests={name: one.requests for name, one in used.items()},
@@ -116,21 +147,34 @@ def usage(metrics: object, pods: Iterable[Item], wanted: Wanted, now: float) -> 
 
 def requests_of(pod: Item, wanted: Wanted) -> dict[str, float] | str:
     """Return the request of each chosen container of `pod`, or why one is missing, and what to do."""
-    spec = pod.get("spec") or {}
     found: dict[str, float] = {}
-    for container in spec.get("containers") or ():
+    for container in running_containers(pod):
         name = container["name"]
         if name != wanted.container if wanted.container else name in OWN_CONTAINERS:
             continue
         text = ((container.get("resources") or {}).get("requests") or {}).get(wanted.resource)
-        request = parse_quantity(text)
+        request = quantity(text)
         if not request or request < 0:
             return (
                 f"container {quote_value(name)} has no {wanted.resource} request; set it, or name another container "
                 "by `container` of the signal"
             )
-        found[name] = request
+        found[name] = float(request)
     return found or f"the pods have no container {quote_value(wanted.container)}; correct `container` of the signal"
+
+
+def container_usage(metrics: object, container: str, now: float) -> dict[str, dict[str, Sample]]:
+    """Return the use of one container by pod name and resource. `metrics` is as for `usage`; a missing value is absent.
+
+    CPU is in cores and memory in bytes.
+    """
+    found: dict[str, dict[str, Sample]] = {}
+    for item in _mappings(_mapping(metrics).get("items")):
+        samples = {resource: _sample(item, [container], resource, now) for resource in ("cpu", "memory")}
+        known = {resource: sample for resource, sample in samples.items() if sample is not None}
+        if known:
+            found[str(_mapping(item.get("metadata")).get("name"))] = known
+    return found
 
 
 def _sample(item: Item | None, containers: Iterable[str], resource: str, now: float) -> Sample | None:
@@ -141,11 +185,9 @@ def _sample(item: Item | None, containers: Iterable[str], resource: str, now: fl
     if abs(now - at) > MAX_AGE:
         return None
     containers_measured = _mappings(item.get("containers"))
-    found = {
-        str(one.get("name")): parse_quantity(_mapping(one.get("usage")).get(resource)) for one in containers_measured
-    }
+    found = {str(one.get("name")): quantity(_mapping(one.get("usage")).get(resource)) for one in containers_measured}
     chosen = [found.get(name) for name in containers]
-    present = [value for value in chosen if value is not None and value >= 0]
+    present = [float(value) for value in chosen if value is not None and value >= 0]
     return Sample(sum(present), at, WINDOW if window is None else window) if len(present) == len(chosen) else None
 
 
@@ -169,7 +211,7 @@ def _problem(error: KubeError | TimeoutError) -> str:
     if isinstance(error, TimeoutError):
         return f"metrics.k8s.io did not answer within {SOURCE_SECONDS:g} s; check metrics-server"
     if isinstance(error, NotFoundError):
-        return "the cluster does not serve metrics.k8s.io; install metrics-server, or remove the signal"
+        return "the cluster does not serve metrics.k8s.io; install metrics-server"
     if isinstance(error, ForbiddenError):
         return "the controller may not list pods of metrics.k8s.io; grant it by a Role"
     return f"metrics.k8s.io cannot be read: {error}"

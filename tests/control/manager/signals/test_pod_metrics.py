@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.control.manager.pod_index import PodIndex
 from pilotfish.sidecar.control.manager.pods import OWN_CONTAINERS, trim_pod
 from pilotfish.sidecar.control.manager.scaling_sources import SignalReading
-from pilotfish.sidecar.control.manager.signals.pod_metrics import PodMetricsSource, Usage, Wanted, usage
+from pilotfish.sidecar.control.manager.signals.pod_metrics import (
+    PodMetricsReader,
+    PodMetricsSource,
+    Usage,
+    Wanted,
+    usage,
+)
 from pilotfish.sidecar.control.scale.facts import Sample
 from pilotfish.sidecar.inject.template import ANALYZER, PROXY, REDIRECT
 from tests.control.manager.signals.made import KEY, NOW, wanted
@@ -30,7 +36,12 @@ def pod(name: str, *, model: dict[str, str] | None = None, **others: dict[str, s
     """Return a pod as the mirror has it: a model and the proxy; `others` are requests of further containers."""
     requests = {"model": model if model is not None else {"cpu": "2", "memory": "1Gi"}, PROXY: {"cpu": "50m"}, **others}
     containers = [{"name": key, "resources": {"requests": value}} for key, value in requests.items()]
-    metadata = {"name": name, "namespace": KEY.namespace, "uid": name, "labels": {"app": "delays"}}
+    metadata = {
+        "name": name,
+        "namespace": KEY.namespace,
+        "uid": name,
+        "labels": {"app": "delays", "pilotfish.dev/injected": "true"},
+    }
     return trim_pod({"metadata": metadata, "spec": {"containers": containers}, "status": {"phase": "Running"}})
 
 
@@ -40,7 +51,7 @@ def measured(name: str, cpu: dict[str, str] | None = None, *, at: float = NOW - 
     return {
         "apiVersion": "metrics.k8s.io/v1beta1",
         "kind": "PodMetrics",
-        "metadata": {"name": name, "labels": {"app": "delays"}},
+        "metadata": {"name": name, "labels": {"app": "delays", "pilotfish.dev/injected": "true"}},
         "timestamp": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "window": "15s",
         "containers": [{"name": key, "usage": {"cpu": value, "memory": "512Mi"}} for key, value in used.items()],
@@ -149,7 +160,9 @@ async def read(api: ApiServer, *types: str, pods: frozenset[str] = frozenset({"a
     kube = await api.connect()
     try:
         signals: list[dict[str, object]] = [{"type": type_, "targetUtilization": 60} for type_ in types]
-        return await PodMetricsSource(kube, indexed("a", "b", "other")).read(wanted(*signals, pods=pods))
+        return await PodMetricsSource(PodMetricsReader(kube, lambda: NOW), indexed("a", "b", "other")).read(
+            wanted(*signals, pods=pods)
+        )
     finally:
         await kube.close()
 
@@ -164,7 +177,7 @@ async def test_the_pods_of_the_target_are_read_in_one_request() -> None:
     assert found.requests["cpu"] == {"a": 2.0, "b": 2.0}
     assert not found.problems
     assert [call.query["labelSelector"] for call in api.calls if call.path.startswith("/apis/metrics")] == [
-        "app in (delays)"
+        "pilotfish.dev/injected=true"
     ]
 
 

@@ -1,0 +1,107 @@
+"""Reads what limits the resources of pods besides their node: LimitRanges, quotas, and what the API server can do.
+
+The lists of a namespace are read once for all monitors in it. A list that cannot be read is a problem, and nothing is
+resized without it. The nodes are optional: without leave to read them, the kubelet alone refuses what has no room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ...kube.client import Kube
+from ...kube.errors import KubeError
+from ...kube.objects import LIMIT_RANGES, NODES, RESOURCE_QUOTAS, Resource
+from ...kube.read import get, list_all
+from ...podspec.amounts import amounts_of
+from ..reasons import Reason
+from .resizing_sources import Item, NamespaceLimits, NodeFacts
+from .trouble import Trouble, of_kube
+
+FRESH_SECONDS = 20.0  # until the lists of a namespace are read again; quotas change with each pod
+LASTING_SECONDS = 600.0  # until the version of the API server, or a node, is read again
+
+Found = TypeVar("Found")
+
+
+@dataclass
+class _Kept:
+    value: Any
+    until: float
+
+
+@dataclass
+class LimitsReader:
+    """Reads for all monitors of a process; `clock` returns epoch seconds."""
+
+    kube: Kube
+    clock: Callable[[], float]
+    _kept: dict[tuple[str, str], _Kept] = field(default_factory=dict)
+    _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
+
+    async def read(self, namespace: str, nodes: Iterable[str]) -> NamespaceLimits:
+        """Return what limits the resources in `namespace`, for pods on `nodes`."""
+        names = sorted(set(filter(None, nodes)))
+        ranges, quotas, version, found = await asyncio.gather(
+            self._list(LIMIT_RANGES, namespace),
+            self._list(RESOURCE_QUOTAS, namespace),
+            self._version(),
+            asyncio.gather(*(self._node(name) for name in names)),
+        )
+        return NamespaceLimits(
+            limit_ranges=ranges if isinstance(ranges, tuple) else (),
+            quotas=quotas if isinstance(quotas, tuple) else (),
+            version=version,
+            nodes={name: one for name, one in zip(names, found, strict=True) if one is not None},
+            problem=next((one for one in (ranges, quotas) if isinstance(one, Trouble)), None),
+        )
+
+    async def _list(self, resource: Resource, namespace: str) -> tuple[Item, ...] | Trouble:
+        async def read() -> tuple[Item, ...] | Trouble:
+            try:
+                found, _ = await list_all(self.kube, resource, namespace)
+            except KubeError as error:
+                return of_kube(f"the {resource.plural} of the namespace", error, Reason.API_SERVER_UNREACHABLE).trouble
+            return tuple(found)
+
+        return await self._once((resource.plural, namespace), FRESH_SECONDS, read)
+
+    async def _version(self) -> tuple[int, int] | None:
+        async def read() -> tuple[int, int] | None:
+            try:
+                return parse_version(await self.kube.request("GET", "/version"))
+            except KubeError:
+                return None
+
+        return await self._once(("version", ""), LASTING_SECONDS, read)
+
+    async def _node(self, name: str) -> NodeFacts | None:
+        async def read() -> NodeFacts | None:
+            try:
+                status = (await get(self.kube, NODES, name)).get("status") or {}
+            except KubeError:
+                return None
+            declared = status.get("declaredFeatures")
+            features = frozenset(map(str, declared)) if isinstance(declared, list) else None
+            return NodeFacts(amounts_of(status.get("allocatable")), features)
+
+        return await self._once(("node", name), LASTING_SECONDS, read)
+
+    async def _once(self, key: tuple[str, str], seconds: float, read: Callable[[], Awaitable[Found]]) -> Found:
+        """Return what `read` returned less than `seconds` ago."""
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            now, known = self.clock(), self._kept.get(key)
+            if known is None or not known.until - seconds <= now < known.until:
+                known = self._kept[key] = _Kept(await read(), self.clock() + seconds)
+            value: Found = known.value
+            return value
+
+
+def parse_version(found: object) -> tuple[int, int] | None:
+    """Return major and minor of the answer to `GET /version`, such as 1 and 34 of v1.34.2-gke.3; None for another."""
+    text = found.get("gitVersion") if isinstance(found, dict) else None
+    numbers = re.match(r"v([0-9]{1,4})\.([0-9]{1,4})\b", text) if isinstance(text, str) else None
+    return (int(numbers[1]), int(numbers[2])) if numbers is not None else None

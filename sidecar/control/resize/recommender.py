@@ -1,0 +1,195 @@
+"""The recommender of CPU and memory of one container, with the method of the VerticalPodAutoscaler. Pure.
+
+    use, kills for memory --observe--> ResizeState --recommend--> target, lower and upper bound
+
+    percentile of the use --margin--> target                             --bounds of the document--> target
+    median and 95th percentile --margin, then wider the less is known--> lower and upper bound
+
+Two things are added, and each can be turned off: memory that a kill asked for is kept for a day even if only one of
+many pods was killed, and a latency target asks for more CPU while the container is throttled. Without them the result
+is that of the VerticalPodAutoscaler: docs/resizing-algorithm.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from ...errors import number
+from ...settings.units import show_duration
+from ..reasons import Reason
+from .histogram import CPU, MEMORY, Buckets, HistogramState, power
+from .plan import PlanResource, ResizePlan, ResourceName
+from .samples import add_samples
+from .state import Boost, ResizeState
+from .usage import ContainerUsage, OomKill
+
+DAY, MINUTE = 86400.0, 60.0
+MAX_AMOUNT = 10**14  # millicores or bytes
+THROTTLED = 0.05  # seconds in which the limit stops the container, for each second
+STEP, MAX_BOOST = 1.25, 2.0  # of the recommendation without the latency target
+STEP_SECONDS = 300.0  # the default cooldown of a pod, in which a step takes effect
+URGENT = 0.9  # of the target: the lower bound while the latency target raises it
+UNITS: Mapping[ResourceName, tuple[Buckets, float]] = {"cpu": (CPU, 1000.0), "memory": (MEMORY, 1.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRecommendation:
+    """Recommended requests of one container, in cores and bytes.
+
+    Attributes:
+        container: its name.
+        target, lower, upper: by resource, within the bounds of the document. A request within `lower` and `upper` can
+            stay. A resource whose use is not known is absent.
+        uncapped: the target without the bounds of the document.
+        confidence_days: the days of history, at one sample a minute.
+        samples: the number of CPU samples.
+        reason, text: what decided; USAGE_MISSING and LOW_CONFIDENCE say that nothing should follow from it yet.
+    """
+
+    container: str
+    target: Mapping[ResourceName, float]
+    lower: Mapping[ResourceName, float]
+    upper: Mapping[ResourceName, float]
+    uncapped: Mapping[ResourceName, float]
+    confidence_days: float
+    samples: int
+    reason: Reason
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """Target and bounds of one resource in millicores or bytes, before the bounds of the document."""
+
+    target: int
+    lower: int
+    upper: int
+
+
+def observe(
+    state: ResizeState,
+    plan: ResizePlan,
+    usages: Sequence[ContainerUsage],
+    kills: Sequence[OomKill],
+    now: float,
+    latency: float | None = None,
+) -> ResizeState:
+    """Return the state with what was measured up to `now`, in epoch seconds.
+
+    `latency` is the quantile that the document names, in seconds; None if it is not known. Samples of other containers
+    are left out, and so are those that were added before or cannot be true: not finite, negative, or of a later time.
+    """
+    added = add_samples(state, plan, usages, kills, now)
+    return replace(added, boost=_boosted(added, plan, usages, latency, now))
+
+
+def recommend(plan: ResizePlan, state: ResizeState, now: float) -> ResourceRecommendation:
+    """Return the recommendation at `now`, in epoch seconds."""
+    found = {name: _raised(name, plan, state, estimate, now) for name, estimate in _estimates(plan, state).items()}
+    confidence = _confidence(state)
+    reason, text = _explained(plan, state, found, now)
+    return ResourceRecommendation(
+        container=plan.container,
+        target={name: _capped(name, plan, one.target) for name, one in found.items()},
+        lower={name: _capped(name, plan, one.lower) for name, one in found.items()},
+        upper={name: _capped(name, plan, one.upper) for name, one in found.items()},
+        uncapped={name: one.target / UNITS[name][1] for name, one in found.items()},
+        confidence_days=confidence,
+        samples=state.samples,
+        reason=reason,
+        text=text,
+    )
+
+
+def _estimates(plan: ResizePlan, state: ResizeState) -> dict[ResourceName, _Estimate]:
+    """Return what the VerticalPodAutoscaler recommends, for each resource with samples."""
+    histograms: dict[ResourceName, HistogramState] = {"cpu": state.cpu, "memory": state.memory}
+    return {
+        name: _estimate(name, resource, histograms[name], _confidence(state))
+        for name, resource in plan.resources.items()
+        if not histograms[name].empty
+    }
+
+
+def _estimate(name: ResourceName, resource: PlanResource, histogram: HistogramState, confidence: float) -> _Estimate:
+    buckets, unit = UNITS[name]
+    lower, target, upper = (
+        base + _amount(base * resource.margin)
+        for share in (resource.lower, resource.target, resource.upper)
+        for base in (_amount(histogram.percentile(buckets, share) * unit),)
+    )
+    if confidence <= 0:
+        return _Estimate(target, 0, MAX_AMOUNT)
+    wider = 1 + 1 / confidence
+    return _Estimate(target, _amount(lower * power(1 + 0.001 / confidence, -2)), _amount(upper * wider))
+
+
+def _confidence(state: ResizeState) -> float:
+    """Return the days between the first and the last sample, or the samples in days at one a minute if less."""
+    return min((state.last_at - state.first_at) / DAY, state.samples / (DAY / MINUTE))
+
+
+def _amount(value: float) -> int:
+    """Return a whole number of millicores or bytes, as the VerticalPodAutoscaler rounds: down, and within bounds."""
+    return MAX_AMOUNT if value > MAX_AMOUNT else int(value) if value > 0 else 0
+
+
+def _raised(name: ResourceName, plan: ResizePlan, state: ResizeState, found: _Estimate, now: float) -> _Estimate:
+    """Return the estimate with what kills for memory and the latency target add."""
+    if name == "cpu":
+        floor = state.boost.cpu
+        lower = _amount(max(floor, found.target) * URGENT) if floor else 0
+    else:
+        floor = lower = _floor(plan, state, now)
+    target = max(found.target, floor)
+    return _Estimate(target, max(found.lower, lower), max(found.upper, target))
+
+
+def _floor(plan: ResizePlan, state: ResizeState, now: float) -> int:
+    """Return the memory that a recent kill asked for; 0 without one."""
+    return state.floor.memory if state.floor.at and now - state.floor.at < plan.after_oom_kill else 0
+
+
+def _boosted(
+    state: ResizeState, plan: ResizePlan, usages: Sequence[ContainerUsage], latency: float | None, now: float
+) -> Boost:
+    """Return the CPU that the latency target asks for: a step at a time while it is missed and the limit throttles.
+
+    It stays for a half-life after it was needed last, in which the histogram learns the use without throttling.
+    """
+    estimate = _estimates(plan, state).get("cpu")
+    if plan.latency is None or estimate is None:
+        return Boost()
+    ratios = (one.throttled_ratio for one in usages if one.container == plan.container)
+    throttled = any(ratio is not None and ratio >= THROTTLED for ratio in ratios)
+    boost = state.boost
+    if latency is None or not latency > plan.latency or not throttled:
+        return boost if now - boost.needed_at < plan.half_life("cpu") else Boost()
+    if now - boost.stepped_at < STEP_SECONDS:
+        return replace(boost, needed_at=now)
+    wanted = max(boost.cpu, estimate.target) * STEP
+    return Boost(max(boost.cpu, _amount(min(wanted, estimate.target * MAX_BOOST))), now, now)
+
+
+def _capped(name: ResourceName, plan: ResizePlan, amount: int) -> float:
+    resource = plan.resources[name]
+    return min(max(amount / UNITS[name][1], resource.least), resource.most)
+
+
+def _explained(
+    plan: ResizePlan, state: ResizeState, found: Mapping[ResourceName, _Estimate], now: float
+) -> tuple[Reason, str]:
+    history = f"{number(state.samples, 'sample')} in {show_duration(round(max(0.0, state.last_at - state.first_at)))}"
+    if not found:
+        return Reason.USAGE_MISSING, "no use of the container was measured"
+    if "memory" in found and _floor(plan, state, now) >= found["memory"].target:
+        return Reason.OOM_KILLED, f"the container was killed for its memory; {history}"
+    if _confidence(state) * DAY < plan.min_history:
+        needed = f"{show_duration(plan.min_history)}, and a sample for each minute of it, are needed"
+        return Reason.LOW_CONFIDENCE, f"{history}; {needed}"
+    if "cpu" in found and state.boost.cpu >= found["cpu"].target:
+        return Reason.CPU_THROTTLED, f"the latency is above its target and the CPU limit throttles; {history}"
+    return Reason.RESIZING, f"{history}, all pods"

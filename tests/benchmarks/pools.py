@@ -1,0 +1,148 @@
+"""Compare a pool with equal shares and with each monitor's own recommendation, over opposite, equal and bursty loads.
+
+python -m tests.benchmarks.pools            # print the table
+python -m tests.benchmarks.pools --write    # also write it into docs/resizing-pools.md
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pilotfish.sidecar.settings.resources import CpuRange, Resources
+from pilotfish.sidecar.simulate.plant import STEP
+from pilotfish.sidecar.simulate.trace import Floats
+from pilotfish.sidecar.simulate.usage.outcome import UsageOutcome
+from pilotfish.sidecar.simulate.usage.play import PlayedUsage, SimulatedModel, play_usage
+from pilotfish.sidecar.simulate.usage.policies import CappedPolicy, PoolPolicy, ResourcePolicy, UnchangedPolicy
+from pilotfish.sidecar.simulate.usage.trace import UsageTrace
+from tests.benchmarks.__main__ import machine
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "resizing-pools.md"
+BEGIN, END = "<!-- measured:begin -->", "<!-- measured:end -->"
+BUDGET = 4.0  # cores
+DAYS, SAMPLE = 2, 60.0  # the first day is for the recommender to learn; seconds between two samples
+JUDGED_STEPS = round(86_400 / STEP)
+SECONDS = {"a": 0.02, "b": 0.05, "c": 0.1}  # of CPU for a request
+SEEDS = (0, 1, 2)
+
+Loads = Mapping[str, Floats]
+
+
+def bump(hours: Floats, middle: float, width: float) -> Floats:
+    """Return a daily peak of height 1."""
+    away = np.abs((hours - middle + 12.0) % 24.0 - 12.0)
+    found: Floats = np.exp(-((away / width) ** 2))
+    return found
+
+
+def opposite(hours: Floats, _chance: np.random.Generator) -> Loads:
+    """Return peaks at noon, at midnight, and a third load that is steady."""
+    return {
+        "a": 0.2 + 2.6 * bump(hours, 12.0, 4.0),
+        "b": 0.2 + 2.6 * bump(hours, 0.0, 4.0),
+        "c": np.full_like(hours, 0.3),
+    }
+
+
+def equal(hours: Floats, _chance: np.random.Generator) -> Loads:
+    """Return peaks at the same time, of different heights."""
+    peak = bump(hours, 12.0, 4.0)
+    return {"a": 0.2 + 1.7 * peak, "b": 0.15 + 0.9 * peak, "c": 0.1 + 0.3 * peak}
+
+
+def bursty(hours: Floats, chance: np.random.Generator) -> Loads:
+    """Return bursts of 20 minutes on average, one in 80 minutes, each model for itself."""
+    found = {}
+    for name, height in (("a", 1.6), ("b", 1.3), ("c", 1.0)):
+        on, left, values = False, 0.0, []
+        for _ in hours:
+            if left <= 0.0:
+                on = not on
+                left = chance.exponential(20.0 if on else 60.0)
+            left -= SAMPLE / 60.0
+            values.append(0.15 + (height if on else 0.0))
+        found[name] = np.array(values)
+    return found
+
+
+SCENARIOS: Mapping[str, Callable[[Floats, np.random.Generator], Loads]] = {
+    "opposite peaks": opposite, "peaks at the same time": equal, "bursts": bursty,
+}  # fmt: skip
+POLICIES: Mapping[str, Callable[[Mapping[str, Resources]], ResourcePolicy]] = {
+    "pool": lambda documents: PoolPolicy(documents, BUDGET),
+    "equal shares": UnchangedPolicy,
+    "own recommendations, cut": lambda documents: CappedPolicy(documents, BUDGET),
+}
+
+
+def models(loads: Loads, hours: Floats) -> dict[str, SimulatedModel]:
+    """Return the models with their loads; each has one pod."""
+    found = {}
+    for name, cores in loads.items():
+        times = hours * 3600.0
+        trace = UsageTrace(name, times, cores, None, None, ())
+        settings = Resources(container="model", cpu=CpuRange(min=0.1, max=BUDGET))
+        found[name] = SimulatedModel(trace, settings, 1, SECONDS[name], BUDGET / len(loads), 2.0**30)
+    return found
+
+
+def judged(played: PlayedUsage) -> PlayedUsage:
+    """Return the last day."""
+    known = played.known.copy()
+    known[:-JUDGED_STEPS] = False
+    return replace(played, known=known)
+
+
+def measured(scenario: str, policy: str) -> list[UsageOutcome]:
+    """Return the outcome of each seed."""
+    hours = np.arange(0.0, DAYS * 24.0 + 1e-9, SAMPLE / 3600.0)
+    found = []
+    for seed in SEEDS:
+        kept = models(SCENARIOS[scenario](hours, np.random.default_rng(seed)), hours)
+        chosen = POLICIES[policy]({name: model.settings for name, model in kept.items()})
+        played = play_usage(kept, chosen, 30.0, seed)
+        found.append(UsageOutcome.of(map(judged, played.values())))
+    return found
+
+
+def markdown() -> str:
+    """Measure all, and return the table."""
+    lines = [
+        "| load | shares | mean | p95 | given up | resizes a day | mean, relative to the pool | p95, relative |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for scenario in SCENARIOS:
+        base: tuple[float, float] | None = None
+        for policy in POLICIES:
+            found = measured(scenario, policy)
+            mean, tail = (float(np.median([getattr(one, name) for one in found])) for name in ("mean", "tail"))
+            lost = sum(one.given_up for one in found) / sum(one.requests for one in found)
+            resizes = sum(one.resizes for one in found) / len(found) / DAYS
+            base = base or (mean, tail)
+            lines.append(
+                f"| {scenario} | {policy} | {mean * 1000:,.0f} ms | {tail * 1000:,.0f} ms | {lost:.1%} | "
+                f"{resizes:.0f} | {mean / base[0]:.2g} | {tail / base[1]:.2g} |"
+            )
+            print(lines[-1], flush=True)
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run as the arguments say."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.pools", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="put the table into docs/resizing-pools.md")
+    write, found = parser.parse_args().write, markdown()
+    if write:
+        before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+        DOCUMENT.write_text(f"{before}{BEGIN}\n{machine()}\n\n{found}{END}{rest.partition(END)[2]}")
+
+
+if __name__ == "__main__":
+    main()

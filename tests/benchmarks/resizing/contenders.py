@@ -1,0 +1,154 @@
+"""The recommenders of the benchmark, and the choice of percentile, margin and half-life on the tuning half.
+
+VPA        the VerticalPodAutoscaler: our recommender without its additions, and without a cooldown
+Pilotfish  with the additions: a latency target, and memory that a kill asked for
+COMPILED   the VerticalPodAutoscaler itself, compiled from its module, with the defaults of its flags
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+
+from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.control.resize.plan import ResizePlan, ResourceName
+from pilotfish.sidecar.control.resize.recommender import ResourceRecommendation, observe, recommend
+from pilotfish.sidecar.control.resize.state import ResizeState
+from pilotfish.sidecar.control.resize.usage import ContainerUsage, OomKill
+from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, ResizeLatency, Resources
+from tests.benchmarks.resizing.play import CONTAINER, GIB, TARGET, Played, play
+from tests.benchmarks.resizing.traces import TUNING, trace
+from tests.support.vertical import Vertical, running_vertical
+
+VPA, PILOTFISH, COMPILED = "VPA", "Pilotfish", "compiled"
+CONTENDERS = (VPA, PILOTFISH)
+MAX_CORES, MAX_MEMORY = 64.0, int(64 * GIB)
+PERCENTILES, MARGINS, HALF_LIVES = (0.9, 0.95), (0.15, 0.3), (86400.0, 3600.0, 1200.0)
+MOST_THROTTLED = 0.01  # share of the minutes on the tuning half; the rule of the choice
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The setting of a recommender for CPU. Memory keeps the defaults."""
+
+    percentile: float = 0.9
+    margin: float = 0.15
+    half_life: float = 86400.0
+
+    def settings(self, contender: str) -> Resources:
+        """Return the block of the document for it; without the additions unless it is for Pilotfish."""
+        cpu = CpuRange(max=MAX_CORES, percentile=self.percentile, margin=self.margin, half_life=self.half_life)
+        if contender == PILOTFISH:
+            latency = ResizeLatency(target=TARGET)
+            return Resources(container=CONTAINER, cpu=cpu, memory=MemoryRange(max=MAX_MEMORY), latency=latency)
+        memory = MemoryRange(max=MAX_MEMORY, after_oom_kill=0.0)
+        return Resources(container=CONTAINER, cpu=cpu, memory=memory, cooldown=0.0)
+
+
+CHOICES = tuple(Choice(*one) for one in product(PERCENTILES, MARGINS, HALF_LIVES))
+
+
+class Own:
+    """Our recommender."""
+
+    def __init__(self, settings: Resources) -> None:
+        self.settings = settings
+        self._plan, self._state = ResizePlan.of(settings), ResizeState()
+
+    def look(
+        self, usage: ContainerUsage, kills: Sequence[OomKill], now: float, latency: float
+    ) -> ResourceRecommendation:
+        """Return the recommendation after one sample."""
+        self._state = observe(self._state, self._plan, [usage], kills, now, latency)
+        return recommend(self._plan, self._state, now)
+
+
+class Compiled:
+    """The recommender of the VerticalPodAutoscaler, in a child process."""
+
+    def __init__(self, settings: Resources, vertical: Vertical) -> None:
+        self.settings, self._vertical = settings, vertical
+        vertical.begin(settings)
+
+    def look(
+        self, usage: ContainerUsage, kills: Sequence[OomKill], now: float, latency: float
+    ) -> ResourceRecommendation:
+        """Return the recommendation after one sample. It knows no latency."""
+        del latency
+        found = self._vertical.step([usage], kills, now)
+        return ResourceRecommendation(
+            container=CONTAINER,
+            target=_amounts(found.target),
+            lower=_amounts(found.lower),
+            upper=_amounts(found.upper),
+            uncapped=_amounts(found.uncapped),
+            confidence_days=0.0,
+            samples=0,
+            reason=Reason.RESIZING,
+            text="",
+        )
+
+
+def _amounts(found: dict[str, int]) -> dict[ResourceName, float]:
+    return {"cpu": found["cpu"] / 1000, "memory": float(found["memory"])}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one recommender with one choice did with one trace, with limits of `ratio` times the requests."""
+
+    trace: str
+    contender: str
+    choice: Choice
+    ratio: float
+    played: Played
+
+
+def run(name: str, contender: str, choice: Choice, ratio: float) -> Run:
+    """Play one trace."""
+    settings = choice.settings(contender)
+    if contender != COMPILED:
+        return Run(name, contender, choice, ratio, play(trace(name), Own(settings), ratio))
+    with running_vertical() as vertical:
+        return Run(name, contender, choice, ratio, play(trace(name), Compiled(settings, vertical), ratio))
+
+
+def run_all(wanted: Sequence[tuple[str, str, Choice, float]], store: Path, jobs: int) -> list[Run]:
+    """Play all, with results kept in the folder `store`."""
+    store.mkdir(parents=True, exist_ok=True)
+    paths = [
+        store / f"{name}_{contender}_{choice.percentile}_{choice.margin}_{choice.half_life:.0f}_{ratio}.json"
+        for name, contender, choice, ratio in wanted
+    ]
+    missing = [(one, path) for one, path in zip(wanted, paths, strict=True) if not path.exists()]
+    if missing:
+        with ProcessPoolExecutor(jobs) as pool:
+            columns = zip(*(one for one, _ in missing), strict=True)
+            for found, (_, path) in zip(pool.map(run, *columns), missing, strict=True):
+                path.write_text(json.dumps(asdict(found.played)))
+    return [Run(*one, Played(**json.loads(path.read_text()))) for one, path in zip(wanted, paths, strict=True)]
+
+
+def chosen(runs: Sequence[Run], contender: str) -> Choice:
+    """Return the choice with the fewest core-hours of those throttled in few minutes; else the least throttled one.
+
+    Each trace of the tuning half has the same weight; core-hours count relative to the mean use.
+    """
+
+    def rank(choice: Choice) -> tuple[bool, float]:
+        own = [one for one in runs if one.contender == contender and one.choice == choice]
+        assert all(trace(one.trace).half == TUNING for one in own)
+        throttled = sum(one.played.throttled / one.played.minutes for one in own) / len(own)
+        cost = sum(relative_cost(one) for one in own) / len(own)
+        return (False, cost) if throttled <= MOST_THROTTLED else (True, throttled)
+
+    return min(CHOICES, key=rank)
+
+
+def relative_cost(one: Run) -> float:
+    """Return the requested core-hours, divided by those that the trace uses."""
+    return one.played.core_hours / (float(trace(one.trace).cores.sum()) / 60)

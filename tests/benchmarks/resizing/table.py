@@ -1,0 +1,121 @@
+"""The tables of docs/resizing-measured.md, from the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pilotfish.sidecar.settings.units import show_duration
+from tests.benchmarks.resizing.contenders import COMPILED, CONTENDERS, PILOTFISH, VPA, Choice, Run, relative_cost
+from tests.benchmarks.resizing.traces import KINDS, trace
+
+Rows = Mapping[str, tuple[str, Choice]]
+
+
+def rows(choices: Mapping[str, Choice]) -> Rows:
+    """Return contender and choice by the name of the row: each as shipped, and tuned."""
+    shipped = {f"{contender}, as shipped": (contender, Choice()) for contender in CONTENDERS}
+    return shipped | {f"{contender}, tuned": (contender, choice) for contender, choice in choices.items()}
+
+
+def markdown(runs: Sequence[Run], choices: Mapping[str, Choice], ratios: Sequence[float]) -> str:
+    """Return all tables for the runs of the held-out half."""
+    found = rows(choices)
+    parts = [_choices(choices), _compiled(runs)]
+    parts += [_means(runs, found, ratio) for ratio in ratios]
+    parts += [_kinds(runs, found, ratios[0]), _traces(runs, found, ratios[0])]
+    return "\n\n".join([*parts, ""])
+
+
+def _choices(choices: Mapping[str, Choice]) -> str:
+    words = [
+        f"{contender}: percentile {one.percentile}, margin {one.margin}, half-life {show_duration(one.half_life)}"
+        for contender, one in choices.items()
+    ]
+    return f"Chosen on the tuning half: {'; '.join(words)}."
+
+
+def _compiled(runs: Sequence[Run]) -> str:
+    """Return in words whether the compiled recommender did the same as ours without additions."""
+    theirs = {(one.trace, one.ratio): one.played for one in runs if one.contender == COMPILED}
+    if not theirs:
+        return "The VerticalPodAutoscaler was not built, so the VPA is our recommender without its additions."
+    ours = {(one.trace, one.ratio): one.played for one in runs if one.contender == VPA and one.choice == Choice()}
+    same = sum(ours[key] == played for key, played in theirs.items())
+    return (
+        "The recommender of the VerticalPodAutoscaler, compiled from its module, played the held-out half, too: its "
+        f"hours, minutes and resizes are those of `{VPA}, as shipped` in {same} of {len(theirs)} runs."
+    )
+
+
+def _means(runs: Sequence[Run], found: Rows, ratio: float) -> str:
+    head = (
+        f"## Held out, limits of {ratio:g} times the requests\n\n"
+        "| recommender | core-hours / used | throttled minutes | GiB-hours / used | killed minutes | resizes a day | "
+        "core-hours / VPA | throttled / VPA | GiB-hours / VPA |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    )
+    base = _mean(_of(runs, VPA, Choice(), ratio))
+    lines = []
+    for name, (contender, choice) in found.items():
+        one = _mean(_of(runs, contender, choice, ratio))
+        lines.append(
+            f"| {name} | {one[0]:.2f} | {one[1]:.2%} | {one[2]:.2f} | {one[3]:.3%} | {one[4]:.1f} "
+            f"| {one[0] / base[0]:.2f} | {_ratio(one[1], base[1])} | {one[2] / base[2]:.2f} |"
+        )
+    return "\n".join([head, *lines])
+
+
+def _kinds(runs: Sequence[Run], found: Rows, ratio: float) -> str:
+    heads = " | ".join(f"{name}: core-hours / used, throttled, kills" for name in found)
+    lines = [f"## Kinds of load, held out, limits of {ratio:g} times the requests\n", f"| kind | {heads} |"]
+    lines.append("| --- |" + " --- |" * len(found))
+    for kind in KINDS:
+        cells = []
+        for contender, choice in found.values():
+            own = [one for one in _of(runs, contender, choice, ratio) if trace(one.trace).kind == kind]
+            if own:
+                mean = _mean(own)
+                cells.append(f"{mean[0]:.2f}, {mean[1]:.2%}, {sum(one.played.killed for one in own)}")
+        if cells:
+            lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _traces(runs: Sequence[Run], found: Rows, ratio: float) -> str:
+    shown = {name: one for name, one in found.items() if one[0] == PILOTFISH or name == f"{VPA}, as shipped"}
+    heads = " | ".join(f"{name}: core-hours, throttled, GiB-hours, kills, resizes" for name in shown)
+    lines = [f"## Traces, held out, limits of {ratio:g} times the requests\n", f"| trace, minutes | {heads} |"]
+    lines.append("| --- |" + " --- |" * len(shown))
+    columns = {name: {one.trace: one.played for one in _of(runs, *one, ratio)} for name, one in shown.items()}
+    first = next(iter(columns.values()))
+    for name in sorted(first):
+        cells = [
+            f"{one.core_hours:,.1f}, {one.throttled}, {one.gib_hours:,.1f}, {one.killed}, {one.resizes}"
+            for one in (column[name] for column in columns.values())
+        ]
+        lines.append(f"| {name}, {first[name].minutes:,} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _of(runs: Sequence[Run], contender: str, choice: Choice, ratio: float) -> list[Run]:
+    return [one for one in runs if (one.contender, one.choice, one.ratio) == (contender, choice, ratio)]
+
+
+def _mean(runs: Sequence[Run]) -> tuple[float, float, float, float, float]:
+    """Return means over traces: relative core-hours, throttled share, relative GiB-hours, killed share, resizes."""
+    columns = [
+        (
+            relative_cost(one),
+            one.played.throttled / one.played.minutes,
+            one.played.gib_hours / (float(trace(one.trace).memory.sum()) / 2**30 / 60),
+            one.played.killed / one.played.minutes,
+            one.played.resizes / one.played.minutes * 1440,
+        )
+        for one in runs
+    ]
+    first, second, third, fourth, fifth = (sum(column) / len(columns) for column in zip(*columns, strict=True))
+    return first, second, third, fourth, fifth
+
+
+def _ratio(value: float, base: float) -> str:
+    return f"{value / base:.2f}" if base else "-"
