@@ -316,6 +316,7 @@ async def test_a_status_is_not_written_for_each_measurement() -> None:
     seen = set()
     for _ in range(40):
         await fleet.elapse(30, step=15.0)
-        fleet.life.runtime.item["status"] = fleet.small.status  # as the mirror brings it
+        runtime = fleet.life.runtime
+        runtime.item = {**runtime.item, "status": fleet.small.status}  # as the mirror brings it
         seen.add(fleet.life.runtime.item["metadata"]["resourceVersion"])
     assert len(seen) <= 4  # in 20 minutes
