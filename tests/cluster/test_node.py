@@ -29,6 +29,7 @@ from tests.support.waiting import eventually, patient, wait_until
 pytestmark = pytest.mark.node
 
 RIGHTS = ({"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]},)
+IDLE = "import time; time.sleep(3600)"
 BUSY = "while True: pass"
 # version 1 counts kills in the cgroup of the container only, which must live on: a child is killed
 HUNGRY = """import subprocess, sys, time
@@ -118,7 +119,7 @@ def test_a_kubelet_answers_which_devices_its_pods_have(cluster: Node) -> None:
 def test_a_pod_gets_cpu_throttling_and_kills_of_its_own_containers(
     cluster: Node, namespace: str, tmp_path: Path
 ) -> None:
-    uid = start(cluster, namespace, "busy", container("model", BUSY), container("pilotfish-analyzer", "import time; time.sleep(3600)"))
+    uid = start(cluster, namespace, "busy", container("model", BUSY), container("pilotfish-analyzer", IDLE))
     other = start(cluster, namespace, "other", container("model", HUNGRY))
     kubeconfig = cluster.plane.account(namespace, "node", RIGHTS, cluster=True)
     tokens = {name: token(cluster, tmp_path, namespace, name, one) for name, one in (("busy", uid), ("other", other))}
@@ -146,7 +147,7 @@ def test_a_pod_gets_cpu_throttling_and_kills_of_its_own_containers(
 
 
 def test_a_token_without_the_audience_is_refused(cluster: Node, namespace: str, tmp_path: Path) -> None:
-    start(cluster, namespace, "busy", container("model", "import time; time.sleep(3600)"), container("model-2", BUSY))
+    start(cluster, namespace, "busy", container("model", IDLE), container("model-2", BUSY))
     kubeconfig = cluster.plane.account(namespace, "node", RIGHTS, cluster=True)
     path = tmp_path / "token"
     path.write_text(cluster.plane.kubectl("create", "token", "default", "--namespace", namespace))
