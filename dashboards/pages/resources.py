@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..model import FULL, ZERO_IS_GOOD, Page, Panel, Section, Steps, Target
 from ..queries import equal, grown, largest, of_model, rate, ratio, series, total
 from .devices import DEVICES
+from .tokens import TOKENS
 from .usage import ATTRIBUTED, IDLE, PROCESSES
 from .variables import MODEL, NAMESPACE, POD, VERSION
 
@@ -204,5 +205,5 @@ PAGE = Page(
     "Pilotfish / Resources",
     "What requests use and cost, and CPU, memory and GPU of the pods of a model: requests, limits, throttling.",
     (NAMESPACE, MODEL, VERSION, POD),
-    (ATTRIBUTED, IDLE, CPU, MEMORY, GPU, DEVICES, PROCESSES, SIDECAR),
+    (ATTRIBUTED, TOKENS, IDLE, CPU, MEMORY, GPU, DEVICES, PROCESSES, SIDECAR),
 )

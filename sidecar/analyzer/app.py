@@ -21,6 +21,7 @@ from ..channel.peers import secure_folder
 from ..channel.receiver import Receiver, check_handshake
 from ..report.control_status import ControlStatus
 from ..report.schema import BlindSpot, Report
+from ..resources.work import WorkMeter
 from ..rows.blocks import RowBlock
 from ..rows.log import newest_blocks
 from ..serving.server import BoundedServer
@@ -124,7 +125,7 @@ def _build(options: Options, engine_factory: EngineFactory) -> App:
     worker = Worker(dependencies, Publisher(time.time()))
     worker.submit(Warn("profile", problem))
     worker.submit(Warn("audit_damage", audit.damage))
-    return App(options, configured, profile_store, audit, worker, lock)
+    return App(options, configured, profile_store, audit, worker, lock, pipeline.work.meter)
 
 
 class App:
@@ -138,6 +139,7 @@ class App:
         audit: AuditLog,
         worker: Worker,
         lock: int,
+        work: WorkMeter,
     ) -> None:
         self._options = options
         self._configured = configured
@@ -152,17 +154,16 @@ class App:
         self._detects = configured.settings.engine_factory is not effect_sizes_only
         self._document_watcher = FileWatcher(options.document_path) if options.document_path else None
         self._actions = AuditedActions(audit, profile_store, self.submit, lambda: self.report)
-        folder = options.state_folder / ROWS_FOLDER
         self._builder = ProfileBuilder(
             configured.settings,
-            folder,
+            options.state_folder / ROWS_FOLDER,
             options.memory_limit,
             self._actions,
             lambda: self.report,
             self.submit,
             lambda: worker.published.profile,
         )
-        self._resources = AnalyzerResources(options, lambda: self.document)
+        self._resources = AnalyzerResources(options, lambda: self.document, work)
         self._sync = self._build_sync()
         self._views = Views(
             ViewDependencies(

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from ...detectors.profile.profile import Profile
-from .decode import DecodedExchange
+from ..channel.record import Record
+from .decode import Allowance, DecodedExchange, SkippedExchange
 from .feedback.frames import LabelEvent
 
 Hook = Callable[..., None]
@@ -32,6 +33,9 @@ class Component:
 
     def on_profile(self, profile: Profile, *, restored: bool) -> None:
         """Handle a new profile in force; `restored` means that the resumed state belongs to this profile."""
+
+    def on_record(self, record: Record, decoded: DecodedExchange | SkippedExchange, allowance: Allowance) -> None:
+        """Handle one record, decoded or not. What reading it costs is drawn from `allowance`."""
 
     def on_exchange(self, tick: int, exchange: DecodedExchange, at: float) -> None:
         """Handle one decoded exchange of the time `at`, counted in `tick`. This is the hot path."""

@@ -16,6 +16,7 @@ import msgspec
 from ...detectors.profile.profile import Profile
 from ..channel.record import Hello, Record
 from ..labels.labels import FeedbackResponse, LabelBatch
+from ..report.problems import LANGUAGE_MODEL
 from ..report.schema import AuditEntry
 from ..sync.messages import Acknowledgement
 from .active_profile import ActiveProfile
@@ -34,6 +35,7 @@ from .settings import AnalyzerSettings
 from .stream_detectors import StreamDetectors
 from .sync.unacknowledged import UnacknowledgedTicks
 from .ticks import EMPTY_GRACE_SECONDS, MAX_OPEN, SECOND, TickClock
+from .tokens.component import WorkOfRecords
 from .unprofiled import UnprofiledColumns
 
 State = dict[str, Any]
@@ -73,6 +75,7 @@ class Pipeline:
             settings.streams, counters, settings.drift.tick_seconds, self.active.closed_counts
         )
         self.feedback = LabelFeedback(settings.feedback, counters)
+        self.work = WorkOfRecords()
         self.components: dict[str, Component] = {  # name in the checkpoint -> component, in the order of the calls
             "ledger": ledger,
             "ticks": self.ticks,
@@ -83,12 +86,14 @@ class Pipeline:
             "row_counts": RowCounts(counters, settings.model),
             "streams": self.streams,
             "feedback": self.feedback,
+            "work": self.work,
         }
         if sync is not None:
             sync.use(self.ticks)
             self.components["sync"] = sync
         parts = self.components.values()
         self._on_profile = hooks(parts, "on_profile")
+        self._on_record = hooks(parts, "on_record")
         self._on_exchange = hooks(parts, "on_exchange")
         self._on_labels = hooks(parts, "on_labels")
         self._on_tick = hooks(parts, "on_tick")
@@ -120,13 +125,21 @@ class Pipeline:
             return
         if ahead > 1:
             self.ledger.count_lost(record.sequence)
+        allowance = allowance or Allowance()
         decoded = decode(record, self._hints, allowance)
+        for hook in self._on_record:
+            hook(record, decoded, allowance)
         if isinstance(decoded, SkippedExchange):
-            self.ledger.record_outcome(UNDECODABLE.key(decoded.reason))
+            self.ledger.record_outcome(UNDECODABLE.key(self._skip_reason(decoded)))
         else:
             self._handle_exchange(decoded, record.at_ns, now_ns)
             self.ledger.record_outcome(_MEASURED)
         self.change_count += 1
+
+    def _skip_reason(self, skipped: SkippedExchange) -> str:
+        """Return why a record has no rows; exchanges of language models have none, unless the document says where."""
+        is_text = self._hints.protocol == "auto" and skipped.reason in ("truncated", "unknown_protocol")
+        return LANGUAGE_MODEL if is_text and self.work.is_language_model else skipped.reason
 
     def _handle_exchange(self, exchange: DecodedExchange, at_ns: int, now_ns: int) -> None:
         tick, late = self.ticks.place(at_ns, now_ns)

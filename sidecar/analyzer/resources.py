@@ -10,11 +10,12 @@ from prometheus_client.metrics_core import Metric as Family
 from ..report.blocks.resources import ResourceReport
 from ..report.schema import Report
 from ..resources import collector, reporting
-from ..resources.accounts import USAGE
+from ..resources.accounts import USAGE, CostRules
 from ..resources.gpu import collector as gpu_collector
 from ..resources.gpu.sampler import GpuSampler
 from ..resources.watch import ResourceWatch
-from ..settings.document import Model, ModelMonitor, Prices
+from ..resources.work import WorkMeter
+from ..settings.document import ModelMonitor
 from .node_client import NodeClient
 from .options import Options
 
@@ -22,12 +23,12 @@ from .options import Options
 class AnalyzerResources:
     """What the analyzer shows of resources. Run `run` beside the worker."""
 
-    def __init__(self, options: Options, document: Callable[[], ModelMonitor | None]) -> None:
+    def __init__(self, options: Options, document: Callable[[], ModelMonitor | None], work: WorkMeter) -> None:
         self._document = document
         self._gpu = GpuSampler()
         node = NodeClient(options.node) if options.node is not None else None
         self._watch = ResourceWatch(
-            options.resources, options.shared, options.base_folder, self._priced, self._gpu, node
+            options.resources, options.shared, options.base_folder, self._rules, self._gpu, node, work
         )
 
     async def run(self) -> None:
@@ -37,7 +38,7 @@ class AnalyzerResources:
     def collectors(self) -> tuple[Callable[[], Iterator[Family]], ...]:
         """Return the collectors of this moment, for one scrape."""
         view = self._watch.view
-        own = partial(collector.collect, view, self._priced()[1])
+        own = partial(collector.collect, view, self._rules().prices)
         if view.gpu is None:
             return (own,)
         return own, partial(gpu_collector.collect, view.gpu, view.gpu_use, view.gpu_restarts)
@@ -50,8 +51,11 @@ class AnalyzerResources:
 
     def report(self, report: Report) -> ResourceReport:
         """Return the block of the report."""
-        return reporting.resource_report(self._watch.view, report, self._priced()[1])
+        return reporting.resource_report(self._watch.view, report, self._rules().prices)
 
-    def _priced(self) -> tuple[Model, Prices | None]:
+    def _rules(self) -> CostRules:
         document = self._document()
-        return (document.spec.model, document.spec.prices) if document is not None else (Model(), None)
+        if document is None:
+            return CostRules()
+        spec = document.spec
+        return CostRules(model=spec.model, prices=spec.prices, attribution=spec.attribution)

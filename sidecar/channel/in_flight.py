@@ -26,6 +26,11 @@ def exchange_growth(before: PageSnapshot, after: PageSnapshot) -> dict[str, int]
     return _growth(before, after, lambda route, _: _ended(route), _ended)
 
 
+def answered_growth(before: PageSnapshot, after: PageSnapshot) -> dict[str, int]:
+    """Return the number of exchanges by route that ended with a status of 2xx between two copies of a page."""
+    return _growth(before, after, lambda route, _: route.codes["2xx"], lambda route: route.codes["2xx"])
+
+
 def mean_in_flight(before: PageSnapshot, after: PageSnapshot) -> float | None:
     """Return the mean number of exchanges in flight between two copies of a page, without probes.
 

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from ..channel.record import Piece
 
 BUDGET_BYTES = 8 * 1024 * 1024
-STREAM_EDGE = 16 * 1024
+STREAM_BEGIN = 4 * 1024
+STREAM_END = 8 * 1024
+BODY_END = 2 * 1024
 PIECE_BYTES = 16 * 1024  # smaller pieces are joined, so that the overhead of their objects stays below 1 %
 
 
@@ -54,7 +56,10 @@ class CapturedBody(list[Piece]):
 
 
 class BodyCapture:
-    """Keeps the first `body_limit` bytes of each body, or the first and last 16 KiB of an event stream.
+    """Keeps the beginning of each body: `body_limit` bytes, or 4 KiB of an event stream.
+
+    A response that is longer is truncated, and its end is kept, too: 8 KiB of an event stream, 2 KiB of another body.
+    The counts of tokens are there.
 
     `exhausted` is true after the budget ran out: the capture has dropped its bytes and keeps no more.
     """
@@ -62,10 +67,10 @@ class BodyCapture:
     __slots__ = (
         "_body_limit",
         "_budget",
+        "_end",
         "_held",
         "_request",
         "_response",
-        "_tail",
         "exhausted",
         "is_stream",
         "request_truncated",
@@ -78,7 +83,7 @@ class BodyCapture:
         self._held = 0
         self._request = CapturedBody()
         self._response = CapturedBody()
-        self._tail = bytearray()
+        self._end = bytearray()
         self.exhausted = self.request_truncated = self.response_truncated = self.is_stream = False
 
     @property
@@ -88,8 +93,8 @@ class BodyCapture:
 
     @property
     def response_body(self) -> Sequence[Piece]:
-        """The pieces of the kept bytes of the response body; for a stream, its beginning and its end."""
-        return [*self._response, self._tail] if self._tail else self._response
+        """The pieces of the kept bytes of the response body: its beginning, and its end if it is truncated."""
+        return [*self._response, self._end] if self._end else self._response
 
     def request(self, data: bytes) -> None:
         """Keep the next bytes of the request body, within the limits."""
@@ -98,18 +103,19 @@ class BodyCapture:
 
     def response(self, data: bytes) -> None:
         """Keep the next bytes of the response body, within the limits."""
-        limit = STREAM_EDGE if self.is_stream else self._body_limit
+        limit = STREAM_BEGIN if self.is_stream else self._body_limit
         kept = self._keep(self._response, data, limit)
         if kept < len(data):
             self.response_truncated = True
-            if self.is_stream and not self.exhausted:
-                self._keep_tail(data[kept:])
+            end = STREAM_END if self.is_stream else min(BODY_END, self._body_limit)
+            if end and not self.exhausted:
+                self._keep_end(data[kept:], end)
 
     def release(self) -> None:
         """Drop the bodies and return their bytes to the budget."""
         self._budget.release_bytes(self._held)
         self._held = 0
-        self._request, self._response, self._tail = CapturedBody(), CapturedBody(), bytearray()
+        self._request, self._response, self._end = CapturedBody(), CapturedBody(), bytearray()
 
     def _keep(self, body: CapturedBody, data: bytes, limit: int) -> int:
         """Append bytes up to the limit and the budget; return their number."""
@@ -126,11 +132,11 @@ class BodyCapture:
         body.add(data[:size])
         return size
 
-    def _keep_tail(self, data: bytes) -> None:
-        before = len(self._tail)
-        self._tail += data[-STREAM_EDGE:]
-        del self._tail[:-STREAM_EDGE]
-        grown = len(self._tail) - before
+    def _keep_end(self, data: bytes, size: int) -> None:
+        before = len(self._end)
+        self._end += data[-size:]
+        del self._end[:-size]
+        grown = len(self._end) - before
         if grown > 0 and self._budget.acquire(grown):
             self._held += grown
         elif grown > 0:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 PROTOCOLS_PAGE = "docs/protocols.md"
-EVERYDAY = frozenset(["error_status", "no_rows", "not_inference", "other_model"])  # normal beside measured traffic
+LANGUAGE_MODEL = "language_model"
+# normal beside measured traffic
+EVERYDAY = frozenset(["error_status", LANGUAGE_MODEL, "no_rows", "not_inference", "other_model"])
 REASONS = MappingProxyType(
     {
         "binary_layout": "the sizes of the binary-data extension do not match the body",
@@ -26,6 +28,7 @@ REASONS = MappingProxyType(
         "error_status": "the model did not respond with a 2xx status",
         "event_stream": "the response is a stream of events",
         "invalid_json": "the body is not JSON in UTF-8",
+        LANGUAGE_MODEL: "an exchange of a language model, which has no rows; its tokens are counted",
         "name_too_long": "the name of a column has more than 1000 characters",
         "no_match": "a path of spec.traffic.decode selects nothing in the body",
         "no_predictions_path": "spec.traffic.decode has no path to the predictions",

@@ -7,20 +7,26 @@ numbers, so for each resource the shares and idle add up to exactly what was mea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ..channel import layout
-from ..settings.document import Model, Prices
-from .attribution import Attribution
+from ..settings.document import AttributionSettings, Model, Prices
+from .attribution import Attribution, divide_by_weight
+from .rates import IN_FLIGHT_RULE, RouteRates, WorkGroup
 from .totals import ResourceTotals
+from .work import Work
 
 CPU, ENERGY, GPU, MEMORY = RESOURCES = ("cpu", "energy", "gpu", "memory")
 # kinds of totals
 MEASURED, SHARED, IDLE = "measured", "shared", "idle"
 COST, IDLE_COST = "cost", "idle_cost"
 IN_FLIGHT, EXCHANGES, USAGE = "in_flight", "exchanges", "usage"
+RULE = "rule"  # what was shared out, by resource and rule
+# of language models: exchanges with 2xx, their outcomes; tokens, exchanges that tell them, and squared tokens by kind
+ANSWERED, OUTCOMES = "answered", "outcomes"
+TOKENS, TOLD, SQUARES = "tokens", "told", "squares"
 
 HOUR_NS = 3600 * 10**9
 GIB = 1 << 30
@@ -39,6 +45,8 @@ class UsageWindow:
         measured: use by resource; a resource that was not measured is absent.
         unused: part of the resource that nobody used, such as time of a GPU without a kernel; it counts as idle.
         usage: growth of the counters of `UsageSample`, by (of, counter).
+        answered: exchanges that ended with a status of 2xx, by route.
+        work: tokens and rows of the exchanges whose records arrived, by route.
     """
 
     elapsed_ns: int
@@ -47,6 +55,17 @@ class UsageWindow:
     measured: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     unused: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     usage: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    answered: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    work: Mapping[str, Work] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRules:
+    """What the document in force says about cost."""
+
+    model: Model = field(default_factory=Model)
+    prices: Prices | None = None
+    attribution: AttributionSettings = field(default_factory=AttributionSettings)
 
 
 class Accounts:
@@ -55,27 +74,71 @@ class Accounts:
     def __init__(self, totals: ResourceTotals) -> None:
         self.totals = totals
         self._attributions = {resource: Attribution() for resource in RESOURCES}
+        self._rates = RouteRates()
 
-    def add(self, window: UsageWindow, model: Model, prices: Prices | None) -> None:
-        """Count one window, for the model and the prices that are in force."""
-        totals = self.totals
+    def add(self, window: UsageWindow, rules: CostRules) -> None:
+        """Count one window, by the rules that are in force."""
+        totals, model = self.totals, rules.model
         for route, amount in (window.in_flight or {}).items():
             totals.add((IN_FLIGHT, route), amount)
         for route, amount in window.exchanges.items():
             totals.add((EXCHANGES, *served(route, model), route), amount)
         for (of, counter), amount in window.usage.items():
             totals.add((USAGE, of, counter), amount)
+        work = _by_slot(window)
+        self._rates.add(work, window.in_flight or {}, window.elapsed_ns, lambda route: served(route, model))
+        for route, found in work.items():
+            _add_tokens(totals, (*served(route, model), route), found)
+        for route, amount in window.answered.items():
+            totals.add((ANSWERED, *served(route, model), route), amount)
+        groups = self._rates.groups(window.in_flight or {}, rules.attribution, lambda route: served(route, model))
         for resource, measured in window.measured.items():
-            rate = price_rate(resource, prices)
-            unused = max(0, window.unused.get(resource, 0))
-            split = self._attributions[resource].split(measured, window.elapsed_ns, window.in_flight)
-            totals.add((MEASURED, resource), split.measured + unused)
-            totals.add((IDLE, resource), split.idle + unused)
-            totals.add((IDLE_COST, resource), round((split.idle + unused) * rate))
-            for route, amount in split.shares.items():
-                names = served(route, model)
-                totals.add((SHARED, resource, *names, route), amount)
-                totals.add((COST, resource, *names, route), round(amount * rate))
+            self._share(resource, measured, window, rules, groups)
+
+    def completion_weights(self, rules: CostRules) -> dict[tuple[str, str], float]:
+        """Return what a completion token costs in prompt tokens, by model version, where it is known."""
+        return self._rates.weights(rules.attribution)
+
+    def _share(
+        self, resource: str, measured: int, window: UsageWindow, rules: CostRules, groups: Sequence[WorkGroup]
+    ) -> None:
+        """Share out one resource."""
+        totals, rate = self.totals, price_rate(resource, rules.prices)
+        unused = max(0, window.unused.get(resource, 0))
+        split = self._attributions[resource].split(measured, window.elapsed_ns, window.in_flight)
+        totals.add((MEASURED, resource), split.measured + unused)
+        totals.add((IDLE, resource), split.idle + unused)
+        totals.add((IDLE_COST, resource), round((split.idle + unused) * rate))
+        shares, by_time = split.shares, sum(split.shares.values())
+        for group in groups:
+            amount = sum(shares.get(route, 0) for route in group.weights)
+            totals.add((RULE, resource, group.rule), amount)
+            by_time -= amount
+            shares = divide_by_weight(shares, group.weights)
+        totals.add((RULE, resource, IN_FLIGHT_RULE), by_time)
+        for route, amount in shares.items():
+            names = served(route, rules.model)
+            totals.add((SHARED, resource, *names, route), amount)
+            totals.add((COST, resource, *names, route), round(amount * rate))
+
+
+def _by_slot(window: UsageWindow) -> dict[str, Work]:
+    """Return the work by the routes of the counter page; routes without a slot are `other`."""
+    if window.in_flight is None:
+        return dict(window.work)
+    work: dict[str, Work] = {}
+    for route, found in window.work.items():
+        slot = route if route in window.in_flight else layout.OTHER_ROUTE
+        work[slot] = work[slot].plus(found) if slot in work else found
+    return work
+
+
+def _add_tokens(totals: ResourceTotals, names: tuple[str, str, str], work: Work) -> None:
+    for outcome, amount in work.outcomes.items():
+        totals.add((OUTCOMES, outcome, *names), amount)
+    for kind, found in ((TOKENS, work.tokens), (TOLD, work.told), (SQUARES, work.squares)):
+        for token, amount in found.items():
+            totals.add((kind, token, *names), amount)
 
 
 def price_rate(resource: str, prices: Prices | None) -> float:

@@ -4,6 +4,8 @@ Rule, equal in-flight time: a route gets the part of the use of a window that it
 times. A window without an exchange in flight is idle. Such windows show the rate of an idle server. In others, the rate
 applies to the time in which surely nothing was in flight.
 
+Within a group of routes, `divide_by_weight` then replaces equal in-flight time by another rule, see `rates.py`.
+
 With overlapping exchanges of different cost this is an estimate; docs/cost.md has its error in simulations.
 """
 
@@ -40,6 +42,15 @@ def share(amount: int, weights: Mapping[str, int]) -> dict[str, int]:
     left = amount - sum(whole for whole, _ in parts.values())
     raised = set(sorted(parts, key=lambda name: (-parts[name][1], name))[:left])
     return {name: whole + (name in raised) for name, (whole, _) in parts.items()}
+
+
+def divide_by_weight(shares: Mapping[str, int], weights: Mapping[str, int]) -> dict[str, int]:
+    """Return `shares` with what the routes in `weights` have together divided in proportion to the weights.
+
+    The sum does not change. Without a positive weight, nothing changes.
+    """
+    divided = share(sum(shares.get(name, 0) for name in weights), weights)
+    return {**shares, **dict.fromkeys(weights, 0), **divided} if divided else dict(shares)
 
 
 class Attribution:

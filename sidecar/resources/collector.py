@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric as Family
 from ..settings.document import Prices
 from ..telemetry import resource_names as names
 from ..telemetry.metric import Metric
-from .accounts import COST, CPU, ENERGY, GPU, IDLE, IDLE_COST, IN_FLIGHT, MEMORY, PICO, SHARED, USAGE
+from .accounts import COST, CPU, ENERGY, GPU, IDLE, IDLE_COST, IN_FLIGHT, MEMORY, OUTCOMES, PICO, SHARED, TOKENS, USAGE
 from .totals import ResourceTotals
 from .usage import UsageSample
 from .watch import ResourceView
@@ -40,6 +40,7 @@ def collect(view: ResourceView, prices: Prices | None) -> Iterator[Family]:
         in_flight.add_metric(route, amount / NANO)
     yield in_flight
     yield from _shares(view.totals)
+    yield from _tokens(view)
     yield from _usage(view)
     yield _prices(prices)
 
@@ -62,6 +63,21 @@ def _shares(totals: ResourceTotals) -> Iterator[Family]:
     for key, amount in totals.of(IDLE_COST):
         idle_cost.add_metric(key, amount / PICO)
     yield from (cost, idle_cost)
+
+
+def _tokens(view: ResourceView) -> Iterator[Family]:
+    tokens, exchanges, weights = (
+        names.TOKENS.counter(),
+        names.TOKEN_EXCHANGES.counter(),
+        names.COMPLETION_WEIGHT.gauge(),
+    )
+    for (kind, *labels), amount in view.totals.of(TOKENS):
+        tokens.add_metric((*labels, kind), amount)
+    for (outcome, *labels), amount in view.totals.of(OUTCOMES):
+        exchanges.add_metric((*labels, outcome), amount)
+    for version, weight in view.completion_weights.items():
+        weights.add_metric(version, weight)
+    yield from (tokens, exchanges, weights)
 
 
 def _usage(view: ResourceView) -> Iterator[Family]:

@@ -36,13 +36,16 @@ from .accounts import (
     USAGE,
 )
 from .pod.figures import ContainerFigures
+from .rates import IN_FLIGHT_RULE, ROWS_RULE, TOKENS_RULE
 from .sharing import model_load, share_cards
+from .token_reporting import rule_shares, token_costs
 from .totals import ResourceTotals
 from .usage import UsageSample
 from .watch import ResourceView
 
 NANO, MICRO = 10**9, 10**6
 _UNITS = {CPU: NANO, ENERGY: MICRO, GPU: NANO, MEMORY: GIB}
+_RULES = {IN_FLIGHT_RULE: "equal in-flight time", ROWS_RULE: "rows", TOKENS_RULE: "tokens"}
 _PRESSURES = ("cpu", "io", "memory")
 _OF: tuple[Literal["model", "pilotfish"], ...] = ("model", "pilotfish")
 
@@ -50,6 +53,7 @@ _OF: tuple[Literal["model", "pilotfish"], ...] = ("model", "pilotfish")
 def resource_report(view: ResourceView, report: Report, prices: Prices | None) -> ResourceReport:
     """Return the block for `view`. The rows of `report` turn exchanges into predictions."""
     totals = view.totals
+    rules = rule_shares(totals)
     known = {resource for (resource,), _ in totals.of(MEASURED)}
     samples = ((view.model, view.model_cores), (view.own, view.own_cores))
     use = [_use(of, sample, cores, totals) for of, (sample, cores) in zip(_OF, samples, strict=True) if sample]
@@ -57,6 +61,9 @@ def resource_report(view: ResourceView, report: Report, prices: Prices | None) -
     routes = [_route(key, totals, known, priced=prices is not None) for key in keys]
     return ResourceReport(
         source=view.source,
+        rule=" and ".join(sorted({_RULES.get(each.rule, each.rule) for each in rules})) or _RULES[IN_FLIGHT_RULE],
+        rules=rules,
+        tokens=token_costs(totals, known, view.completion_weights, priced=prices is not None),
         use=tuple(use),
         containers=tuple(map(_container, view.containers)),
         routes=tuple(sorted(routes, key=lambda route: -(route.used.cpu_seconds or 0.0))),

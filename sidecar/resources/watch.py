@@ -3,6 +3,7 @@
     options -> source -> groups --(cgroup, /proc)--+
     proxy --(counter page)--------------------------+--> UsageWindow -> Accounts -> file -> ResourceView -> metrics,
     driver --(NVML)--> gpu.sampler -----------------+                                                       report
+    worker --(records)--> WorkMeter ----------------+
     node --(TLS)--> pod.figures --> pod.usage ------+   instead of groups and driver, with the source `node`
 
 The file is written before a view is shown, so that no counter falls after a restart.
@@ -17,14 +18,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from ..channel import PAGE_FILE
-from ..channel.in_flight import exchange_growth, in_flight_growth
+from ..channel.in_flight import answered_growth, exchange_growth, in_flight_growth
 from ..channel.page import PageError, PageSnapshot
 from ..channel.page_reader import PageReader
 from ..report.blocks.resources import ResourceSource, SourceReason
-from ..settings.document import Model, Prices
-from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, UsageWindow
+from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, CostRules, UsageWindow
 from .gpu.meter import GpuUse
 from .gpu.problems import GpuReason
 from .gpu.sample import GpuSample
@@ -40,6 +41,7 @@ from .processes import ancestors, list_processes, tree
 from .source import Found, SourceOptions, choose
 from .totals import TOTALS_FILE, ResourceTotals, load_totals, store_totals
 from .usage import UsageMeter, UsageSample
+from .work import WorkMeter
 
 _LOG = logging.getLogger("pilotfish.resources")
 
@@ -55,6 +57,7 @@ class ResourceView:
 
     `pids` are the processes of the model server, `page` is the newest counter page. `containers` are those of the pod,
     with the source `node`. `gpu_restarts` counts the ends of the sampling process of the GPUs, by reason.
+    `completion_weights` has the cost of a completion token in prompt tokens, by model version, where it is known.
     """
 
     source: ResourceSource = STARTING
@@ -70,6 +73,7 @@ class ResourceView:
     pids: frozenset[int] = frozenset()
     page: PageSnapshot | None = None
     notes: tuple[str, ...] = ()
+    completion_weights: Mapping[tuple[str, str], float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,23 +91,25 @@ class _Sampled:
 
 
 class ResourceWatch:
-    """Samples while `run` runs. `priced` returns the document's model and prices in force."""
+    """Samples while `run` runs. `rules` returns what the document in force says; `work` has what records hold."""
 
     def __init__(
         self,
         options: SourceOptions,
         shared: Path,
         state: Path,
-        priced: Callable[[], tuple[Model, Prices | None]],
+        rules: Callable[[], CostRules],
         gpu: GpuSampler | None = None,
         node: NodeSource | None = None,
+        work: WorkMeter | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._options = options
         self._page_reader = PageReader(shared / PAGE_FILE)
         self._path = state / TOTALS_FILE
-        self._priced = priced
+        self._rules = rules
         self._gpu = gpu
+        self._work = work or WorkMeter()
         self._node = node
         self._pod = PodUsage()
         self._reading: NodeReading | None = NodeReading() if node is not None else None
@@ -130,6 +136,7 @@ class ResourceWatch:
     async def run(self) -> None:
         """Sample until it is cancelled. The GPUs are sampled from the first moment with the source `local` on."""
         gpu: asyncio.Task[None] | None = None
+        await asyncio.to_thread(self.begin)
         try:
             while True:
                 try:
@@ -148,6 +155,10 @@ class ResourceWatch:
                 gpu.cancel()
                 with suppress(asyncio.CancelledError):
                     await gpu
+
+    def begin(self) -> None:
+        """Begin the first window now: the first search can take seconds, in which exchanges end."""
+        self._page, self._sampled_at = self._read_page(), self._clock()
 
     async def step(self) -> None:
         """Ask the node if there is one, and take one sample just after it, so that both are of one moment."""
@@ -190,8 +201,10 @@ class ResourceWatch:
                 measured=measured,
                 unused=unused,
                 usage={(of, name): amount for of, grown in growths.items() for name, amount in grown.items()},
+                answered=answered_growth(before, page) if before and page else {},
+                work=self._work.take(),
             )
-            self._accounts.add(window, *self._priced())
+            self._accounts.add(window, self._rules())
         self._show(sampled)
 
     def _search(self) -> None:
@@ -279,6 +292,7 @@ class ResourceWatch:
             pids=sampled.pids,
             page=self._page,
             notes=tuple(filter(None, (self._damage, problem, *sampled.notes))),
+            completion_weights=self._accounts.completion_weights(self._rules()),
         )
 
 

@@ -206,6 +206,23 @@ class Prices(DocumentBlock, frozen=True, kw_only=True):
     currency: Annotated[OneLine, Meta(description="Currency, for the report.", max_length=12)] = ""
 
 
+class AttributionSettings(DocumentBlock, frozen=True, kw_only=True):
+    """How use is shared out to routes; see docs/cost.md."""
+
+    rule: Annotated[
+        Literal["auto", "inFlight", "rows", "tokens"],
+        Meta(
+            description="`inFlight` shares use out by in-flight time. `tokens` does so for the routes of language "
+            "models together, and between them by tokens; `rows` is the same with decoded rows. `auto` is `tokens` "
+            "within each model version, else `inFlight`."
+        ),
+    ] = "auto"
+    completion_weight: Annotated[
+        Annotated[float, Meta(gt=0, le=1000)] | None,
+        Meta(description="Cost of a completion token, in prompt tokens. Without it, it is estimated from durations."),
+    ] = None
+
+
 class Spec(DocumentBlock, frozen=True, kw_only=True):
     """All settings of the monitor."""
 
@@ -232,6 +249,9 @@ class Spec(DocumentBlock, frozen=True, kw_only=True):
     resources: Annotated[Resources | None, Meta(description="Resizing of CPU and memory.")] = None
     retrain: Annotated[Retrain | None, Meta(description="Retraining.")] = None
     prices: Annotated[Prices | None, Meta(description="Prices, for the cost of predictions.")] = None
+    attribution: Annotated[
+        AttributionSettings, Meta(description="How the use of the model server is shared out to routes.")
+    ] = AttributionSettings()
     notify: Annotated[tuple[Notify, ...], Meta(description="Receivers of notifications.", max_length=20)] = ()
 
 

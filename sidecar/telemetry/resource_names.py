@@ -64,6 +64,29 @@ PRICE = Metric(
     RESOURCES,
     ("resource",),
 )
+TOKENS = Metric(
+    "pilotfish_tokens_total",
+    "counter",
+    "Tokens of a language model in the responses that were read, by kind: prompt, completion, and cached, a part of "
+    "prompt (docs/tokens.md).",
+    RESOURCES,
+    (*_SHARE, "kind"),
+)
+TOKEN_EXCHANGES = Metric(
+    "pilotfish_token_exchanges_total",
+    "counter",
+    "Answered exchanges of a language model whose records were read, by outcome: counted, or why their tokens are not "
+    "known (docs/tokens.md).",
+    RESOURCES,
+    (*_SHARE, "outcome"),
+)
+COMPLETION_WEIGHT = Metric(
+    "pilotfish_completion_token_weight",
+    "gauge",
+    "Cost of a completion token in prompt tokens: of the document, else estimated. No sample while it is not known.",
+    RESOURCES,
+    ("model", "version"),
+)
 IDLE_CPU_SECONDS = Metric(
     "pilotfish_idle_cpu_seconds_total",
     "counter",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from prometheus_client.parser import text_string_to_metric_families
 
 from ..errors import PilotfishError, escape_unprintable
-from ..telemetry import cluster_names, names
+from ..telemetry import cluster_names, names, resource_names
 
 Buckets = Mapping[float, float]  # upper bound in seconds -> requests up to it
 
@@ -27,6 +27,10 @@ USES: Mapping[str, str] = {
     "cost": "pilotfish_cost_total",
 }
 _USE_OF = {name: key for key, name in USES.items()}
+# tokens of prompt and completion in responses that were read; exchanges of language models, those of them whose tokens
+# are counted, and their cost
+TOKEN_USES = ("tokens", "language", "counted", "token_cost")
+ALL_USES = (*USES, *TOKEN_USES)
 _DURATION = f"{names.DURATION.name}_bucket"
 _WANTED = tuple(
     sorted(
@@ -40,6 +44,8 @@ _WANTED = tuple(
             names.PROXY_START.name,
             names.PROXY_UP.name,
             names.REQUESTS.name,
+            resource_names.TOKENS.name,
+            resource_names.TOKEN_EXCHANGES.name,
             *USES.values(),
         }
     )
@@ -55,7 +61,7 @@ class ExpositionError(PilotfishError):
 
 @dataclass(frozen=True, slots=True)
 class RouteCounts:
-    """Counters of one route. `uses` has the seconds and costs that are known: `cpu`, `gpu`, `cost`."""
+    """Counters of one route. `uses` has the seconds, costs and tokens that are known, by `ALL_USES`."""
 
     requests: float = 0.0
     failed: float = 0.0
@@ -143,6 +149,9 @@ def sidecar_metrics(values: Iterable[Value]) -> SidecarMetrics:
             counts[route].add(name, labels, value)
     if names.PROXY_UP.name not in plain:
         raise ExpositionError("these are not the metrics of a sidecar; give the --admin address of one")
+    for found in counts.values():
+        if "language" in found.uses and "cost" in found.uses:
+            found.uses["token_cost"] = found.uses["cost"]
     known = {use for found in counts.values() for use in found.uses}
     return SidecarMetrics(
         model=info.get("model", ""),
@@ -187,8 +196,15 @@ class _Counting:
             with suppress(ValueError):
                 self.buckets[float(labels.get("le", ""))] = value
         elif name in _USE_OF:
-            use = _USE_OF[name]
-            self.uses[use] = self.uses.get(use, 0.0) + value
+            self._use(_USE_OF[name], value)
+        elif name == resource_names.TOKENS.name and labels.get("kind") in ("prompt", "completion"):
+            self._use("tokens", value)
+        elif name == resource_names.TOKEN_EXCHANGES.name:
+            self._use("language", value)
+            self._use("counted", value if labels.get("outcome") == "counted" else 0.0)
+
+    def _use(self, use: str, value: float) -> None:
+        self.uses[use] = self.uses.get(use, 0.0) + value
 
     def counts(self, known: set[str]) -> RouteCounts:
         """Return the counters; a use that only other routes have is 0 here."""

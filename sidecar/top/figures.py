@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from functools import reduce
 from math import isfinite
 
-from .exposition import USES, Buckets, RouteCounts
+from .exposition import ALL_USES, Buckets, RouteCounts
 
 QUANTILE = 0.95
 THOUSAND = 1000.0
+MILLION = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Figures:
             self.requests + other.requests,
             self.failed + other.failed,
             {bound: _up_to(self.buckets, bound) + _up_to(other.buckets, bound) for bound in sorted(bounds)},
-            {use: _sum(self.uses.get(use), other.uses.get(use)) for use in USES},
+            {use: _sum(self.uses.get(use), other.uses.get(use)) for use in ALL_USES},
         )
 
     @property
@@ -57,10 +58,19 @@ class Figures:
         cost = self.per_request("cost")
         return None if cost is None else cost * THOUSAND
 
+    @property
+    def cost_per_million_tokens(self) -> float | None:
+        """Cost of a million tokens; exchanges without token counts are taken to be like those with counts."""
+        tokens, cost = self.uses.get("tokens"), self.uses.get("token_cost")
+        language, counted = self.uses.get("language"), self.uses.get("counted")
+        if cost is None or not (tokens and language and counted):
+            return None
+        return cost * MILLION / (tokens * language / counted)
+
 
 def rates(before: RouteCounts, now: RouteCounts, seconds: float) -> Figures | None:
     """Return the rates between two answers; None if a counter decreased: the process restarted in between."""
-    uses = {use: _growth(before.uses.get(use), now.uses.get(use), seconds) for use in USES}
+    uses = {use: _growth(before.uses.get(use), now.uses.get(use), seconds) for use in ALL_USES}
     requests, failed = now.requests - before.requests, now.failed - before.failed
     buckets = {bound: (count - _up_to(before.buckets, bound)) / seconds for bound, count in now.buckets.items()}
     if min(requests, failed, *buckets.values(), 0.0) < 0:

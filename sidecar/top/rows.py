@@ -28,6 +28,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         desired: replicas that Pilotfish wants; None without `spec.scaling`.
         sized: running pods with the recommended requests; None without `spec.resources`.
         requests_per_second: and all other figures: None if not known.
+        tokens_per_second: of prompt and completion, in the responses that were read.
         cpu_cores, gpus: seconds of CPU and GPU that requests used in each second.
         drift: the largest evidence ratio; 1 raises an alarm.
         silent_seconds: since the last answer of the sidecar that has been silent longest; None if all answer.
@@ -53,6 +54,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds_per_request: float | None = None
     gpu_seconds_per_request: float | None = None
     cost_per_1000: float | None = None
+    tokens_per_second: float | None = None
+    cost_per_million_tokens: float | None = None
     drift: float | None = None
     episodes: int | None = None
     state: str = ""
@@ -153,6 +156,8 @@ def _row(snapshot: TopSnapshot, key: Key, sources: Sources, figures: Figures | N
         cpu_seconds_per_request=used.per_request("cpu"),
         gpu_seconds_per_request=used.per_request("gpu"),
         cost_per_1000=used.cost_per_1000,
+        tokens_per_second=used.uses.get("tokens"),
+        cost_per_million_tokens=used.cost_per_million_tokens,
         drift=drift,
         episodes=episodes,
         state=state,

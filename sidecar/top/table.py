@@ -104,6 +104,7 @@ def share(value: float | None) -> str:
     return "0%" if value == 0 else "<0.1%" if value < LEAST_SHARE else f"{value:.1%}"
 
 
+_OF_TOKENS = ("TOK/S", "COST/1M")
 COLUMNS: Sequence[TableColumn] = (
     TableColumn("NAMESPACE", lambda row: row.namespace, rank=2, least=9),
     TableColumn("MODEL", _name, "model", 10, least=12),
@@ -120,6 +121,8 @@ COLUMNS: Sequence[TableColumn] = (
     TableColumn("CPU/REQ", lambda row: seconds(row.cpu_seconds_per_request), "seconds", 4),
     TableColumn("GPU/REQ", lambda row: seconds(row.gpu_seconds_per_request), rank=3),
     TableColumn("COST/1000", lambda row: figure(row.cost_per_1000), "cost", 4),
+    TableColumn("TOK/S", lambda row: figure(row.tokens_per_second), "tokens", 5),
+    TableColumn("COST/1M", lambda row: figure(row.cost_per_million_tokens), rank=5),
     TableColumn("DRIFT", _drift, "drift", 7, style=lambda row: "bold red" if _drift(row) == "alarm" else ""),
     TableColumn("STATE", lambda row: row.state, "state", 9, least=16, style=lambda row: TONES[row.tone]),
 )
@@ -134,7 +137,9 @@ def fitting(rows: Sequence[Row], width: int) -> list[TableColumn]:
 
 
 def _is_used(column: TableColumn, rows: Sequence[Row]) -> bool:
-    """Return whether a column of names tells rows apart; columns of figures are used, SIZED with `spec.resources`."""
+    """Return whether a column of names tells rows apart, or one of tokens or sizes has a value; all others are used."""
+    if column.title in _OF_TOKENS:
+        return any(column.text(row) != NONE for row in rows)
     if column.title == "NAMESPACE":
         return len({row.namespace for row in rows}) > 1
     if column.title == "SIZED":

@@ -20,6 +20,7 @@ SORTS: Mapping[str, Callable[[Row], str | float | None]] = {
     "gpu": lambda row: row.gpus,
     "seconds": lambda row: row.cpu_seconds_per_request,
     "cost": lambda row: row.cost_per_1000,
+    "tokens": lambda row: row.tokens_per_second,
     "drift": lambda row: row.drift,
     "state": lambda row: {"bad": 2, "warning": 1}.get(row.tone, 0),
 }

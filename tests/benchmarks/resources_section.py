@@ -16,6 +16,7 @@ from statistics import median
 from pilotfish.sidecar.channel import PAGE_FILE
 from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage
+from pilotfish.sidecar.resources.accounts import CostRules
 from pilotfish.sidecar.resources.collector import collect
 from pilotfish.sidecar.resources.source import SourceOptions
 from pilotfish.sidecar.resources.watch import SEARCH_NS, ResourceWatch
@@ -69,7 +70,8 @@ def _run(
     now = time.monotonic_ns()
     tracemalloc.start()
     options = SourceOptions(pid=pids[0], root=pids[1])
-    watch = ResourceWatch(options, folder, folder, lambda: (Model(name="m"), Prices(cpu_hour=0.04)), clock=lambda: now)
+    rules = CostRules(model=Model(name="m"), prices=Prices(cpu_hour=0.04))
+    watch = ResourceWatch(options, folder, folder, lambda: rules, clock=lambda: now)
     for _ in range(30):
         watch.sample()
     list(collect(watch.view, None))

@@ -71,6 +71,25 @@ def test_a_service_of_one_row_a_request(tmp_path: Path, spawn: Children) -> None
     assert sees_all(example.stack)
 
 
+def test_a_language_model(tmp_path: Path, spawn: Children) -> None:
+    example = copied("llm", tmp_path, spawn)
+    follow(example)
+
+    def tokens() -> dict[str, Any]:
+        found = example.stack.report()["resources"]["tokens"]
+        return found[0] if found else {}
+
+    wait_until(lambda: tokens().get("exchanges") == 300, what="all exchanges to be counted")
+    found = tokens()
+    assert found["unknown"] == {"stream": 33 + 1}, "the streams of the last 100 requests"
+    assert found["counted"] == 300 - found["unknown"]["stream"]
+    assert found["estimated_prompt"] > found["prompt"] > 0
+    assert 0 < found["error_ratio"] < 0.5
+    assert found["cost_per_million"] > 0
+    assert "include_usage" in found["advice"]
+    assert sees_all(example.stack)
+
+
 def check_mlserver(example: Pasted) -> None:
     follow(example)
     wait_until(lambda: rows(example.stack) == {"input": 1000, "prediction": 1000}, what="all rows of both sides")
@@ -91,7 +110,7 @@ def test_mlserver_itself(tmp_path: Path, spawn: Children) -> None:
 def test_every_example_has_a_test() -> None:
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     names = {
-        "alertmanager", "autoscalers", "cluster", "compose", "fastapi", "kubernetes", "mlserver", "one-row",
-        "resizing", "scaling", "systemd",
+        "alertmanager", "autoscalers", "cluster", "compose", "fastapi", "kubernetes", "llm", "mlserver", "one-row",
+        "pool", "resizing", "scaling", "systemd",
     }  # fmt: skip
     assert folders == names

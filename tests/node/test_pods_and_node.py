@@ -15,7 +15,7 @@ from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.report.blocks.resources import SourceReason
 from pilotfish.sidecar.report.schema import Report, TickStatus
-from pilotfish.sidecar.resources.accounts import CPU, GPU, IDLE, MEASURED, SHARED
+from pilotfish.sidecar.resources.accounts import CPU, GPU, IDLE, MEASURED, SHARED, CostRules
 from pilotfish.sidecar.resources.pod.figures import PATH, PodFigures
 from pilotfish.sidecar.resources.reporting import resource_report
 from pilotfish.sidecar.resources.source import SourceOptions
@@ -138,7 +138,7 @@ async def test_the_analyzer_shares_the_nodes_figures_out_to_routes(node: Running
     state = tmp_path / "state"
     state.mkdir()
     options = SourceOptions(cluster=True)
-    watch = ResourceWatch(options, tmp_path, state, lambda: (Model(name="m", version="1"), None), node=client)
+    watch = ResourceWatch(options, tmp_path, state, lambda: CostRules(model=Model(name="m", version="1")), node=client)
     page.words[at.AT_LOCK] += 1
     page.change_in_flight(ROUTE, 1, time.monotonic_ns())
     page.words[at.AT_LOCK] += 1
@@ -165,7 +165,7 @@ async def test_a_node_that_ends_leaves_the_rules_and_the_reason(node: RunningNod
     client = node.client(UID)
     now = [0.0]
     client = type(client)(client.peer, clock=lambda: now[0])
-    watch = ResourceWatch(SourceOptions(cluster=True), tmp_path, tmp_path, lambda: (Model(), None), node=client)
+    watch = ResourceWatch(SourceOptions(cluster=True), tmp_path, tmp_path, CostRules, node=client)
     await watch.step()
     assert watch.view.source.kind == "node"
     before = watch.view.totals.get(MEASURED, CPU)

@@ -21,7 +21,7 @@ from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.proxy import health
 from pilotfish.sidecar.proxy.arguments import add_pair_arguments, parse_endpoint, parse_pairs
-from pilotfish.sidecar.proxy.capture import STREAM_EDGE, BodyCapture, CaptureBudget
+from pilotfish.sidecar.proxy.capture import BODY_END, STREAM_BEGIN, STREAM_END, BodyCapture, CaptureBudget
 from pilotfish.sidecar.proxy.channel_writer import ChannelWriter
 from pilotfish.sidecar.proxy.connections import ConnectionManager
 from pilotfish.sidecar.proxy.health import PATHS, HealthServer
@@ -75,7 +75,8 @@ def test_capture_keeps_beginnings_within_limit_and_budget(
     if capture.exhausted:
         assert (shared.used, kept) == (0, {True: b"", False: b""})
     else:
-        assert kept == {side: body[:limit] for side, body in sent.items()}
+        ends = {True: b"", False: sent[False][limit:][-limit:] if limit else b""}
+        assert kept == {side: body[:limit] + ends[side] for side, body in sent.items()}
         assert capture.request_truncated == (len(sent[True]) > limit)
         assert capture.response_truncated == (len(sent[False]) > limit)
     capture.release()
@@ -99,11 +100,24 @@ def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
     stream = b"".join(b"event %08d\n" % index for index in range(20_000))
     for start in range(0, len(stream), 997):
         capture.response(stream[start : start + 997])
-    assert b"".join(capture.response_body) == stream[:STREAM_EDGE] + stream[-STREAM_EDGE:]
+    assert b"".join(capture.response_body) == stream[:STREAM_BEGIN] + stream[-STREAM_END:]
     assert capture.response_truncated
-    assert budget.used == 2 * STREAM_EDGE
+    assert budget.used == STREAM_BEGIN + STREAM_END
     capture.release()
     assert budget.used == 0
+
+
+@pytest.mark.parametrize(("limit", "end"), [(10_000, BODY_END), (100, 100), (0, 0)])
+def test_capture_of_a_long_response_keeps_its_beginning_and_a_short_end(limit: int, end: int) -> None:
+    budget = CaptureBudget()
+    capture = BodyCapture(budget, limit)
+    body = b"".join(b"%07d," % index for index in range(5000))
+    for start in range(0, len(body), 997):
+        capture.response(body[start : start + 997])
+        capture.request(body[start : start + 997])
+    assert b"".join(capture.response_body) == body[:limit] + body[len(body) - end :]
+    assert b"".join(capture.request_body) == body[:limit]
+    assert budget.used == 2 * limit + end
 
 
 @pytest.mark.parametrize(

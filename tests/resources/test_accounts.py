@@ -12,8 +12,10 @@ from pilotfish.sidecar.resources.accounts import (
     IDLE_COST,
     MEASURED,
     RESOURCES,
+    RULE,
     SHARED,
     Accounts,
+    CostRules,
     UsageWindow,
     served,
 )
@@ -21,12 +23,29 @@ from pilotfish.sidecar.resources.gpu.meter import GpuUse, ResourceSum
 from pilotfish.sidecar.resources.gpu_use import SHARED_CARD, model_gpu_use
 from pilotfish.sidecar.resources.totals import ResourceTotals
 from pilotfish.sidecar.resources.usage import UsageMeter, UsageSample
-from pilotfish.sidecar.settings.document import Model, Prices
+from pilotfish.sidecar.resources.work import COUNTED, KINDS, Work
+from pilotfish.sidecar.settings.document import AttributionSettings, Model, Prices
 
 SECOND = 10**9
 routes = st.sampled_from(["POST /a", "POST /v2/models/m/infer", "probes", "other", "GET /v1/models/x/versions/2"])
 amounts = st.integers(0, 10**13)
 resources = st.dictionaries(st.sampled_from(RESOURCES), st.integers(-10, 10**13))
+prices = st.none() | st.builds(Prices, gpu_hour=st.floats(0, 100), cpu_hour=st.floats(0, 100), kwh=st.floats(0, 10))
+models = st.builds(Model, name=st.sampled_from(["", "m"]), version=st.sampled_from(["", "1", "2"]))
+
+
+kinds = st.dictionaries(st.sampled_from(KINDS), st.integers(0, 10**9))
+
+
+@st.composite
+def works(draw: st.DrawFn) -> Work:
+    work = Work()
+    for outcome in draw(st.lists(st.sampled_from([COUNTED, "stream", "partial"]), max_size=4)):
+        work.add_tokens(outcome, draw(kinds), draw(st.integers(0, 10**12)))
+    work.add_rows(draw(st.integers(0, 10**6)), draw(st.integers(0, 10**12)))
+    return work
+
+
 windows = st.builds(
     UsageWindow,
     elapsed_ns=st.integers(1, 10**12),
@@ -37,27 +56,34 @@ windows = st.builds(
     usage=st.dictionaries(
         st.tuples(st.sampled_from(["model", "pilotfish"]), st.sampled_from(["cpu", "sent"])), amounts
     ),
+    answered=st.dictionaries(routes, st.integers(0, 1000)),
+    work=st.dictionaries(routes, works()),
 )
-prices = st.none() | st.builds(Prices, gpu_hour=st.floats(0, 100), cpu_hour=st.floats(0, 100), kwh=st.floats(0, 10))
-models = st.builds(Model, name=st.sampled_from(["", "m"]), version=st.sampled_from(["", "1", "2"]))
+attributions = st.builds(
+    AttributionSettings,
+    rule=st.sampled_from(["auto", "inFlight", "rows", "tokens"]),
+    completion_weight=st.none() | st.floats(0.1, 1000),
+)
+rules_in_force = st.builds(CostRules, model=models, prices=prices, attribution=attributions)
 
 
-@given(st.lists(st.tuples(windows, models, prices, st.booleans()), max_size=12))
+@given(st.lists(st.tuples(windows, rules_in_force, st.booleans()), max_size=12))
 def test_attributed_and_idle_are_what_was_measured_and_no_total_falls(
-    history: list[tuple[UsageWindow, Model, Prices | None, bool]],
+    history: list[tuple[UsageWindow, CostRules, bool]],
 ) -> None:
     accounts = Accounts(ResourceTotals())
     before: dict[tuple[str, ...], int] = {}
-    for window, model, priced, restart in history:
+    for window, rules, restart in history:
         if restart:
             accounts = Accounts(ResourceTotals.decode(accounts.totals.encode()))
-        accounts.add(window, model, priced)
+        accounts.add(window, rules)
         totals = accounts.totals
         for resource in RESOURCES:
             shared = sum(amount for (name, *_), amount in totals.of(SHARED) if name == resource)
             assert shared + totals.get(IDLE, resource) == totals.get(MEASURED, resource)
-        kinds = (COST, IDLE, IDLE_COST, MEASURED, SHARED)
-        after = {(kind, *key): amount for kind in kinds for key, amount in totals.of(kind)}
+            assert shared == sum(amount for (name, _), amount in totals.of(RULE) if name == resource)
+        totalled = (COST, IDLE, IDLE_COST, MEASURED, SHARED)
+        after = {(kind, *key): amount for kind in totalled for key, amount in totals.of(kind)}
         assert all(after[key] >= amount for key, amount in before.items())
         before = after
 

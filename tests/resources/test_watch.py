@@ -26,6 +26,7 @@ from pilotfish.sidecar.resources.accounts import (
     MEASURED,
     SHARED,
     USAGE,
+    CostRules,
 )
 from pilotfish.sidecar.resources.collector import collect
 from pilotfish.sidecar.resources.gpu.meter import GpuMeter, GpuUse
@@ -56,6 +57,7 @@ for line in sys.stdin:
     print("done", flush=True)
 """
 PRICES = Prices(cpu_hour=3600.0, currency="EUR")
+RULES = CostRules(model=Model(name="m", version="1"), prices=PRICES)
 
 
 class Plant:
@@ -71,7 +73,7 @@ class Plant:
 
     def new_watch(self, **options: object) -> ResourceWatch:
         found = SourceOptions(**{"pid": self.model.pid, "root": os.getpid(), **options})  # type: ignore[arg-type]
-        return ResourceWatch(found, self.folder, self.folder, lambda: (Model(name="m", version="1"), PRICES))
+        return ResourceWatch(found, self.folder, self.folder, lambda: RULES)
 
     def burn(self, seconds: float) -> None:
         assert self.model.stdin is not None
@@ -172,7 +174,7 @@ def test_totals_that_cannot_be_stored_are_not_shown(plant: Plant, monkeypatch: p
 def test_a_model_server_that_ends_has_no_values_and_a_reason(plant: Plant) -> None:
     now = [0]
     options = SourceOptions(pid=plant.model.pid, root=os.getpid())
-    watch = ResourceWatch(options, plant.folder, plant.folder, lambda: (Model(), None), clock=lambda: now[0])
+    watch = ResourceWatch(options, plant.folder, plant.folder, CostRules, clock=lambda: now[0])
     watch.sample()
     found = [watch.view.model is not None]
     plant.model.kill()
@@ -216,7 +218,7 @@ def test_the_process_at_the_address_of_the_upstream_is_found(tmp_path: Path) -> 
             wait_until(lambda: accepts(port), timeout=20, what="the server to listen")
             root = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
             options = SourceOptions(addresses=(Address("localhost", port),), root=root.pid)
-            watch = ResourceWatch(options, tmp_path, tmp_path, lambda: (Model(), None))
+            watch = ResourceWatch(options, tmp_path, tmp_path, CostRules)
             watch.sample()
             root.communicate(b"\n")
             assert (watch.view.source.reason, watch.view.source.pid) == ("listener", server.pid)
@@ -258,8 +260,8 @@ class ScriptedGpus:
 def test_the_time_of_a_gpu_and_its_energy_go_to_the_route_in_flight(plant: Plant) -> None:
     gpus = ScriptedGpus()
     options = SourceOptions(pid=plant.model.pid, root=os.getpid())
-    priced = (Model(name="m", version="1"), Prices(gpu_hour=3600.0))
-    watch = ResourceWatch(options, plant.folder, plant.folder, lambda: priced, cast("GpuSampler", gpus))
+    rules = CostRules(model=Model(name="m", version="1"), prices=Prices(gpu_hour=3600.0))
+    watch = ResourceWatch(options, plant.folder, plant.folder, lambda: rules, cast("GpuSampler", gpus))
 
     def second(utilization: float, energy: float, at: float) -> None:
         card = device(utilization=utilization, energy=energy)
@@ -276,6 +278,6 @@ def test_the_time_of_a_gpu_and_its_energy_go_to_the_route_in_flight(plant: Plant
     assert totals.get(MEASURED, GPU) == 2 * SECOND
     assert shared[GPU] + totals.get(IDLE, GPU) == totals.get(MEASURED, GPU)
     assert shared[ENERGY] + totals.get(IDLE, ENERGY) == totals.get(MEASURED, ENERGY) == 350_000_000
-    families = {family.name: family for family in collect(watch.view, priced[1])}
+    families = {family.name: family for family in collect(watch.view, rules.prices)}
     assert families["pilotfish_gpu_seconds"].samples[0].value == pytest.approx(0.8)
     assert sum(sample.value for sample in families["pilotfish_cost"].samples) == pytest.approx(0.8)

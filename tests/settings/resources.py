@@ -31,6 +31,7 @@ SPECS: dict[str, str] = {
     keepRows: {rows: 1000, bytes: 8388608, mask: [amount]}
   metrics: {features: drifted}
   prices: {gpuHour: 2.5, cpuHour: 0.04, memoryGiBHour: 0.005, kWh: 0.3, currency: USD}
+  attribution: {rule: tokens, completionWeight: 4.5}
   profiles:
   - {version: "7", configMap: delays-profile}
   - {version: "8", url: "https://profiles.example:8443/m.json?a=1"}

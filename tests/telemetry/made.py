@@ -11,13 +11,14 @@ from pilotfish.sidecar.report import schema as report
 from pilotfish.sidecar.report.blocks.resources import ResourceSource
 from pilotfish.sidecar.report.control_status import ControlStatus, IntentStatus
 from pilotfish.sidecar.report.sync_status import SyncStatus
-from pilotfish.sidecar.resources.accounts import RESOURCES, Accounts, UsageWindow
+from pilotfish.sidecar.resources.accounts import RESOURCES, Accounts, CostRules, UsageWindow
 from pilotfish.sidecar.resources.collector import collect
 from pilotfish.sidecar.resources.reporting import resource_report
 from pilotfish.sidecar.resources.totals import ResourceTotals
 from pilotfish.sidecar.resources.usage import UsageSample
 from pilotfish.sidecar.resources.watch import ResourceView
-from pilotfish.sidecar.settings.document import Model, Prices
+from pilotfish.sidecar.resources.work import COUNTED, Work
+from pilotfish.sidecar.settings.document import AttributionSettings, Model, Prices
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 
 PRICES = Prices(gpu_hour=2.0, cpu_hour=0.04, memory_gib_hour=0.005, kwh=0.3, currency="<i>")
@@ -146,10 +147,21 @@ def whole_report() -> report.Report:
     )  # fmt: skip
 
 
+def _language_work() -> Work:
+    """Return the work of one exchange with token counts, and of one without."""
+    work = Work()
+    work.add_tokens(COUNTED, {"prompt": 20, "completion": 10, "cached": 5}, 10**9)
+    work.add_tokens("stream", {}, 10**9)
+    return work
+
+
 def resource_view() -> ResourceView:
     """Return a view of resources with a value for each metric."""
     accounts = Accounts(ResourceTotals())
     route = "POST /v2/models/m/infer"
+    rules = CostRules(
+        model=Model(name=HOSTILE, version="1"), prices=PRICES, attribution=AttributionSettings(completion_weight=4.0)
+    )
     for at in range(2):
         amounts = dict.fromkeys(RESOURCES, 10**9 * at)
         counters = ("cpu", "oom_kills", "pressure_cpu", "pressure_io", "received", "sent", "throttled")
@@ -159,8 +171,10 @@ def resource_view() -> ResourceView:
             exchanges={route: 5},
             measured=amounts,
             usage={(of, counter): at for of in ("model", "pilotfish") for counter in counters},
+            answered={route: 3},
+            work={route: _language_work()},
         )
-        accounts.add(window, Model(name=HOSTILE, version="1"), PRICES)
+        accounts.add(window, rules)
     sample = UsageSample(
         at_ns=1, source="a", method=f"cgroup {HOSTILE}", processes=1, threads=2, cpu_ns=1, throttled_ns=1,
         pressure_ns={"cpu": 1}, memory=1 << 30, memory_limit=1 << 31, oom_kills=1, received=1, sent=1,
@@ -173,6 +187,7 @@ def resource_view() -> ResourceView:
         model_cores=0.5,
         own=sample,
         own_cores=0.1,
+        completion_weights=accounts.completion_weights(rules),
         notes=(HOSTILE,),
     )
 

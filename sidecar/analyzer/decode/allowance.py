@@ -48,6 +48,13 @@ class Allowance:
         """The number of values of binary tensors that may become values of single columns."""
         return (self._most - self.spent) // BINARY_VALUE
 
+    def skim(self, body: bytes) -> None:
+        """Add the expected cost of finding a few fields in a body; raise SkipExchangeError if it is too much."""
+        cost = BYTE * len(body)
+        if self.spent + cost > self._most:
+            raise SkipExchangeError("decode_budget")
+        self.spent += cost
+
     def spend(self, body: bytes) -> None:
         """Add the expected cost of a decompressed body; raise SkipExchangeError if it is more than what is left."""
         size = len(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...errors import number
-from ...report.problems import EVERYDAY, OTHER_REMEDY, PROTOCOLS_PAGE, REMEDIES
+from ...report.problems import EVERYDAY, LANGUAGE_MODEL, OTHER_REMEDY, PROTOCOLS_PAGE, REMEDIES
 from .blindness import Blindness, explained, reasons
 from .history import Totals
 from .paths import skip_meanings
@@ -93,11 +93,16 @@ def undecoded(view: View) -> Blindness | None:
 def _everyday_only(view: View) -> Blindness | None:
     """Return a partial blindness if all recent exchanges have everyday reasons: errors, or requests of another kind.
 
-    Requests to other models do not count: beside them, the document's own model may be quiet.
+    Requests to other models do not count: beside them, the document's own model may be quiet. Those of language models
+    have no rows.
     """
 
     def own(totals: Totals) -> dict[str, int]:
-        return {reason: amount for reason, amount in undecodable(totals).items() if reason != "other_model"}
+        return {
+            reason: amount
+            for reason, amount in undecodable(totals).items()
+            if reason not in ("other_model", LANGUAGE_MODEL)
+        }
 
     for least, decisive in ((RECENT, "error_status"), (MANY, "not_inference"), (MANY, "no_rows")):
         found = view.history.recent(lambda totals: measured(totals) + sum(own(totals).values()), least)
@@ -112,7 +117,7 @@ def _never_decoded(view: View) -> Blindness | None:
     Exchanges that were lost on the way count as well: the mixture of causes does not matter if nothing is measured.
     """
     now = view.history.now
-    found = undecodable(now)
+    found = {reason: amount for reason, amount in undecodable(now).items() if reason != LANGUAGE_MODEL}
     failed, recorded = _failed(now), sum(found.values())
     if not failed and recorded < RECENT:
         return None

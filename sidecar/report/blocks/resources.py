@@ -11,6 +11,7 @@ import msgspec
 
 from ...reason import ReasonTable
 from .sharing import CardSharing
+from .tokens import RuleShare, TokenCost
 
 Source = Literal["local", "node", "none", "rules"]
 
@@ -174,7 +175,7 @@ class PredictionCost(msgspec.Struct, frozen=True, kw_only=True):
 class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):
     """Source, use, attribution and cost. `containers` are known with the source `node`.
 
-    `rule` names how use is shared between routes (docs/cost.md).
+    `rule` names how use is shared between routes (docs/cost.md), and `rules` says how much of it by which rule.
     """
 
     source: ResourceSource
@@ -184,6 +185,8 @@ class ResourceReport(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[RouteUse, ...] = ()
     idle: Attributed | None = None
     predictions: tuple[PredictionCost, ...] = ()
+    tokens: tuple[TokenCost, ...] = ()
+    rules: tuple[RuleShare, ...] = ()
     sharing: tuple[CardSharing, ...] = ()
     currency: str = ""
     notes: tuple[str, ...] = ()

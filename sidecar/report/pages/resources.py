@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..blocks.resources import Attributed, PredictionCost, ResourceReport, ResourceUse, RouteUse
+from ..blocks.tokens import TokenCost
 from ..response import ReportResponse
 from .markup import duration, name, section, share, text, whole
 
@@ -24,7 +25,7 @@ def resources(answer: ReportResponse) -> str:
     heads = ("of", "#CPU, cores", "#CPU time", "#throttled", "#memory", "#limit", "#killed for memory", "measured by")
     used = section("Resources", source, heads, [_use(use) for use in found.use])
     first = used or f"<section><h2>Resources</h2>{source}</section>"
-    return first + _predictions(found) + _routes(found) + _cards(found)
+    return first + _predictions(found) + _tokens(found) + _routes(found) + _cards(found)
 
 
 def _use(use: ResourceUse) -> tuple[str, ...]:
@@ -56,6 +57,47 @@ def _prediction(each: PredictionCost, currency: str) -> tuple[str, ...]:
         duration(each.gpu_seconds),
         "" if each.energy_joules is None else f"{each.energy_joules:.3g} J",
         _money(each.cost_per_1000, currency),
+    )
+
+
+def _tokens(found: ResourceReport) -> str:
+    """Return the tokens of language models, in which part of the exchanges they are known, and what they cost."""
+    heads = (
+        "model", "version", "#exchanges", "#counted", "#prompt", "#cached", "#completion", "#error",
+        "#GPU of a million", "#energy", "#cost of a million", "#prompt", "#completion",
+    )  # fmt: skip
+    advice = "".join(map(_missing_counts, found.tokens))
+    words = (
+        '<p class="soft">Tokens are those in the responses that were read. Figures of a million tokens cover all '
+        "exchanges: those without counts are taken to be like the others, with the given error.</p>"
+    )
+    return section("Tokens", words + advice, heads, [_token_cost(each, found.currency) for each in found.tokens])
+
+
+def _missing_counts(each: TokenCost) -> str:
+    """Return which part of the exchanges has no token counts, why, and what to do; "" if nothing can be done."""
+    if not (each.advice and each.exchanges):
+        return ""
+    missing = share(1 - each.counted / each.exchanges)
+    words = f"{missing} of the exchanges of {each.model or 'the model'} have no token counts: {each.advice}"
+    return f'<p class="notice">{text(words)}.</p>'
+
+
+def _token_cost(each: TokenCost, currency: str) -> tuple[str, ...]:
+    return (
+        name(each.model),
+        name(each.version),
+        whole(each.exchanges),
+        share(each.counted / each.exchanges) if each.exchanges else "",
+        whole(each.prompt),
+        whole(each.cached),
+        whole(each.completion),
+        "" if each.error_ratio is None else f"±{share(each.error_ratio)}",
+        _seconds(each.gpu_seconds_per_million),
+        "" if each.joules_per_million is None else f"{each.joules_per_million:.3g} J",
+        _money(each.cost_per_million, currency),
+        _money(each.cost_per_million_prompt, currency),
+        _money(each.cost_per_million_completion, currency),
     )
 
 

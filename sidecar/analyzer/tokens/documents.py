@@ -1,0 +1,227 @@
+"""Finds the fields with token counts in a body: one JSON document, lines of JSON, server-sent events, or a cut body.
+
+Bodies are untrusted and may be cut. A cut event stream is its beginning and its end, with a gap between two bytes; a
+cut body of another kind may be the same. An object with a duplicate key is invalid, because readers differ in which
+value they use. Only fields of the top level are read, and those of `response` and `message`, where OpenAI's and
+Anthropic's streams have them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from .counts import InvalidCountError
+
+LENIENT_BYTES = 256 * 1024  # of a text that the slow parser reads, 10 ns a byte
+END_BYTES = 8 * 1024  # of a cut body in which fields are looked for
+# one of them is in each document with counts
+MARKS = (b"usage", b"eval_count", b"meta_info", b"tokens_", b"generated_tokens")
+_OBJECTS = ("usage", "meta_info", "details", "timings")
+_NUMBERS = ("prompt_eval_count", "eval_count", "tokens_evaluated", "tokens_predicted")
+_OBJECT = re.compile(rb'(?<!\\)"(%b)"\s*:\s*(?=\{)' % "|".join(_OBJECTS).encode())
+_NUMBER = re.compile(rb'(?<!\\)"(%b)"\s*:\s*([^\s,}\]]+)' % "|".join(_NUMBERS).encode())
+_EVENT_FIELD = re.compile(rb"\s*(?:data|event|id|retry)?:")
+_BOM = b"\xef\xbb\xbf"
+
+
+class _Document(msgspec.Struct, gc=False):
+    """The fields that are read; all others are skipped without being parsed."""
+
+    usage: msgspec.Raw = msgspec.Raw()
+    meta_info: msgspec.Raw = msgspec.Raw()
+    details: msgspec.Raw = msgspec.Raw()
+    timings: msgspec.Raw = msgspec.Raw()
+    prompt_eval_count: msgspec.Raw = msgspec.Raw()
+    eval_count: msgspec.Raw = msgspec.Raw()
+    tokens_evaluated: msgspec.Raw = msgspec.Raw()
+    tokens_predicted: msgspec.Raw = msgspec.Raw()
+    embeddings: msgspec.Raw = msgspec.Raw()
+    response: msgspec.Raw = msgspec.Raw()
+    message: msgspec.Raw = msgspec.Raw()
+
+
+_DOCUMENT: msgspec.json.Decoder[_Document | list[_Document]] = msgspec.json.Decoder(_Document | list[_Document])
+_NESTED = ("response", "message")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise InvalidCountError
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+
+
+class NotJsonError(ValueError):
+    """A text is not JSON."""
+
+
+def single(text: bytes) -> list[dict[str, Any]]:
+    """Return the fields of one JSON document; of each result if it is a list.
+
+    Raises:
+        NotJsonError: the text is not JSON.
+        InvalidCountError: a field is damaged, or occurs twice.
+    """
+    text = text.removeprefix(_BOM)
+    try:
+        found = _DOCUMENT.decode(text)
+    except msgspec.ValidationError:
+        return []  # JSON of another structure
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _lenient(text)
+    if isinstance(found, list):
+        return [_fields(each) for each in found]
+    if any(text.count(b'"%b"' % name.encode()) > 1 for name in (*_OBJECTS, *_NUMBERS)):
+        return _lenient(text)  # perhaps a duplicate key, perhaps one within another object
+    return [_fields(found)]
+
+
+def lines(text: bytes) -> dict[str, Any]:
+    """Return the fields of all lines that are JSON; later lines replace fields of earlier ones."""
+    return _merged(line for line in text.splitlines() if _marked(line))
+
+
+def events(text: bytes) -> dict[str, Any]:
+    """Return the fields of all server-sent events that are JSON (WHATWG HTML, 9.2); later ones replace earlier ones.
+
+    An event that the end of the body cuts off counts if its data is JSON.
+    """
+    normal = text.removeprefix(_BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return _merged(_data(event) for event in normal.split(b"\n\n") if _marked(event))
+
+
+def cut_stream(text: bytes) -> dict[str, Any]:
+    """Return the fields of a cut event stream: those of its events, replaced by the last ones near its end.
+
+    Without fields near its end there are none, because those at its beginning are not final.
+    """
+    last = end(text)
+    return _combined(events(text), last) if last else {}
+
+
+def end(text: bytes) -> dict[str, Any]:
+    """Return the last fields with counts near the end of a cut body, of which the beginning is missing.
+
+    A quotation mark within a JSON string follows a backslash, so a text that a model wrote cannot look like a field.
+    """
+    told: dict[str, Any] = {"embeddings": True} if b'"embeddings"' in text else {}
+    text = text[-END_BYTES:]
+    for field in _OBJECT.finditer(text):
+        try:
+            value, _ = _DECODER.raw_decode(text[field.end() :].decode("utf-8", "replace"))
+            told[field[1].decode()] = _known(value)
+        except InvalidCountError:
+            raise
+        except (ValueError, RecursionError):
+            continue  # the field itself is cut off
+    for field in _NUMBER.finditer(text):
+        told[field[1].decode()] = _value(field[2])
+    return told
+
+
+def looks_like_events(text: bytes) -> bool:
+    """Return whether a text begins like server-sent events."""
+    return _EVENT_FIELD.match(text.removeprefix(_BOM)) is not None
+
+
+def _marked(text: bytes) -> bool:
+    return any(mark in text for mark in MARKS)
+
+
+def _data(event: bytes) -> bytes:
+    """Return the data of an event; its lines are joined, and comments and other fields are left out."""
+    return b"\n".join(line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:"))
+
+
+def _merged(documents: Iterator[bytes]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for document in documents:
+        try:
+            found = single(document)
+        except NotJsonError:
+            continue  # `[DONE]`, or the event at the gap of a cut stream
+        for fields in found[:1]:
+            told = _combined(told, fields)
+    return told
+
+
+def _combined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of both; those of `after` replace the others, within objects, too."""
+    told = dict(before)
+    for name, value in after.items():
+        old = told.get(name)
+        told[name] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+    return told
+
+
+def _fields(document: _Document) -> dict[str, Any]:
+    told = {
+        name: value
+        for name in (*_OBJECTS, *_NUMBERS)
+        if (value := _known(_value(bytes(getattr(document, name))))) is not None
+    }
+    if bytes(document.embeddings):
+        told["embeddings"] = True
+    for name in _NESTED:
+        raw = bytes(getattr(document, name))
+        if raw.startswith(b"{") and b'"usage"' in raw and "usage" not in told:
+            told |= _nested(name, single(raw)[0])
+    return told
+
+
+def _nested(name: str, inner: dict[str, Any]) -> dict[str, Any]:
+    """Return the usage within `response` or `message`. The completion of a message that begins is not final."""
+    usage = inner.get("usage")
+    if not isinstance(usage, dict):
+        return {}
+    return {"usage": {key: value for key, value in usage.items() if name != "message" or key != "output_tokens"}}
+
+
+def _known(value: Any) -> Any:
+    """Return a value without the fields that are null, so that they do not replace earlier counts."""
+    return {key: inner for key, inner in value.items() if inner is not None} if isinstance(value, dict) else value
+
+
+def _value(raw: bytes) -> Any:
+    """Return the value of a field; None for an absent one."""
+    if not raw:
+        return None
+    try:
+        return json.loads(raw, object_pairs_hook=_unique)
+    except InvalidCountError:
+        raise
+    except (ValueError, RecursionError):
+        raise InvalidCountError from None
+
+
+def _lenient(text: bytes) -> list[dict[str, Any]]:
+    """Read a text that has NaN, a number out of range, or perhaps a duplicate key."""
+    if len(text) > LENIENT_BYTES:
+        raise InvalidCountError
+    try:
+        tree = json.loads(text, object_pairs_hook=_unique)
+    except InvalidCountError:
+        raise
+    except (ValueError, RecursionError):
+        raise NotJsonError from None
+    found = tree if isinstance(tree, list) else [tree]
+    return [_tree_fields(each) for each in found if isinstance(each, dict)]
+
+
+def _tree_fields(tree: dict[str, Any]) -> dict[str, Any]:
+    told = {name: _known(tree[name]) for name in (*_OBJECTS, *_NUMBERS) if tree.get(name) is not None}
+    if tree.get("embeddings") is not None:
+        told["embeddings"] = True
+    for name in _NESTED:
+        inner = tree.get(name)
+        if isinstance(inner, dict) and "usage" not in told:
+            told |= _nested(name, _tree_fields(inner))
+    return told
