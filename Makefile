@@ -95,7 +95,7 @@ bench-detection: venv ## measure the promises of drift detection: 50 minutes (QU
 	$(BIN)/python -m tests.support.datasets || true
 	$(BIN)/python -m tests.benchmarks.detection $(if $(QUICK),--quick) $(if $(WRITE),--write)
 
-bench-control: venv ## what a monitor with 1000 pods costs the controller, and a review the injector; scaling beside an HPA, resources beside a VPA (20 minutes; QUICK=1: 8 minutes; WRITE=1 writes the results into docs/)
+bench-control: venv ## what a monitor with 1000 pods costs the controller, and a review the injector; scaling beside an HPA, resources beside a VPA, pools beside equal shares (25 minutes; QUICK=1: 8 minutes; WRITE=1 writes the results into docs/)
 	$(BIN)/python -m tests.benchmarks.control
 	$(BIN)/python -m tests.benchmarks.injector
 	$(BIN)/python -m tests.support.datasets || true
@@ -103,6 +103,7 @@ bench-control: venv ## what a monitor with 1000 pods costs the controller, and a
 	$(BIN)/python -m tests.benchmarks.scaling $(if $(QUICK),--quick) $(if $(WRITE),--write)
 	.ci/vertical > build/vertical || echo "WARNING: no VerticalPodAutoscaler; it is not compared" >&2
 	$(BIN)/python -m tests.benchmarks.resizing $(if $(WRITE),--write)
+	$(BIN)/python -m tests.benchmarks.pools $(if $(WRITE),--write)
 
 check: venv ## format, lint, types, import contracts, generated files, Dockerfile
 	.ci/check

@@ -16,6 +16,7 @@ from dashboards.pages import PAGES
 from pilotfish.detectors.detection import episodes
 from pilotfish.sidecar.control.conditions import CONDITIONS
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.control.resize.runtimes import ROWS
 from pilotfish.sidecar.inject.reasons import InjectionReason
 from pilotfish.sidecar.inject.servers import SERVERS
 from pilotfish.sidecar.node.problems import NodeReason
@@ -112,6 +113,18 @@ def node() -> str:
     return between("node.md", "reasons", f"| reason | meaning | what to do |\n| --- | --- | --- |\n{rows}")
 
 
+def runtimes() -> str:
+    """Return docs/resizing-runtimes.md with a fresh table of runtimes that read limits at their start."""
+    rows = [
+        "| runtime | resource | what is fixed at the start | what to do | source |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for row in ROWS:
+        remedy = row.remedy.format(kind=row.kind)
+        rows.append(f"| {row.runtime} | {row.kind} | {row.fixed} | {remedy} | [documentation]({row.source}) |")
+    return between("resizing-runtimes.md", "runtimes", "\n".join(rows))
+
+
 def injection() -> str:
     """Return docs/injection.md with fresh tables of known model servers and of reasons."""
     rows = ["| server | ports | argument or variable | source |", "| --- | --- | --- | --- |"]
@@ -193,6 +206,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/modelmonitor.schema.json": schema_text,
     "docs/node.md": node,
     "docs/reasons.md": reasons,
+    "docs/resizing-runtimes.md": runtimes,
     "docs/top.svg": picture,
     "helm/files/modelmonitors.yaml": crd_text,
     "helm/files/modelmonitor-author.yaml": policy_text,

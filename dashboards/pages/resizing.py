@@ -54,7 +54,7 @@ RESIZING = Section(
         _amounts("Memory: request and recommendation", "memory", "bytes"),
         Panel(
             "lines",
-            "Request of the recommendation",
+            "Request relative to the recommendation",
             "Request divided by the recommended one: above 1 it costs too much, below 1 the container may be too slow.",
             (_ratio("cpu"), _ratio("memory")),
             unit="percentunit",
@@ -68,7 +68,7 @@ RESIZING = Section(
             "Pods whose container has what is wanted (steady), or is to be resized, or whose resize is held or runs.",
             (
                 Target(
-                    total(series("pilotfish_resize_state", scope=_MONITOR), *_BY, "state"),
+                    f"{total(series('pilotfish_resize_state', scope=_MONITOR), *_BY, 'state')} > 0",
                     f"{_WHO} {{{{state}}}}",
                 ),
             ),

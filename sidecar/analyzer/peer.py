@@ -62,7 +62,7 @@ class PeerError(PilotfishError):
         self.outcome = "failed" if status is None else "refused"
 
 
-class Answer(NamedTuple):
+class PeerAnswer(NamedTuple):
     """A response: status, body, and the seconds of Retry-After."""
 
     status: int
@@ -89,7 +89,7 @@ class PeerClient:
 
     async def request(
         self, method: str, path: str, body: bytes | None, headers: Headers, most: int, limit: float
-    ) -> Answer:
+    ) -> PeerAnswer:
         """Return the response, of at most `most` bytes, with a status of 2xx; raise PeerError for any other end."""
         try:
             async with asyncio.timeout(limit):
@@ -113,7 +113,7 @@ class PeerClient:
             )
         return answer
 
-    async def _send(self, method: str, path: str, body: bytes | None, headers: Headers, most: int) -> Answer:
+    async def _send(self, method: str, path: str, body: bytes | None, headers: Headers, most: int) -> PeerAnswer:
         try:
             token = await asyncio.to_thread(read_token, self._peer.token_file)
         except UsageError as error:
@@ -124,7 +124,7 @@ class PeerClient:
         ) as response:
             ok = 200 <= response.status < 300
             found = await self._read(response, most if ok else MAX_ERROR_BYTES, strict=ok)
-            return Answer(response.status, found, _retry_after(response.headers.get("Retry-After", "")))
+            return PeerAnswer(response.status, found, _retry_after(response.headers.get("Retry-After", "")))
 
     async def _read(self, response: aiohttp.ClientResponse, most: int, *, strict: bool) -> bytes:
         """Return the body, of at most `most` bytes; a longer one is cut off, or raises PeerError with `strict`."""

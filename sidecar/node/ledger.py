@@ -23,7 +23,8 @@ from .cgroup_paths import PodCgroup, Unplaced
 
 KEPT_SECONDS = 120.0  # for a pod that has ceased to ask
 
-_Key, _Value = TypeVar("_Key"), TypeVar("_Value")
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 Places = Mapping[int, PodCgroup | Unplaced]
 
 

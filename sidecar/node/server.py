@@ -13,7 +13,7 @@ from ..resources.pod.figures import AUDIENCE
 from ..serving.connections import ConnectionBounds
 from ..serving.server import BoundedServer, ServerNames
 from ..telemetry.exposition import Exposition
-from ..telemetry.node import NodeCollector, NodeReading
+from ..telemetry.node import NodeCollector, NodeScrape
 from .allocations import count_devices
 from .figures import NodeFigures
 from .kubelet import KubeletSource
@@ -83,9 +83,9 @@ class NodeServer:
         tls = certificates.problem if certificates is not None else ""
         return tuple(filter(None, (tls, self._authenticator.cache.problem)))
 
-    def _reading(self) -> NodeReading:
+    def _reading(self) -> NodeScrape:
         certificates = self._addresses.certificates
-        return NodeReading(
+        return NodeScrape(
             pods=self._figures.pods,
             callers=len(self._figures.ledger.entries),
             requests=dict(self.views.requests),

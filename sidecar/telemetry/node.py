@@ -12,7 +12,7 @@ from . import cluster_names, node_names, process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeReading:
+class NodeScrape:
     """The node's Pilotfish at the time of a scrape.
 
     Attributes:
@@ -38,7 +38,7 @@ class NodeReading:
 class NodeCollector(Collector):
     """Reads the node's Pilotfish once per scrape."""
 
-    read: Callable[[], NodeReading]
+    read: Callable[[], NodeScrape]
 
     def collect(self) -> Iterable[Family]:
         """Yield every family that has samples."""
@@ -46,7 +46,7 @@ class NodeCollector(Collector):
         return (family for family in families if family.samples)
 
 
-def _families(reading: NodeReading) -> Iterator[Family]:
+def _families(reading: NodeScrape) -> Iterator[Family]:
     numbers = ((node_names.PODS, reading.pods), (node_names.CALLERS, reading.callers), (node_names.GPUS, reading.gpus))
     for metric, value in numbers:
         number = metric.gauge()

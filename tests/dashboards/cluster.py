@@ -13,6 +13,7 @@ from pilotfish.sidecar.telemetry.fleet import (
     ServerReading,
 )
 from pilotfish.sidecar.telemetry.injector import InjectorCollector, InjectorReading
+from pilotfish.sidecar.telemetry.node import NodeCollector, NodeScrape
 from pilotfish.sidecar.telemetry.resizing import ResourcesReading
 
 FLEET_MODEL = "prices"  # the model that the controller watches
@@ -94,6 +95,21 @@ def controller(namespace: str, seconds: float, now: float) -> tuple[bytes, str]:
         certificates=certificates(now - seconds),
     )
     return Exposition(FleetCollector(lambda: reading, lambda: server)).render("text/plain")
+
+
+def node(seconds: float) -> tuple[bytes, str]:
+    """Return the metrics of the Pilotfish of a node whose kubelet fails now and then."""
+    answers = int(seconds)
+    reading = NodeScrape(
+        pods=12,
+        callers=3,
+        gpus=8,
+        requests={("200", ""): answers, ("401", "token"): answers // 10},
+        kubelet={("List", "answered"): answers // 10, ("List", "failed"): answers // 50},
+        devices={("nvidia.com/gpu", "allocatable"): 8, ("nvidia.com/gpu", "allocated"): 3},
+        problems=("kubelet_hung",),
+    )
+    return Exposition(NodeCollector(lambda: reading)).render("text/plain")
 
 
 def injector(seconds: float, now: float) -> tuple[bytes, str]:

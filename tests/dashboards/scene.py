@@ -194,6 +194,7 @@ def running(folder: Path, spawn: Children, webhook: str, *more: ScrapeTarget) ->
         parts: dict[str, Callable[[], str | tuple[bytes, str]]] = {
             "controller": lambda: cluster.controller(NAMESPACE, seconds(), time.time()),
             "injector": lambda: cluster.injector(seconds(), time.time()),
+            "node": lambda: cluster.node(seconds()),
             "kubernetes": lambda: exporters.kubernetes(NAMESPACE, tuple(SIDECARS), seconds(), time.time()),
             "triton": lambda: exporters.triton(seconds()),
             "vllm": lambda: exporters.vllm(seconds()),
@@ -206,6 +207,7 @@ def running(folder: Path, spawn: Children, webhook: str, *more: ScrapeTarget) ->
             ),
             ScrapeTarget("control", ports["controller"], {"namespace": "pilotfish-system", "pod": "control-0"}, True),
             ScrapeTarget("injector", ports["injector"], {"namespace": "pilotfish-system", "pod": "injector-0"}),
+            ScrapeTarget("node", ports["node"], {"namespace": "pilotfish-system", "pod": "node-0"}),
             ScrapeTarget("kubernetes", ports["kubernetes"], {}, True),
             ScrapeTarget("vllm", ports["vllm"], {"namespace": NAMESPACE, "pod": "delays-5f6-a"}),
             ScrapeTarget("triton", ports["triton"], {"namespace": NAMESPACE, "pod": "delays-5f6-b"}),

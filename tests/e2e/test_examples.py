@@ -110,7 +110,7 @@ def test_mlserver_itself(tmp_path: Path, spawn: Children) -> None:
 def test_every_example_has_a_test() -> None:
     folders = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     names = {
-        "alertmanager", "autoscalers", "cluster", "compose", "fastapi", "kubernetes", "llm", "mlserver",
-        "one-row", "resizing", "scaling", "systemd",
+        "alertmanager", "autoscalers", "cluster", "compose", "fastapi", "kubernetes", "llm", "mlserver", "one-row",
+        "pool", "resizing", "scaling", "systemd",
     }  # fmt: skip
     assert folders == names

@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 
 from pilotfish.sidecar.node.messages import ALLOCATABLE, LIST, MESSAGES
+from tests.support.waiting import patient
 
 
 def pod(name: str, devices: dict[str, list[str]], *, namespace: str = "models", claims: tuple[Any, ...] = ()) -> dict:
@@ -52,7 +53,7 @@ class FakeKubelet:
 
     def _fail(self, context: Any) -> None:
         if self.hang:
-            self.released.wait(60)
+            self.released.wait(patient(60))
         if self.code is not None:
             context.abort(self.code, "scripted")
 

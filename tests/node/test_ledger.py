@@ -19,7 +19,12 @@ from tests.support.examples import examples
 
 SECOND = 10**9
 A, B = PodCaller("uid-a", "models", "a"), PodCaller("uid-b", "models", "b")
-PLACES = {1: PodCgroup("uid-a", "x"), 2: PodCgroup("uid-b", "y"), 3: Unplaced.HOST, 4: Unplaced.UNKNOWN}
+PLACES: dict[int, PodCgroup | Unplaced] = {
+    1: PodCgroup("uid-a", "x"),
+    2: PodCgroup("uid-b", "y"),
+    3: Unplaced.HOST,
+    4: Unplaced.UNKNOWN,
+}
 
 
 def units(one: GpuSample, *pods: dict) -> Units:

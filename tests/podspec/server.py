@@ -9,6 +9,7 @@ import ssl
 import uuid
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ ALLOCATABLE = {"cpu": "8", "memory": "8Gi", "pods": "10000"}
 Object = dict[str, Any]
 
 
-@dataclass
+@dataclass(eq=False)
 class Namespace:
     """A namespace of its own, and requests to it."""
 
@@ -36,6 +37,12 @@ class Namespace:
             if self.request("POST", "/api/v1/nodes", {"metadata": {"name": node}})[0] == 201:
                 status = {"status": {"allocatable": ALLOCATABLE, "declaredFeatures": features}}
                 self.request("PATCH", f"/api/v1/nodes/{node}/status", status)
+
+    @classmethod
+    @cache
+    def default(cls, plane: ControlPlane) -> Namespace:
+        """One namespace for all tests that store nothing."""
+        return cls(plane)
 
     def path(self, plural: str, name: str = "", subresource: str = "") -> str:
         return "/".join(filter(None, [f"/api/v1/namespaces/{self.name}/{plural}", name, subresource]))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.podspec.adjust import ResizeSurroundings, adjusted
 from pilotfish.sidecar.podspec.amounts import ContainerResources, Kind, amounts_of, containers_of, qos_class
+from pilotfish.sidecar.podspec.quantity import MOST, quantity
 from pilotfish.sidecar.podspec.rules import ControlledValues, ResizeRules
 from pilotfish.sidecar.podspec.running import INIT_CONTAINERS, RunningPod
 from tests.podspec import pods
@@ -21,6 +22,27 @@ from tests.support.examples import examples
 from tests.support.waiting import patient
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(900))]
+
+
+NUMBERS = st.from_regex(r"\A[+-]?([0-9]{1,4}\.?[0-9]{0,4}|\.[0-9]{1,4})\Z")  # the server takes "-" for 0
+UNITS = st.sampled_from(["mi", "i", "", *"numkKMGTPE", *(f"{unit}i" for unit in "KMGTPE")])
+EXPONENTS = st.from_regex(r"\A[eE]([+-]?[0-9]{0,2})?\Z")
+
+
+@settings(max_examples=examples(300), suppress_health_check=[*HealthCheck], phases=[Phase.generate])
+@given(number=NUMBERS, unit=UNITS | EXPONENTS)
+def test_quantities_are_those_of_the_server(control_plane: ControlPlane, number: str, unit: str) -> None:
+    space, text = Namespace.default(control_plane), number + unit
+    container = {"name": "a", "image": "a", "resources": {"requests": {"memory": text}}}
+    body = {"metadata": {"name": "a"}, "spec": {"containers": [container]}}
+    status, answer = space.request("POST", space.path("pods") + "?dryRun=All", body)
+    own = quantity(text)
+    if status != 201:
+        assert own is None or own < 0 or own >= MOST, answer
+        return
+    stored = answer["spec"]["containers"][0]["resources"]["requests"]["memory"]
+    assert own is not None
+    assert quantity(stored) == Fraction(-(-own * 1000 // 1), 1000), stored
 
 
 @settings(max_examples=examples(120), suppress_health_check=[*HealthCheck], phases=[Phase.generate])

@@ -19,7 +19,7 @@ from ...settings.resources import Resources
 from ..ledger import IntentLedger
 from ..reasons import Reason
 from ..resize.attempts import Attempts
-from ..resize.guard import PodView, ResizeView
+from ..resize.guard import ResizedPod, ResizeView
 from ..resize.plan import ResizePlan, ResourceName
 from ..resize.pool.member import PoolLoad, PoolShare
 from ..resize.recommender import ResourceRecommendation, observe, recommend
@@ -85,7 +85,7 @@ class _Seen:
     item: Item
     planning: ResizePlanning
     past: PastChanges
-    view: PodView
+    view: ResizedPod
 
 
 @dataclass
@@ -259,7 +259,7 @@ class ResizeWatch:
         """When a container was changed last, in epoch seconds; None if never."""
         return self._attempts.resized_at
 
-    def _pods(self, look: ResizeLook, now: float) -> tuple[PodView, ...]:
+    def _pods(self, look: ResizeLook, now: float) -> tuple[ResizedPod, ...]:
         """Return the pods as the guard sees them; one that has not changed since the last call is not read again."""
         planning, selector = look.planning, self._selector
         if planning is None or selector is None:
@@ -280,7 +280,7 @@ class ResizeWatch:
             for one in found.values()
         )
 
-    def _template(self, look: ResizeLook, planning: ResizePlanning, now: float) -> tuple[PodView, ...]:
+    def _template(self, look: ResizeLook, planning: ResizePlanning, now: float) -> tuple[ResizedPod, ...]:
         target = look.target
         if target is None or target.template is None or look.document.spec.target_ref is None:
             return ()

@@ -1,7 +1,7 @@
 """The pods of a target as the guard of resizing sees them: what they have, what they should have, what is in progress.
 
     object of the mirror + recommendation --find_wish--> target --adjusted--> requests and limits that are accepted
-                         + the ledger's attempts + the pod's status --------> PodView
+                         + the ledger's attempts + the pod's status --------> ResizedPod
 
 Pure.
 """
@@ -22,12 +22,12 @@ from ...podspec.rules import ResizeRules
 from ...podspec.running import RunningPod
 from ...settings.resources import Resources
 from ..reasons import Reason
-from ..resize.attempts import Attempt, Refusal, Shown, exceeds
-from ..resize.guard import RETRY_SECONDS, PodView
+from ..resize.attempts import Attempt, RefusedResize, Shown, exceeds
+from ..resize.guard import RETRY_SECONDS, ResizedPod
 from ..resize.progress import NONE, resize_progress
 from ..resize.recommender import ResourceRecommendation
 from ..resize.usage import OomKill
-from ..resize.wish import Wish, find_wish, rounded
+from ..resize.wish import ResizeWish, find_wish, rounded
 from ..workload.hold import Hold
 from .pods import epoch_seconds, running_containers
 from .resizing_sources import NO_LIMITS, NamespaceLimits, NodeFacts
@@ -63,7 +63,7 @@ class PastChanges:
     """What was done to one object: its newest change, and the newest refusal."""
 
     attempt: Attempt | None = None
-    refusal: Refusal | None = None
+    refusal: RefusedResize | None = None
 
 
 def present_pods(items: Iterable[Item], selector: Selector, container: str) -> Iterator[Item]:
@@ -114,7 +114,7 @@ def oom_kills(item: Item, container: str) -> Iterator[tuple[str, OomKill]]:
                 yield identity, OomKill(pod_uid=uid, container=container, memory_bytes=float(memory), at=at)
 
 
-def pod_view(item: Item, key: str, plan: ResizePlanning, done: PastChanges) -> PodView:
+def pod_view(item: Item, key: str, plan: ResizePlanning, done: PastChanges) -> ResizedPod:
     """Return one pod of `present_pods` as the guard sees it; `done` is what was done to the object `key`."""
     uid, status = item["metadata"]["uid"], item.get("status") or {}
     node = plan.limits.nodes.get(str((item.get("spec") or {}).get("nodeName")), NodeFacts())
@@ -137,7 +137,7 @@ def pod_view(item: Item, key: str, plan: ResizePlanning, done: PastChanges) -> P
 
 def template_view(
     template: Item, key: str, plan: ResizePlanning, done: PastChanges, created_at: float
-) -> PodView | None:
+) -> ResizedPod | None:
     """Return the template of a target, a pod spec, as the guard sees it; None if it does not have the container."""
     item = {"spec": template, "metadata": {}}
     if container_of(item, plan.settings.container) is None:
@@ -157,7 +157,7 @@ class _Subject:
     share: float | None = None
 
 
-def _view(subject: _Subject, plan: ResizePlanning, done: PastChanges) -> PodView:
+def _view(subject: _Subject, plan: ResizePlanning, done: PastChanges) -> ResizedPod:
     attempt, settings, own = done.attempt, plan.settings, resources_of(subject.item, plan.settings.container)
     wish = _wish(own, plan, subject, max(subject.created_at, attempt.at if attempt is not None else 0.0))
     kept = _restarting(subject, settings) & wish.target.keys()
@@ -177,7 +177,7 @@ def _view(subject: _Subject, plan: ResizePlanning, done: PastChanges) -> PodView
         held = _kept(found, kept)
     own_write = attempt is not None and attempt.after == observed
     progress = NONE if subject.running is None else resize_progress(subject.item, settings.container, observed)
-    return PodView(
+    return ResizedPod(
         key=subject.key,
         name=subject.name,
         observed=observed,
@@ -198,13 +198,13 @@ def _is_running(item: Item, container: str) -> bool:
     return not statuses or any("running" in (one.get("state") or {}) for one in statuses)
 
 
-def is_settling(view: PodView, done: PastChanges, now: float) -> bool:
+def is_settling(view: ResizedPod, done: PastChanges, now: float) -> bool:
     """Return whether the newest change of a pod is too recent to be visible in `view`."""
     attempt = done.attempt
     return attempt is not None and attempt.after != view.observed and 0 <= now - attempt.at < SETTLING_SECONDS
 
 
-def _wish(own: ContainerResources, plan: ResizePlanning, subject: _Subject, changed_at: float) -> Wish:
+def _wish(own: ContainerResources, plan: ResizePlanning, subject: _Subject, changed_at: float) -> ResizeWish:
     waits = plan.shares is not None and subject.share is None  # for its share of the pool
     target = dict(plan.target)
     if subject.share is not None:
@@ -239,7 +239,7 @@ def rules_of(settings: Resources) -> ResizeRules:
     )
 
 
-def _refused(refusal: Refusal | None, desired: Shown, observed: Shown, now: float) -> Hold | None:
+def _refused(refusal: RefusedResize | None, desired: Shown, observed: Shown, now: float) -> Hold | None:
     """Return why a pod does not get what the API server or its node has refused lately."""
     if refusal is None or not 0 <= now - refusal.at < RETRY_SECONDS:
         return None

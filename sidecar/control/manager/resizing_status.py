@@ -19,7 +19,7 @@ from ...report.control_status import ControlStatus, IntentStatus
 from ...settings.status import ResourceAmounts, ResourcesStatus
 from ..ledger import DEAD, PENDING, REFUSED
 from ..reasons import Reason
-from ..resize.guard import PodView, ResizeView, find_hold
+from ..resize.guard import ResizedPod, ResizeView, find_hold
 from ..resize.policy import KIND
 from ..resize.recommender import ResourceRecommendation
 from ..situation import ACT
@@ -126,7 +126,7 @@ def resizing_finding(
     )
 
 
-def state_of(pod: PodView) -> str:
+def state_of(pod: ResizedPod) -> str:
     """Return the state of a pod in the metric pilotfish_resize_state."""
     if pod.active:
         return str(pod.progress.state) if pod.patience is not None else "proposed"
@@ -186,7 +186,7 @@ def _limit_of(newest: IntentStatus) -> Hold | None:
     return Hold(reason, newest.detail or "") if reason is not None else None
 
 
-def _requests(pods: tuple[PodView, ...]) -> dict[str, float]:
+def _requests(pods: tuple[ResizedPod, ...]) -> dict[str, float]:
     found = [ContainerResources.of(pod.observed) for pod in pods]
     amounts = {kind: [one for pod in found if (one := pod.amount("requests", kind)) is not None] for kind in KINDS}
     return {kind: float(median(values)) for kind, values in amounts.items() if values}

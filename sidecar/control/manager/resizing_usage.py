@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...errors import number
+from ...podspec.amounts import ContainerResources
 from ..resize.usage import ContainerUsage
+from .resizing_pods import resources_of, statuses_of
 from .resizing_sources import PodMetricsReading
 from .signal_book import Arrived
 from .signals.pod_metrics import container_usage
@@ -47,6 +49,7 @@ def read_usage(
                 cpu_cores=values.get("cpu"),
                 memory_bytes=values.get("memory"),
                 throttled_ratio=_throttled(loads.get(uid), now),
+                cpu_limit=_cpu_limit(item, container),
                 at=max(sample.at for sample in samples.values()),
             )
         )
@@ -54,6 +57,15 @@ def read_usage(
     problem = f"metrics.k8s.io has no current use of the container in {number(missing, 'pod')}" if missing else ""
     memory = {one.pod_uid: one.memory_bytes for one in usages if one.memory_bytes is not None}
     return UsageReading(tuple(usages), problem, memory)
+
+
+def _cpu_limit(item: Item, container: str) -> float | None:
+    """Return the limit that the node enforces now, in cores; that of the spec if it reports none."""
+    status = next((one for one in statuses_of(item) if one.get("name") == container), {})
+    given = status.get("resources")
+    found = ContainerResources.of(given) if isinstance(given, dict) else resources_of(item, container)
+    limit = found.limits.get("cpu")
+    return float(limit) if limit is not None else None
 
 
 def _throttled(load: Arrived | None, now: float) -> float | None:

@@ -38,7 +38,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedResize:
     """Amounts that the API server or the node refused at the time `at` in epoch seconds, and why."""
 
     amounts: Shown
@@ -55,7 +55,7 @@ class Attempts:
     """
 
     newest: Mapping[str, Attempt] = field(default_factory=dict)
-    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    refusals: Mapping[str, RefusedResize] = field(default_factory=dict)
     waiting: Mapping[str, Shown] = field(default_factory=dict)
     resized_at: float | None = None
 
@@ -63,7 +63,7 @@ class Attempts:
     def of(cls, ledger: IntentLedger) -> Attempts:
         """Return the changes in `ledger`."""
         newest: dict[str, Attempt] = {}
-        refusals: dict[str, Refusal] = {}
+        refusals: dict[str, RefusedResize] = {}
         waiting: dict[str, Shown] = {}
         own = (entry for entry in ledger.entries.values() if entry.kind == KIND)
         for entry in sorted(own, key=lambda entry: entry.changed_at):
@@ -72,9 +72,9 @@ class Attempts:
             if (attempt := _attempt(entry)) is not None:
                 newest[entry.key] = attempt
                 if attempt.answered and attempt.takes_back:
-                    refusals[entry.key] = Refusal(attempt.before, attempt.at, entry.why, entry.text)
+                    refusals[entry.key] = RefusedResize(attempt.before, attempt.at, entry.why, entry.text)
             if entry.state == DEAD:
-                refusals[entry.key] = Refusal(entry.desired, entry.changed_at, entry.error, entry.detail)
+                refusals[entry.key] = RefusedResize(entry.desired, entry.changed_at, entry.error, entry.detail)
             if entry.state == PENDING:
                 waiting[entry.key] = entry.desired
         done = [attempt.at for attempt in newest.values() if attempt.answered]

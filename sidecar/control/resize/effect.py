@@ -90,7 +90,7 @@ def _cpu(
     hints: Sequence[RuntimeHint],
 ) -> Effect:
     old, new = _raised(resize, "cpu")
-    demanded = busy is True or any((usage.throttled_ratio or 0.0) >= THROTTLED for usage in before)
+    demanded = busy is True or any(_was_held(usage, old) for usage in before)
     if new < old * (1 + 2 * TOLERANCE) or not demanded:
         return Effect(EffectVerdict.UNKNOWN)
     used = [usage.cpu_cores for usage in after if usage.cpu_cores is not None]
@@ -140,6 +140,13 @@ def _raised(resize: ActuatedResize, kind: Kind) -> tuple[float, float]:
 
 def _change(resize: ActuatedResize, kind: Kind) -> str:
     return f"from {format_quantity(resize.old.limits[kind])} to {format_quantity(resize.new.limits[kind])}"
+
+
+def _was_held(usage: ContainerUsage, limit: float) -> bool:
+    """Return whether the limit held the container back; a use at the limit shows it where throttling is unknown."""
+    if usage.throttled_ratio is not None:
+        return usage.throttled_ratio >= THROTTLED
+    return usage.cpu_cores is not None and usage.cpu_cores >= limit * (1 - TOLERANCE)
 
 
 def _stays(used: Iterable[float], level: float) -> bool:

@@ -46,7 +46,7 @@ TAKEN_BACK = frozenset(patience.reason for patience in PATIENCE.values())  # rea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PodView:
+class ResizedPod:
     """One pod as the guard sees it; with the method `rollout`, the template of the target.
 
     Attributes:
@@ -129,7 +129,7 @@ class ResizeView:
     withheld: Mapping[str, Hold] = field(default_factory=dict)
     rollout: str = ""
     unschedulable: int = 0
-    pods: tuple[PodView, ...] = ()
+    pods: tuple[ResizedPod, ...] = ()
 
     @property
     def resources(self) -> tuple[str, ...]:
@@ -137,12 +137,12 @@ class ResizeView:
         return tuple(name for name in ("cpu", "memory") if getattr(self.settings, name) is not None)
 
     @property
-    def active(self) -> PodView | None:
+    def active(self) -> ResizedPod | None:
         """The pod whose resize has not ended; None without one."""
         return next((pod for pod in self.pods if pod.active), None)
 
     @property
-    def candidate(self) -> PodView | None:
+    def candidate(self) -> ResizedPod | None:
         """The pod to change next, urgent ones first; None without one."""
         free = (pod for pod in self.pods if pod.wanted and not pod.active)
         return min(free, key=lambda pod: (not pod.urgent, pod.name), default=None)
@@ -240,7 +240,7 @@ def find_hold(view: ResizeView, now: float) -> Hold | None:
     return _first(HOLDS, view, now)
 
 
-def find_revert(view: ResizeView, now: float) -> PodView | None:
+def find_revert(view: ResizeView, now: float) -> ResizedPod | None:
     """Return the pod whose own resize the node does not make, so that it is taken back; None without one."""
     for pod in view.pods:
         patience = pod.patience
@@ -270,12 +270,12 @@ def resize_situation(view: ResizeView, now: float) -> ResizeSituation:
     return ResizeSituation(change=change, rules=replace(rules, cooldown=0.0) if pod.urgent else rules)
 
 
-def _passes(view: ResizeView, pod: PodView) -> bool:
+def _passes(view: ResizeView, pod: ResizedPod) -> bool:
     """Return whether `pod` does not wait for the resizes in progress: it is urgent, and the nodes deferred them."""
     return pod.urgent and all(one.progress.state == "deferred" for one in view.pods if one.active)
 
 
-def _taken_back(pod: PodView, now: float) -> ResizeChange:
+def _taken_back(pod: ResizedPod, now: float) -> ResizeChange:
     reason = pod.patience.reason if pod.patience is not None else Reason.RESIZE_SLOW
     why = "; ".join(filter(None, (reason.meaning, pod.progress.text)))
     return ResizeChange(

@@ -28,7 +28,6 @@ from .usage import ContainerUsage, OomKill
 
 DAY, MINUTE = 86400.0, 60.0
 MAX_AMOUNT = 10**14  # millicores or bytes
-THROTTLED = 0.05  # seconds in which the limit stops the container, for each second
 STEP, MAX_BOOST = 1.25, 2.0  # of the recommendation without the latency target
 STEP_SECONDS = 300.0  # the default cooldown of a pod, in which a step takes effect
 URGENT = 0.9  # of the target: the lower bound while the latency target raises it
@@ -160,16 +159,17 @@ def _boosted(
 
     It stays for a half-life after it was needed last, in which the histogram learns the use without throttling.
     """
-    estimate = _estimates(plan, state).get("cpu")
-    if plan.latency is None or estimate is None:
+    if plan.latency is None:
         return Boost()
-    ratios = (one.throttled_ratio for one in usages if one.container == plan.container)
-    throttled = any(ratio is not None and ratio >= THROTTLED for ratio in ratios)
     boost = state.boost
+    throttled = any(one.throttled for one in usages if one.container == plan.container)
     if latency is None or not latency > plan.latency or not throttled:
         return boost if now - boost.needed_at < plan.half_life("cpu") else Boost()
     if now - boost.stepped_at < STEP_SECONDS:
         return replace(boost, needed_at=now)
+    estimate = _estimates(plan, state).get("cpu")
+    if estimate is None:
+        return Boost()
     wanted = max(boost.cpu, estimate.target) * STEP
     return Boost(max(boost.cpu, _amount(min(wanted, estimate.target * MAX_BOOST))), now, now)
 

@@ -14,7 +14,7 @@ from ...errors import PilotfishError
 from .histogram import HistogramState
 
 MAX_BYTES = 32 * 1024
-MAX_PODS = 2048  # in memory
+MAX_PODS = 20_000  # in memory; a pod without its interval adds a peak with each sample
 MAX_STORED_PODS = 256  # the others start a new interval with the next leader, which counts their peak twice
 MAX_UID = 48  # characters; a UID has 36
 

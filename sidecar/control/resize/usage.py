@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+THROTTLED = 0.05  # least share of the time
+AT_LIMIT = 0.95  # least share of the limit, if throttling is not measured
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerUsage:
@@ -18,6 +21,7 @@ class ContainerUsage:
         cpu_cores: the mean use of CPU over the time of the measurement, in cores.
         memory_bytes: the working set, in bytes.
         throttled_ratio: the share of the time in which the container wanted to run and its CPU limit did not let it.
+        cpu_limit: the CPU limit in force while it was measured, in cores; None without one, or if it is not known.
         at: the time of the measurement, in epoch seconds.
     """
 
@@ -26,7 +30,15 @@ class ContainerUsage:
     cpu_cores: float | None
     memory_bytes: float | None
     throttled_ratio: float | None = None
+    cpu_limit: float | None = None
     at: float
+
+    @property
+    def throttled(self) -> bool:
+        """Whether the CPU limit holds the container back: as measured, or else because nearly all of it is used."""
+        if self.throttled_ratio is not None:
+            return self.throttled_ratio >= THROTTLED
+        return self.cpu_limit is not None and self.cpu_cores is not None and self.cpu_cores >= AT_LIMIT * self.cpu_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

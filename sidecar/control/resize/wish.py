@@ -30,7 +30,7 @@ MOVED_SECONDS = 12 * 3600.0  # after the last change, until such a difference ca
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ResizeWish:
     """The requests that a container should have, by resource, and why.
 
     `urgent` is whether the change does not wait for a cooldown. `target` is empty while the requests should stay.
@@ -66,7 +66,7 @@ def find_wish(
     changed_at: float,
     killed_at: float,
     now: float,
-) -> Wish:
+) -> ResizeWish:
     """Return what a container with `requests` should have at `now`, in epoch seconds.
 
     A resource that is `withheld` or has no request is left alone. The CPU of a `pooled` container follows its share at
@@ -89,11 +89,11 @@ def find_wish(
         elif moved:
             found[kind] = Reason.TARGET_MOVED
     if not found:
-        return Wish(Reason.WITHIN_BOUNDS, Reason.WITHIN_BOUNDS.meaning, {})
+        return ResizeWish(Reason.WITHIN_BOUNDS, Reason.WITHIN_BOUNDS.meaning, {})
     urgent = Reason.OOM_KILLED in found.values()
     text = "; ".join(f"{kind}: {reason.meaning}" for kind, reason in found.items())
     why = Reason.OOM_KILLED if urgent else next(iter(found.values()))
-    return Wish(why, text, {kind: target[kind] for kind in found}, urgent=urgent)
+    return ResizeWish(why, text, {kind: target[kind] for kind in found}, urgent=urgent)
 
 
 def _outside(kind: Kind, request: Fraction, lower: float, upper: float) -> bool:

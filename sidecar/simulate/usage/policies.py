@@ -18,7 +18,7 @@ from ...control.resize.pool.member import PoolLoad, PoolMember, PoolPod
 from ...control.resize.recommender import ResourceRecommendation, observe, recommend
 from ...control.resize.state import ResizeState
 from ...control.resize.usage import ContainerUsage, OomKill
-from ...control.resize.wish import MOVED, Wish, find_wish, target_of
+from ...control.resize.wish import MOVED, ResizeWish, find_wish, target_of
 from ...podspec.amounts import Kind
 from ...podspec.bounds import STEPS
 from ...settings.resources import CpuRange, MemoryRange, Resources
@@ -74,7 +74,7 @@ class DocumentSeat:
         self.state = observe(self.state, self.plan, facts.usages, facts.kills, now, facts.latency)
         return recommend(self.plan, self.state, now)
 
-    def apply(self, pod: SimulatedPod, wish: Wish, now: float) -> None:
+    def apply(self, pod: SimulatedPod, wish: ResizeWish, now: float) -> None:
         """Change a pod as the wish says, unless its cooldown or the actions an hour prevent it."""
         while self._recent and self._recent[0] <= now - HOUR:
             self._recent.popleft()
@@ -109,7 +109,7 @@ class _Documents:
         *,
         withheld: Sequence[str] = (),
         pooled: bool = False,
-    ) -> Wish:
+    ) -> ResizeWish:
         requests: dict[Kind, Fraction] = {"cpu": _fraction("cpu", pod.cpu), "memory": _fraction("memory", pod.memory)}
         return find_wish(
             requests,

@@ -27,7 +27,7 @@ from tests.support.vertical import Vertical, running_vertical
 VPA, PILOTFISH, COMPILED = "VPA", "Pilotfish", "compiled"
 CONTENDERS = (VPA, PILOTFISH)
 MAX_CORES, MAX_MEMORY = 64.0, int(64 * GIB)
-PERCENTILES, MARGINS, HALF_LIVES = (0.9, 0.95), (0.15, 0.3), (86400.0, 3600.0, 1200.0)
+PERCENTILES, MARGINS, HALF_LIVES = (0.9, 0.95), (0.15, 0.3), (86400.0, 1200.0)
 MOST_THROTTLED = 0.01  # share of the minutes on the tuning half; the rule of the choice
 
 

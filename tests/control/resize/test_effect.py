@@ -76,6 +76,8 @@ def test_without_load_before_nothing_is_said() -> None:
     after = used(1.0, 1.0, 1.0, at=AT + 60)
     assert after_raise(after, before=idle).verdict is EffectVerdict.UNKNOWN
     assert after_raise(after, before=idle, busy=True).verdict is EffectVerdict.WITHOUT_EFFECT
+    unknown = used(0.97, 0.5, at=0.0)
+    assert after_raise(after, before=unknown).verdict is EffectVerdict.WITHOUT_EFFECT
     assert after_raise(after, before=[], busy=False).verdict is EffectVerdict.UNKNOWN
 
 

@@ -8,7 +8,7 @@ from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.resize.plan import ResizePlan
 from pilotfish.sidecar.control.resize.recommender import observe, recommend
 from pilotfish.sidecar.control.resize.state import ResizeState
-from pilotfish.sidecar.control.resize.usage import OomKill
+from pilotfish.sidecar.control.resize.usage import ContainerUsage, OomKill
 from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, ResizeLatency, Resources
 from tests.control.resize.histories import BEGUN, CONTAINER, DAY, GIB, MINUTE, observed, usage
 
@@ -78,6 +78,32 @@ def test_a_missed_latency_target_adds_cpu_while_the_limit_throttles() -> None:
 def test_neither_latency_nor_throttling_alone_adds_cpu(facts: tuple[float | None, float | None]) -> None:
     (found,) = boosts([facts])
     assert found == pytest.approx(1.15, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("cores", "limit", "ratio", "expected"),
+    [
+        (0.96, 1.0, None, True),
+        (0.9, 1.0, None, False),
+        (0.96, None, None, False),
+        (0.96, 1.0, 0.0, False),
+        (0.1, 1.0, 0.2, True),
+        (None, 1.0, None, False),
+    ],
+)
+def test_a_container_at_its_limit_is_throttled_if_nothing_measures_it(
+    cores: float | None, limit: float | None, ratio: float | None, expected: bool
+) -> None:
+    one = ContainerUsage(
+        pod_uid="a",
+        container=CONTAINER,
+        cpu_cores=cores,
+        memory_bytes=None,
+        throttled_ratio=ratio,
+        cpu_limit=limit,
+        at=1,
+    )
+    assert one.throttled == expected
 
 
 def test_steps_have_a_pace_and_an_end() -> None:

@@ -15,7 +15,7 @@ from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.resize.guard import (
     HOLDS,
     PATIENCE,
-    PodView,
+    ResizedPod,
     ResizeView,
     find_hold,
     find_revert,
@@ -34,9 +34,9 @@ BEFORE, AFTER = {"requests": {"cpu": "1"}, "limits": {}}, {"requests": {"cpu": "
 VPA = Hold(Reason.VERTICAL_AUTOSCALER, "the VerticalPodAutoscaler delays sets resources; delete it")
 
 
-def pod(name: str = "a", **changes: Any) -> PodView:
+def pod(name: str = "a", **changes: Any) -> ResizedPod:
     """Return the view of a pod that should be resized."""
-    view = PodView(
+    view = ResizedPod(
         key=f"Pod/team/{name}/uid/model",
         name=name,
         observed=BEFORE,
@@ -47,7 +47,7 @@ def pod(name: str = "a", **changes: Any) -> PodView:
     return replace(view, **changes)
 
 
-def resizing(state: State, since: float = 0.0, name: str = "a", *, own: bool = True) -> PodView:
+def resizing(state: State, since: float = 0.0, name: str = "a", *, own: bool = True) -> ResizedPod:
     """Return the view of a pod whose resize is in a state for `since` seconds."""
     return pod(
         name,
@@ -58,7 +58,7 @@ def resizing(state: State, since: float = 0.0, name: str = "a", *, own: bool = T
     )
 
 
-def seen(*pods: PodView, **changes: Any) -> ResizeView:
+def seen(*pods: ResizedPod, **changes: Any) -> ResizeView:
     """Return a view in which nothing prevents a change."""
     view = ResizeView(key="Deployment/team/delays", settings=SETTINGS, mode="act", at=NOON, pods=pods or (pod(),))
     return replace(view, **changes)
@@ -176,7 +176,7 @@ PODS = st.lists(
 
 @settings(max_examples=examples(300), deadline=None)
 @given(PODS, st.booleans())
-def test_one_pod_is_resized_at_a_time(pods: list[PodView], rollout: bool) -> None:
+def test_one_pod_is_resized_at_a_time(pods: list[ResizedPod], rollout: bool) -> None:
     view = seen(*pods, rollout="1 of 4" if rollout else "") if pods else replace(seen(), pods=())
     found = resize_situation(view, NOON)
     change = found.change

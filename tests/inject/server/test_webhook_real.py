@@ -262,3 +262,45 @@ def test_a_monitor_opts_in_the_pods_of_its_deployment(release: RealRelease) -> N
     release.create(place, deployment())
     wait_until(lambda: len(release.get("pods", "-n", place)["items"]) == 3, timeout=30, what="three pods")
     assert all(is_injected(item) for item in release.get("pods", "-n", place)["items"])
+
+
+def test_new_pods_get_the_recommended_resources_and_the_template_stays(release: RealRelease) -> None:
+    place = release.namespace()
+    release.plane.kubectl("apply", "--server-side", "-f", "-", stdin=crd_text())
+    release.plane.kubectl("wait", "--for=condition=Established", "crd/modelmonitors.pilotfish.dev", "--timeout=30s")
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "prices"}
+    resources = {"container": "model", "cpu": {"max": 4}, "memory": {"max": "4Gi"}, "mode": "act"}
+    monitor = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "prices"}}
+    release.create(place, {**monitor, "spec": {"targetRef": target, "resources": resources}})
+    limits = {"limits": [{"type": "Container", "max": {"memory": "1536Mi"}}]}
+    release.create(place, {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": limits})
+    recommended = {"container": "model", "target": {"cpu": "750m", "memory": "1Gi"}}
+    patch = json.dumps({"status": {"observedGeneration": 1, "resources": [recommended]}})
+    status = ("patch", "modelmonitor", "prices", "-n", place, "--subresource=status", "--type=merge", "-p", patch)
+    release.plane.kubectl(*status)
+    item = deployment()
+    container = item["spec"]["template"]["spec"]["containers"][0]
+    container["resources"] = {"requests": {"cpu": "1", "memory": "512Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+    release.create(place, item)
+
+    def sized() -> list[Object]:
+        pods = release.get("pods", "-n", place)["items"]
+        return [one for one in pods if "pilotfish.dev/resources" in one["metadata"].get("annotations", {})]
+
+    def add_pod() -> bool:
+        """Scale to one more pod until one is sized: the injector may know the status a moment later."""
+        replicas = release.get("deployment", "prices", "-n", place)["spec"]["replicas"]
+        release.plane.kubectl("scale", "deployment", "prices", "-n", place, f"--replicas={replicas + 1}")
+        return bool(sized())
+
+    wait_until(lambda: sized() or add_pod(), timeout=60, what="a pod with the recommended resources")
+    expected = {"requests": {"cpu": "750m", "memory": "768Mi"}, "limits": {"cpu": "1500m", "memory": "1536Mi"}}
+    for one in sized():
+        found = next(part for part in one["spec"]["containers"] if part["name"] == "model")
+        note = json.loads(one["metadata"]["annotations"]["pilotfish.dev/resources"])
+        assert found["resources"] == note["to"] == expected
+        assert "the LimitRange small allows at most 1536Mi of memory" in note["message"]
+        assert one["status"]["qosClass"] == "Burstable"
+    template = release.get("deployment", "prices", "-n", place)["spec"]["template"]["spec"]["containers"][0]
+    assert template["resources"] == container["resources"]
+    assert 'pilotfish_sized_pods_total{outcome="sized",reason="LimitRange"}' in release.scrape()

@@ -1,0 +1,41 @@
+"""The benchmark of resizing: its traces are the frozen ones, and it chooses on the tuning half only."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks.resizing.contenders import CHOICES, PILOTFISH, Choice, Own, Run, chosen
+from tests.benchmarks.resizing.play import Played, play
+from tests.benchmarks.resizing.traces import HELD_OUT, TUNING, check_frozen, names, trace
+
+
+@pytest.mark.real
+def test_the_traces_are_the_frozen_ones() -> None:
+    check_frozen()
+
+
+def runs(name: str, throttled: int) -> list[Run]:
+    """Return runs whose cost falls from choice to choice, and whose throttled minutes grow."""
+    return [
+        Run(name, PILOTFISH, choice, 1.0, Played(100.0 - index, 1.0, index * throttled, 0, 1, 1000))
+        for index, choice in enumerate(CHOICES)
+    ]
+
+
+def test_the_cheapest_choice_wins_that_is_rarely_throttled() -> None:
+    name = names(TUNING)[0]
+    assert chosen(runs(name, throttled=5), PILOTFISH) == CHOICES[2]
+    assert chosen(runs(name, throttled=0), PILOTFISH) == CHOICES[-1]
+    assert chosen(runs(name, throttled=500), PILOTFISH) == CHOICES[0]
+
+
+def test_held_out_runs_do_not_choose() -> None:
+    with pytest.raises(AssertionError):
+        chosen(runs(names(HELD_OUT)[0], throttled=5), PILOTFISH)
+
+
+def test_a_pod_with_room_is_neither_throttled_nor_killed() -> None:
+    name = next(name for name in names(TUNING) if name.startswith("machine"))
+    played = play(trace(name), Own(Choice().settings(PILOTFISH)), ratio=1000.0)
+    assert (played.throttled, played.killed) == (0, 0)
+    assert played.core_hours > 0
