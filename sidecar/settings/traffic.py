@@ -97,8 +97,8 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
     body_limit: Annotated[
         Size,
         Meta(
-            description="Maximum size of a body. Exchanges with longer bodies are counted but not decoded; of a longer response, "
-            "2 KiB at the end are read for token counts."
+            description="Maximum size of a body. Exchanges with longer bodies are counted but not decoded. Of a longer "
+            "response, 2 KiB at the end are kept for token counts."
         ),
     ] = 1024 * 1024
     routes: Annotated[
