@@ -211,7 +211,7 @@ def changes(values: list[float]) -> int:
     return sum(abs(one - other) > SLACK for one, other in pairwise(values))
 
 
-@pytest.mark.parametrize("load", [0.3, 1.0, 1.7, 1.9])
+@pytest.mark.parametrize("load", [1.0, *(pytest.param(load, marks=pytest.mark.long) for load in (0.3, 1.7, 1.9))])
 def test_noise_moves_nothing_under_a_constant_load(load: float) -> None:
     found = played({"a": [load] * 120, "b": [0.6 * load] * 120}, noise=0.03)
     assert changes(found["a"][15:]) <= 2
@@ -224,7 +224,7 @@ def test_a_constant_load_comes_to_rest(one: float, other: float) -> None:
     assert changes(found["a"][10:]) == changes(found["b"][10:]) == 0
 
 
-@pytest.mark.parametrize("period", [4, 20, 60])
+@pytest.mark.parametrize("period", [4, 20, pytest.param(60, marks=pytest.mark.long)])
 def test_a_periodic_load_moves_cores_a_few_times_a_period(period: int) -> None:
     high = [1 if minute % period < period / 2 else 0 for minute in range(max(60, 4 * period))]
     found = played({"a": [0.2 + 2.2 * one for one in high], "b": [2.4 - 2.2 * one for one in high]})
