@@ -92,9 +92,7 @@ def begin(request: pytest.FixtureRequest, models: Models) -> Iterator[Begin]:
     if request.node.stash.get(FAILED, False):
         for what in (("pods", "-o", "wide"), ("modelmonitors", "-o", "yaml"), ("events",)):
             print(models.kubectl("get", *what))
-    for kind in ("modelmonitor", "deployment", "service", "vpa"):
-        if kind != "vpa" or "verticalpodautoscalers" in models.cluster.plane.kubectl("api-resources", "-o", "name"):
-            models.kubectl("delete", kind, "--all", "--ignore-not-found")
+    models.kubectl("delete", "modelmonitors,deployments,services", "--all")
     wait_until(lambda: not models.get("pods")["items"], timeout=90, what="the pods to end")
 
 
@@ -193,8 +191,11 @@ def test_a_rollout_under_way_holds(begin: Begin, models: Models) -> None:
 
 
 def test_a_target_of_a_vertical_autoscaler_is_left_alone(begin: Begin, models: Models) -> None:
-    models.cluster.plane.apply(definition("autoscaling.k8s.io", "v1", "VerticalPodAutoscaler"))
-    models.kubectl("wait", "--for=condition=Established", "crd/verticalpodautoscalers.autoscaling.k8s.io")
+    kind = definition("autoscaling.k8s.io", "v1", "VerticalPodAutoscaler")
+    kind["metadata"]["annotations"] = {"api-approved.kubernetes.io": "https://github.com/kubernetes/autoscaler"}
+    models.cluster.plane.apply(kind)
+    name = f"crd/{kind['metadata']['name']}"
+    models.kubectl("wait", "--for=condition=Established", name)
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME}
     vertical = {
         "apiVersion": "autoscaling.k8s.io/v1",
@@ -202,11 +203,13 @@ def test_a_target_of_a_vertical_autoscaler_is_left_alone(begin: Begin, models: M
         "metadata": {"name": NAME},
         "spec": {"targetRef": reference},
     }
-    resized = begin(deployment(replicas=1), vertical, monitor())
-    assert NAME in resized.say("VerticalAutoscaler")
-    wait_until(lambda: resized.status().get("target"), timeout=90, what="the recommendation all the same")
-    assert [millicores(actual(pod), "requests") for pod in resized.pods()] == [100]
-    models.kubectl("delete", "verticalpodautoscaler", NAME)
+    try:
+        resized = begin(deployment(replicas=1), vertical, monitor())
+        assert NAME in resized.say("VerticalAutoscaler")
+        wait_until(lambda: resized.status().get("target"), timeout=90, what="the recommendation all the same")
+        assert [millicores(actual(pod), "requests") for pod in resized.pods()] == [100]
+    finally:
+        models.kubectl("delete", name)
     resized.wait(cpu=200)
 
 

@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from statistics import median
@@ -105,6 +105,7 @@ def resizing_finding(
     if hold is not None and hold.reason in NOT_GIVEN:
         withheld = {name: withheld.get(name, hold) for name in view.resources}
     said = [
+        *_unfinished(view),
         found.text if found is not None else "",
         look.share.text if look.share is not None else "",
         *(one.explained for one in view.withheld.values()),
@@ -154,6 +155,13 @@ def resources_status(found: ResizingFinding) -> ResourcesStatus:
         pool_share=_quantity("cpu", found.pool_share) if found.pool_share is not None else "",
         last_resize_time=whole_second(found.resized_at) if found.resized_at is not None else None,
     )
+
+
+def _unfinished(view: ResizeView) -> Iterator[str]:
+    """Yield what the nodes say about resizes that have not ended, such as that they have no room at present."""
+    for pod in view.pods:
+        if pod.active and pod.progress.text:
+            yield f"pod {pod.name}: {pod.progress.state}: {pod.progress.text}"
 
 
 def _why(view: ResizeView) -> Reason:

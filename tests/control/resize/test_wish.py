@@ -112,9 +112,9 @@ def test_noise_of_a_fifth_around_a_constant_use_changes_a_request_at_most_twice(
     plan, state, now = ResizePlan.of(SETTINGS), ResizeState(), NOON
     requests: dict[Kind, Fraction] = {"cpu": Fraction(1)}
     changes, changed_at = 0, NOON
-    for hour in range(72):
-        for minute in range(0, 60, 4):
-            now += 240.0
+    for hour in range(36):
+        for minute in range(0, 60, 10):
+            now += 600.0
             cores = level * (1 + noise[(hour * 7 + minute) % len(noise)])
             usage = ContainerUsage(pod_uid="a", container="model", cpu_cores=cores, memory_bytes=None, at=now)
             state = observe(state, plan, [usage], [], now)
