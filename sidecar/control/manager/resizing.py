@@ -289,7 +289,8 @@ class ResizeWatch:
         view = template_view(target.template, key, planning, past, target.created_at)
         if view is None:
             return ()
-        return (replace(view, settling=True) if is_settling(view, past, now) else view,)
+        unread = past.attempt is not None and past.attempt.at >= look.at  # the template is from before the change
+        return (replace(view, settling=True) if unread or is_settling(view, past, now) else view,)
 
     def _past(self, key: str) -> PastChanges:
         return PastChanges(self._attempts.newest.get(key), self._attempts.refusals.get(key))
