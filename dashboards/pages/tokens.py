@@ -19,7 +19,7 @@ def _rate(metric: str, *matchers: str) -> str:
 
 def _per_token(metric: str) -> str:
     """Return use of language models divided by all their tokens; exchanges without counts are like those with."""
-    routes = f"{_rate(metric)} and on ({_JOINED}) {series('pilotfish_token_exchanges_total', scope=_OWN)}"
+    routes = f"{_rate(metric)} and on ({_JOINED}) {_rate('pilotfish_token_exchanges_total')}"
     tokens = total(_rate("pilotfish_tokens_total", 'kind!="cached"'), *_VERSION)
     every = total(_rate("pilotfish_token_exchanges_total"), *_VERSION)
     counted = total(_rate("pilotfish_token_exchanges_total", 'outcome="counted"'), *_VERSION)

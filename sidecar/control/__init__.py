@@ -14,8 +14,8 @@
 
 `loop.py` runs these steps once a second. `app.py` builds the loop from two tables, POLICIES and LANES, with one row per
 kind: `notify/` and `retrain/`. Both send events by `webhook/`. In a cluster, `cluster.py` adds the executors that
-create objects, and the kind `scale/`; `download.py` fetches profiles. Outboxes, stores, executors, loop and app do I/O;
-all other modules are pure.
+create objects, and the kinds `resize/` and `scale/`, which share `workload/`; `download.py` fetches profiles. Outboxes,
+stores, executors, loop and app do I/O; all other modules are pure.
 
 The loop is level-triggered: it compares the current facts with the entries of the ledger, and stores no events. A
 process that is killed at any step therefore finds the remaining work when it starts again. An attempt is recorded

@@ -31,7 +31,7 @@ from .snapshot import ClusterSnapshot, Json, Right, Trial
 from .trial import trial_namespace, trial_pod
 
 PARALLEL = 8  # requests at a time
-CONFIGURATION = "pilotfish-injector"
+CONFIGURATION, NODE = "pilotfish-injector", "pilotfish-node"
 
 Scope = Literal["all", "models", "release"]
 Progress = Callable[[str], None]
@@ -54,6 +54,7 @@ _POOLS = "inferencepools"
 KINDS: Mapping[str, KindToRead] = {
     "authorities": KindToRead(CONFIG_MAPS, "models", "metadata.name=pilotfish-ca"),
     "configuration": KindToRead(CONFIG_MAPS, "release", f"metadata.name={CONFIGURATION}"),
+    "daemonsets": KindToRead(Resource("apps", "v1", "daemonsets"), "release", f"metadata.name={NODE}"),
     "customresourcedefinitions": KindToRead(
         CUSTOM_RESOURCE_DEFINITIONS, "all", "metadata.name=modelmonitors.pilotfish.dev"
     ),

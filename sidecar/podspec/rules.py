@@ -82,6 +82,8 @@ def _document(subject: BoundedResource) -> Iterator[Bound]:
         yield Bound(side, is_most=True, value=LARGEST, note=note)
     if subject.kind in subject.rules.bounds:
         least, most = subject.rules.bounds[subject.kind]
+        unit = UNITS[subject.kind]
+        least = min(least, most // unit * unit)  # equal bounds between two units do not exclude each other
         text = f"the document bounds the request of {subject.kind} by {text_of(least)} and {text_of(most)}"
         note = subject.note(NoteReason.REQUEST_LIMIT, text)
         yield Bound("requests", is_most=False, value=least, note=note, silent=True)

@@ -12,7 +12,7 @@ from .workload import Container, Json, MeasuredWorkload
 
 HOURS = 720  # 30 days, for the costs
 GIB = 2**30
-APPLIED = frozenset(("Resizing", "WithinBounds"))  # reasons of the controller that ask for nothing
+APPLIED = frozenset(("ResizeInProgress", "Resizing", "WithinBounds"))  # reasons of the controller that ask for nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,13 @@ class ContainerHistory:
         if not target:
             return None
         return ContainerRecommendation(
-            source, target, exact(found.lower), exact(found.upper), found.confidence_days, found.samples
+            source=source,
+            target=target,
+            lower=exact(found.lower),
+            upper=exact(found.upper),
+            confidence_days=found.confidence_days,
+            samples=found.samples,
+            uncapped=exact(found.uncapped),
         )
 
 

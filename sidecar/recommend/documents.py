@@ -42,6 +42,7 @@ def _container(advice: Advice) -> Json:
         "target": _amounts(found.target),
         "lower": _amounts(found.lower),
         "upper": _amounts(found.upper),
+        "uncapped": _amounts(found.uncapped),
         "confidence_days": round(found.confidence_days, 4),
         "samples": found.samples,
     }

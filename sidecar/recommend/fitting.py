@@ -5,7 +5,7 @@ The result is for the template of the workload, whose pods are replaced. So what
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,9 +14,11 @@ from ..podspec.amounts import KINDS, Amounts, ContainerResources, Kind
 from ..podspec.notes import NoteReason
 from ..podspec.quotas import quota_rooms
 from ..podspec.rules import ResizeRules
+from ..settings.resources import CpuRange, MemoryRange
 from .advice import Advice, unapplied
+from .compute import settings_of
 from .figures import amount
-from .recommended import Bounds, ContainerRecommendation
+from .recommended import Bounds, ContainerRecommendation, exact
 from .workload import Container, Json, MeasuredWorkload, long_running
 
 
@@ -46,6 +48,7 @@ def advise(
     found = adjusted(pod, container.name, recommended.target, ResizeRules(controlled=controlled), limit_ranges)
     proposed, added = _completed(found.resources, recommended.target)
     notes = [note.text for note in found.notes if note.reason is not NoteReason.NOT_SET or note.kind not in added]
+    notes += _bound_notes(workload, container, recommended)
     notes += [f"it has no {kind} request now; with one, the scheduler keeps room for it" for kind in added]
     notes += _quota_notes(workload, pod, now, proposed, surroundings.quotas)
     return Advice(workload, container, now, proposed, recommended, tuple(dict.fromkeys(notes)), why)
@@ -69,6 +72,22 @@ def _completed(resources: ContainerResources, target: Bounds) -> tuple[Container
     added: list[Kind] = [one for one in KINDS if one in target and resources.amount("requests", one) is None]
     requests: Amounts = {**resources.requests, **{kind: target[kind] for kind in added}}
     return ContainerResources(requests, resources.limits), added
+
+
+def _bound_notes(
+    workload: MeasuredWorkload, container: Container, recommended: ContainerRecommendation
+) -> Iterator[str]:
+    """Yield a sentence for each resource whose target is a bound, and not what the use asks for."""
+    settings = settings_of(workload, container)
+    of = "a pod" if workload.resources is None or workload.resources.container != container.name else "spec.resources"
+    blocks: Mapping[Kind, CpuRange | MemoryRange | None] = {"cpu": settings.cpu, "memory": settings.memory}
+    for kind, block in blocks.items():
+        target, asked = recommended.target.get(kind), recommended.uncapped.get(kind)
+        if block is None or target is None or asked is None or asked == target:
+            continue
+        for bound, value in (("minimum", block.min), ("maximum", block.max)):
+            if exact({kind: float(value)}).get(kind) == target:
+                yield f"its use asks for {amount(kind, asked)} of {kind}; the {bound} of {of} is {amount(kind, target)}"
 
 
 def _quota_notes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -33,6 +33,7 @@ class ContainerRecommendation:
         lower, upper: a request outside of them is too small or too large.
         confidence_days: days of observed use.
         samples: measurements.
+        uncapped: what the use asks for, without the bounds of the document or the minimum; empty if not known.
     """
 
     source: Source
@@ -41,6 +42,7 @@ class ContainerRecommendation:
     upper: Bounds
     confidence_days: float
     samples: int
+    uncapped: Bounds = field(default_factory=dict)
 
     @property
     def is_confident(self) -> bool:
@@ -64,6 +66,7 @@ def from_status(entry: Json) -> ContainerRecommendation | None:
         upper=_bounds(found.upper_bound),
         confidence_days=found.confidence,
         samples=found.samples,
+        uncapped=_bounds(found.uncapped),
     )
 
 
@@ -79,5 +82,5 @@ def exact(amounts: Mapping[Kind, Fraction] | Mapping[Kind, float] | Mapping[Kind
         value = amounts.get(kind)
         if value is not None and value > 0:
             step = Fraction(1, 1000) if kind == "cpu" else Fraction(1)
-            found[kind] = -(-Fraction(value) // step) * step
+            found[kind] = -(-Fraction(str(value)) // step) * step  # of a float its decimals: 0.05 is 50m, not 51m
     return found

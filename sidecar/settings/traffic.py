@@ -95,7 +95,11 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
         ),
     ] = 2000
     body_limit: Annotated[
-        Size, Meta(description="Maximum size of a body. Exchanges with longer bodies are counted but not decoded.")
+        Size,
+        Meta(
+            description="Maximum size of a body. Exchanges with longer bodies are counted but not decoded. Of a longer "
+            "response, 2 KiB at the end are kept for token counts."
+        ),
     ] = 1024 * 1024
     routes: Annotated[
         tuple[PathTemplate, ...],

@@ -28,7 +28,7 @@ BUDGET = 4.0  # cores
 DAYS, SAMPLE = 2, 60.0  # the first day is for the recommender to learn; seconds between two samples
 JUDGED_STEPS = round(86_400 / STEP)
 SECONDS = {"a": 0.02, "b": 0.05, "c": 0.1}  # of CPU for a request
-SEEDS = (0, 1)
+SEEDS = (0,)
 
 Loads = Mapping[str, Floats]
 

@@ -33,6 +33,7 @@ def counted(folder: Path) -> Counter[str]:
             details = family.name.endswith(("_lower", "_upper", "_onset_timestamp_seconds"))
             part = "bin" if "bin" in sample.labels else "drifted" if details else part
             part = "stream" if of_route and stream else "route" if of_route else part
+            part = "language" if family.name.startswith("pilotfish_token") else part
             found[part] += 1
             if of_route and (family.type != "histogram" or sample.name.endswith("_count")):
                 found[f"native_{part}"] += 1
@@ -48,6 +49,7 @@ def test_the_documented_numbers_are_those_of_the_exposition(tmp_path: Path) -> N
         "family": found["family"],
         "feature": found["feature"],
         "fixed": found["fixed"],
+        "language": found["language"],
         "route": found["route"] // ROUTES,
         "native_route": found["native_route"] // ROUTES,
         "native_stream": found["native_stream"] // ROUTES,

@@ -57,6 +57,22 @@ FAULTS = [
         "policy on authors is missing",
         "schema --policy",
     ),
+    Fault(
+        changed("daemonsets", lambda item: item["status"].update(numberReady=1)),
+        "servers",
+        Level.WARNING,
+        "daemonset/pilotfish-node",
+        "1 of 2 nodes",
+        "describe daemonset",
+    ),
+    Fault(
+        changed("daemonsets", lambda item: item["status"].update(desiredNumberScheduled=0)),
+        "servers",
+        Level.WARNING,
+        "daemonset/pilotfish-node",
+        "no node matches",
+        "node.nodeSelector",
+    ),
     Fault(objects("servers"), "servers", Level.ERROR, "deployment/pilotfish-control", "not installed", "helm install"),
     Fault(
         changed("servers", lambda item: item["status"].update(availableReplicas=1)),

@@ -93,6 +93,9 @@ def _objects() -> dict[str, list[Object]]:
     return {
         "authorities": [named("pilotfish-ca", space, data={"ca.crt": authority()}) for space in (RELEASE, "models")],
         "configuration": [named(INJECTOR, RELEASE, data={"sidecar.yaml": package_text("sidecar.yaml")})],
+        "daemonsets": [
+            named("pilotfish-node", RELEASE, status={"desiredNumberScheduled": 2, "numberReady": 2}),
+        ],
         "customresourcedefinitions": [yaml.safe_load(crd_text())],
         "deployments": [named("loans", "models")],
         "endpointslices": [

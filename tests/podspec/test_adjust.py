@@ -78,6 +78,11 @@ def test_the_bounds_of_the_document_hold() -> None:
     assert texts(resized(pod(), "4", "0.1", bounds=bounds)) == ("750m", "1Gi", "1500m", "2Gi")
 
 
+def test_equal_bounds_between_two_units_leave_the_lower_one() -> None:
+    bounds = {"cpu": (Fraction(1.2), Fraction(1.2))}  # a float just below 1.2
+    assert texts(resized(pod(), "4", "1", bounds=bounds))[0] == "1199m"
+
+
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [

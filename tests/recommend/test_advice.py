@@ -49,6 +49,17 @@ def test_a_limit_range_is_respected_and_named() -> None:
     assert "the LimitRange small" in found.notes[0]
 
 
+def test_a_bound_that_decides_is_named_with_what_the_use_asks_for() -> None:
+    target, uncapped = {"cpu": "50m", "memory": "8Gi"}, {"cpu": "20m", "memory": "9Gi"}
+    assert advised(workload(STATUS), target=target, uncapped=uncapped).notes == (
+        "its use asks for 20m of cpu; the minimum of spec.resources is 50m",
+        "its use asks for 9Gi of memory; the maximum of spec.resources is 8Gi",
+    )
+    small = advised(workload(monitored=False), target={"memory": "125Mi"}, uncapped={"memory": "60Mi"})
+    assert small.notes == ("its use asks for 60Mi of memory; the minimum of a pod is 125Mi",)
+    assert advised(workload(STATUS), uncapped=uncapped).notes == (), "something else decided, such as a pool"
+
+
 def test_a_quota_without_room_for_all_pods_is_named() -> None:
     quota = {
         "metadata": {"name": "team"},

@@ -55,12 +55,17 @@ def test_any_status_is_read(value: Any) -> None:
         assert found is None or all(amount > 0 for amount in found.target.values())
 
 
+def test_decimals_stay_as_they_are_written() -> None:
+    amounts: dict[Kind, float] = {"cpu": 0.05}
+    assert exact(amounts) == {"cpu": Fraction(50, 1000)}
+
+
 @given(st.floats(min_value=0, max_value=1e15, allow_nan=False), st.floats(min_value=0, max_value=1e15))
 @settings(max_examples=examples(200))
 def test_amounts_are_rounded_up_to_what_kubernetes_can_say(cpu: float, memory: float) -> None:
     amounts: dict[Kind, float] = {"cpu": cpu, "memory": memory}
     found = exact(amounts)
     for kind, value in found.items():
-        given_value = Fraction(cpu if kind == "cpu" else memory)
+        given_value = Fraction(str(cpu if kind == "cpu" else memory))
         assert given_value <= value < given_value + (Fraction(1, 1000) if kind == "cpu" else 1)
         assert quantity(format_quantity(value)) == value

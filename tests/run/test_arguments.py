@@ -20,6 +20,7 @@ from pilotfish.sidecar.run.arguments import (
     add_control_arguments,
     check_analyzer_arguments,
     check_control_arguments,
+    check_node_arguments,
     memory_size,
     render_flags,
 )
@@ -141,3 +142,34 @@ def test_options_that_exclude_each_other_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=problem):
             check_control_arguments(control_arguments(more))
+
+
+def test_options_of_the_node_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-pod")
+    token.chmod(0o600)
+    words = ["--node=https://pilotfish-node:8443", f"--node-token={token}"]
+    check_node_arguments(control_arguments(words))
+    check_node_arguments(control_arguments([]))
+    for more, problem in (
+        (words[:1], "--node-token"),
+        (words[1:], "without --node"),
+        ([*words, f"--node-ca={tmp_path}"], "is not a file"),
+        ([*words, f"--node-token={tmp_path / 'none'}"], "token file"),
+    ):
+        with pytest.raises(UsageError, match=problem):
+            check_node_arguments(control_arguments(more))
+    with pytest.raises(UsageError, match="there is no --node"):
+        check_analyzer_arguments(control_arguments(["--resources=node"]))
+    check_analyzer_arguments(control_arguments(["--resources=node", *words]))
+
+
+@pytest.mark.parametrize("text", ["GPU-5e2c1d7a-1f2e", "MIG-5e2c/1/0", "all"])
+def test_a_gpu_is_named_by_its_uuid(text: str) -> None:
+    assert parsed(add_analyzer_arguments, [f"--model-gpu={text}"]).model_gpu == [text]
+
+
+@pytest.mark.parametrize("text", ["", "0", "GPU", "GPU-", "gpu-1", "GPU-1 2", "every"])
+def test_what_is_no_uuid_of_a_gpu_is_refused(text: str) -> None:
+    with pytest.raises(SystemExit):
+        parsed(add_analyzer_arguments, [f"--model-gpu={text}"])

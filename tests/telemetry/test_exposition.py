@@ -17,6 +17,7 @@ from pilotfish.sidecar.telemetry.exposition import Exposition
 from pilotfish.sidecar.telemetry.gpu_names import GPU
 from pilotfish.sidecar.telemetry.names import METRICS
 from pilotfish.sidecar.telemetry.node_names import NODE
+from pilotfish.sidecar.telemetry.resize_names import RESIZING
 from pilotfish.sidecar.telemetry.scaling_names import SCALING
 from pilotfish.sidecar.telemetry.scrape import ScrapeInput
 from tests.telemetry.made import HOSTILE, NOW, reading, whole_report
@@ -72,7 +73,7 @@ def test_both_formats_have_the_same_samples(text: str, openmetrics: str) -> None
 
 def test_exactly_the_metrics_of_the_table_are_exposed(text: str) -> None:
     exposed = {family.name + ("_total" if family.type == "counter" else "") for family in families(text).values()}
-    elsewhere = {CERTIFICATES, FLEET, GPU, INJECTOR, NODE, SCALING}
+    elsewhere = {CERTIFICATES, FLEET, GPU, INJECTOR, NODE, RESIZING, SCALING}
     assert exposed == {metric.name for metric in METRICS if metric.group not in elsewhere}
 
 

@@ -19,6 +19,8 @@ from pilotfish.sidecar.telemetry.fleet import (
     ServerReading,
 )
 from pilotfish.sidecar.telemetry.names import METRICS
+from pilotfish.sidecar.telemetry.resize_names import RESIZING
+from pilotfish.sidecar.telemetry.resizing import STATES, ResourcesReading
 from pilotfish.sidecar.telemetry.scaling_names import SCALING
 from tests.telemetry.made import HOSTILE, NOW, whole_report
 
@@ -57,6 +59,14 @@ def monitor(namespace: str, name: str = "prices") -> MonitorReading:
         refused_reports={"late": 1},
         checkpoint_bytes=1000,
         replicas=ReplicasReading(current=3, desired=5, held="cooldown", ratios={"concurrency": 1.5}, scaled_at=NOW),
+        resources=ResourcesReading(
+            container="model",
+            bounds={"target": {"cpu": 0.5, "memory": 2.0**28}, "upper": {"cpu": 1.0}},
+            requests={"cpu": 0.25},
+            held="mode",
+            states={"wanted": 3},
+            resized_at=NOW,
+        ),
     )
 
 
@@ -113,6 +123,16 @@ def test_blind_spots_of_a_fleet_have_a_sample_each() -> None:
     assert found == {"bypassed": 1, "fleet_silent": 0, "idle": 0, "no_profile": 0}
 
 
+def test_each_state_of_a_resize_has_a_sample() -> None:
+    found = {
+        sample.labels["state"]: sample.value
+        for family in parse_text(text(monitor("shop")))
+        for sample in family.samples
+        if sample.name == "pilotfish_resize_state"
+    }
+    assert found == {**dict.fromkeys(STATES, 0), "wanted": 3}
+
+
 def test_versions_of_a_model_are_told_apart() -> None:
     found = {
         sample.labels["version"]
@@ -127,7 +147,7 @@ def test_every_metric_of_the_controller_is_exposed_and_valid_in_both_formats() -
     found = {
         family.name + ("_total" if family.type == "counter" else "") for family in parse_text(text(monitor("shop")))
     }
-    assert {metric.name for metric in METRICS if metric.group in {CERTIFICATES, FLEET, SCALING}} <= found
+    assert {metric.name for metric in METRICS if metric.group in {CERTIFICATES, FLEET, RESIZING, SCALING}} <= found
     assert found <= {metric.name for metric in METRICS}
     openmetrics = text(monitor("shop"), monitor("b"), accept="application/openmetrics-text; version=1.0.0")
     assert len(list(parse_openmetrics(openmetrics))) == len(found)

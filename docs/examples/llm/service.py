@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-STEP, READ, WRITE = 1e-3, 2e-5, 1e-4  # CPU seconds of a step, of a prompt token, of a completion token
+STEP, READ, WRITE = 1e-3, 1e-4, 1e-4  # CPU seconds of a step, of a prompt token, of a completion token
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog"]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -21,6 +21,8 @@ LENIENT_BYTES = 256 * 1024  # of a text that the slow parser reads, 10 ns a byte
 END_BYTES = 8 * 1024  # of a cut body in which fields are looked for
 # one of them is in each document with counts
 MARKS = (b"usage", b"eval_count", b"meta_info", b"tokens_", b"generated_tokens")
+_MARKED = re.compile(rb'usage(?!"\s*:\s*null)|eval_count|meta_info|tokens_|generated_tokens')
+EDGE = 4
 _OBJECTS = ("usage", "meta_info", "details", "timings")
 _NUMBERS = ("prompt_eval_count", "eval_count", "tokens_evaluated", "tokens_predicted")
 _OBJECT = re.compile(rb'(?<!\\)"(%b)"\s*:\s*(?=\{)' % "|".join(_OBJECTS).encode())
@@ -79,23 +81,24 @@ def single(text: bytes) -> list[dict[str, Any]]:
         return _lenient(text)
     if isinstance(found, list):
         return [_fields(each) for each in found]
-    if any(text.count(b'"%b"' % name.encode()) > 1 for name in (*_OBJECTS, *_NUMBERS)):
+    told = _fields(found)
+    if any(text.count(b'"%b"' % name.encode()) > 1 for name in told):
         return _lenient(text)  # perhaps a duplicate key, perhaps one within another object
-    return [_fields(found)]
+    return [told]
 
 
 def lines(text: bytes) -> dict[str, Any]:
-    """Return the fields of all lines that are JSON; later lines replace fields of earlier ones."""
-    return _merged(line for line in text.splitlines() if _marked(line))
+    """Return the fields of the lines that are JSON; later lines replace fields of earlier ones."""
+    return _merged(_edges([line for line in text.splitlines() if _marked(line)]))
 
 
 def events(text: bytes) -> dict[str, Any]:
-    """Return the fields of all server-sent events that are JSON (WHATWG HTML, 9.2); later ones replace earlier ones.
+    """Return the fields of the server-sent events that are JSON (WHATWG HTML, 9.2); later ones replace earlier ones.
 
     An event that the end of the body cuts off counts if its data is JSON.
     """
     normal = text.removeprefix(_BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return _merged(_data(event) for event in normal.split(b"\n\n") if _marked(event))
+    return _merged(map(_data, _edges([event for event in normal.split(b"\n\n") if _marked(event)])))
 
 
 def cut_stream(text: bytes) -> dict[str, Any]:
@@ -133,7 +136,12 @@ def looks_like_events(text: bytes) -> bool:
 
 
 def _marked(text: bytes) -> bool:
-    return any(mark in text for mark in MARKS)
+    return _MARKED.search(text) is not None
+
+
+def _edges(documents: list[bytes]) -> list[bytes]:
+    """Return the first and the last documents with counts. Counts are of the whole stream so far, so others are old."""
+    return documents if len(documents) <= 2 * EDGE else documents[:EDGE] + documents[-EDGE:]
 
 
 def _data(event: bytes) -> bytes:
@@ -141,7 +149,7 @@ def _data(event: bytes) -> bytes:
     return b"\n".join(line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:"))
 
 
-def _merged(documents: Iterator[bytes]) -> dict[str, Any]:
+def _merged(documents: Iterable[bytes]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for document in documents:
         try:

@@ -5,6 +5,7 @@
     POST /v1/sync --> server/: TLS, token, bounded body --> backend.py --> runtime.py --> core.py --> ../fleet/
     target, profiles --> refreshing.py --> core.py
     scaled target, signals --> scaling.py: the recommender each interval --> ../scale/guard.py --> acting.py
+    use, limits of the namespace --> resizing.py: the recommender each interval --> ../resize/guard.py --> acting.py
     target --> injection.py: pods without a sidecar; signals, Services --> bypass.py: traffic that passes no proxy
     pods of each target --> claims.py: which monitor a pod follows
     core.py --> storing.py (checkpoint, by compare-and-swap) --> published report --> acting.py: ../loop.py
@@ -19,7 +20,7 @@ a decision is stored, then carried out.
 Glossary. More terms: docs/glossary.md
 
 monitor     a ModelMonitor, identified by its UID
-look        what one interval has read and computed about the replicas of a target
+look        what one interval has read and computed about the replicas or the resources of a target
 claim       the target of a monitor selects a pod; of several that claim it, the pod follows one: its owner
 primary     the version that most serving pods have; retraining and status follow it
 published   the report of the last stored state, on which the control loop may act

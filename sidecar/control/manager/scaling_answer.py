@@ -14,8 +14,8 @@ from .server.backend import ScaleAnswer
 def scale_answer(found: ScalingFinding | None) -> ScaleAnswer:
     """Return the answer for the finding of a monitor, which is None without a block `spec.scaling`."""
     if found is None:
-        reason = Reason.NOT_CONFIGURED
-        return ScaleAnswer(reason=reason, problem=f"{reason.meaning}; add it to the document")
+        problem = "the document has no spec.scaling; add it to the document"
+        return ScaleAnswer(reason=Reason.NOT_CONFIGURED, problem=problem)
     if not found.published:
         reason = Reason.NOT_PUBLISHED
         return ScaleAnswer(reason=reason, problem=f"{reason.meaning}; {reason.remedy}")

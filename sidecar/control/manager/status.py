@@ -138,21 +138,31 @@ def merge_of(built: Mapping[str, Any], present: object) -> dict[str, Any]:
     }
 
 
+def only_growth(built: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:
+    """Return whether the two differ only in what grows with each measurement of resources, such as samples."""
+    return _ungrown(built) == _ungrown(present or {})
+
+
 def only_words(built: Mapping[str, Any], present: Mapping[str, Any] | None) -> bool:
-    """Return whether the two differ in the messages about replicas and resources, and in numbers that grow, only."""
+    """Return whether the two differ only in the messages about replicas and resources, and in what grows."""
     return _unworded(built) == _unworded(present or {})
 
 
 def _unworded(status: Mapping[str, Any]) -> dict[str, Any]:
-    conditions = [
-        {**item, "message": ""} if item.get("type") in {"Resizing", "Scaling"} else item
-        for item in status.get("conditions") or ()
-    ]
     replicas = status.get("replicas")
     return {
-        **status,
-        "conditions": conditions,
+        **_ungrown(status, "Resizing", "Scaling"),
         "replicas": {**replicas, "message": ""} if replicas else None,
+    }
+
+
+def _ungrown(status: Mapping[str, Any], *conditions: str) -> dict[str, Any]:
+    quiet = conditions or ("Resizing",)
+    return {
+        **status,
+        "conditions": [
+            {**item, "message": ""} if item.get("type") in quiet else item for item in status.get("conditions") or ()
+        ],
         "resources": [{**item, **_VARYING} for item in status.get("resources") or ()],
     }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ...kube.errors import ConflictError, KubeError, NotFoundError, NotLeaderError
 from .conditions import MonitorView
 from .key import MonitorKey
-from .status import build_status, differs, only_words
+from .status import build_status, differs, only_growth, only_words
 from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")
@@ -20,6 +20,7 @@ INTERVAL = 2.0  # seconds between two writes
 MIRRORED = 10.0  # seconds after which the mirror should have brought what was written
 LONGEST_WAIT = 60.0  # seconds after repeated failures
 WORDS = 60.0  # seconds between two writes if only messages have changed, such as the present values of signals
+GROWTH = 600.0  # seconds between two writes if only the history of measurements has grown
 FIELDS = ("observedGeneration", "conditions", "episodes", "pods", "profile", "replicas", "resources")
 
 
@@ -46,7 +47,8 @@ class StatusWriter:
         built = build_status(view, item.get("status"), self.world.clock())
         if not differs(built, item.get("status"), FIELDS):
             return
-        if now - self._changed_at < WORDS and only_words(built, item.get("status")):
+        present, waited = item.get("status"), now - self._changed_at
+        if (waited < WORDS and only_words(built, present)) or (waited < GROWTH and only_growth(built, present)):
             return
         wait = INTERVAL
         try:

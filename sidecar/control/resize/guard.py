@@ -267,7 +267,8 @@ def resize_situation(view: ResizeView, now: float) -> ResizeSituation:
         key=pod.key, observed=Fact(pod.observed, now), desired=pod.desired, why=pod.why, text=pod.text
     )
     rules = _rules(view, hold)
-    return ResizeSituation(change=change, rules=replace(rules, cooldown=0.0) if pod.urgent else rules)
+    at_once = pod.urgent or pod.why is Reason.POOL_SHARE  # a pool has its own hysteresis
+    return ResizeSituation(change=change, rules=replace(rules, cooldown=0.0) if at_once else rules)
 
 
 def _passes(view: ResizeView, pod: ResizedPod) -> bool:

@@ -29,7 +29,7 @@ from .usage import ContainerUsage, OomKill
 DAY, MINUTE = 86400.0, 60.0
 MAX_AMOUNT = 10**14  # millicores or bytes
 STEP, MAX_BOOST = 1.25, 2.0  # of the recommendation without the latency target
-STEP_SECONDS = 300.0  # the default cooldown of a pod, in which a step takes effect
+STEP_SECONDS = 300.0  # in which a step takes effect in all pods
 URGENT = 0.9  # of the target: the lower bound while the latency target raises it
 UNITS: Mapping[ResourceName, tuple[Buckets, float]] = {"cpu": (CPU, 1000.0), "memory": (MEMORY, 1.0)}
 

@@ -26,6 +26,7 @@ from .recommender import ResourceRecommendation
 
 ROUNDING = Fraction(1, 1000)  # of a step; a sum of floating-point numbers is not rounded up for less
 MOVED = 0.1  # least difference from the target, as a share of the request, that is worth a change
+KILLED_SECONDS = 24 * 3600.0  # an older kill is no reason to act without further evidence
 MOVED_SECONDS = 12 * 3600.0  # after the last change, until such a difference causes one
 
 
@@ -80,7 +81,7 @@ def find_wish(
             continue
         lower, upper = recommendation.lower.get(kind, 0.0), recommendation.upper.get(kind, inf)
         moved = abs(value - request) >= MOVED * request and now - changed_at >= MOVED_SECONDS
-        if kind == "memory" and killed_at > changed_at and value > request:
+        if kind == "memory" and value > request and killed_at > max(changed_at, now - KILLED_SECONDS):
             found[kind] = Reason.OOM_KILLED
         elif kind == "cpu" and pooled:
             found[kind] = Reason.POOL_SHARE

@@ -153,6 +153,13 @@ def _deployment(_item: Item, status: Item) -> str:
     return f"{replicas - updated} of {replicas} pods have an older template" if updated < replicas else ""
 
 
+def _daemon_set(item: Item, status: Item) -> str:
+    if _map(_map(item, "spec"), "updateStrategy").get("type") == "OnDelete":
+        return ""
+    wanted, updated = number_at(status, ("desiredNumberScheduled",)), number_at(status, ("updatedNumberScheduled",))
+    return f"{wanted - updated} of {wanted} pods have an older template" if updated < wanted else ""
+
+
 def _stateful_set(item: Item, status: Item) -> str:
     strategy = _map(_map(item, "spec"), "updateStrategy")
     if strategy.get("type") == "OnDelete" or status.get("updateRevision") == status.get("currentRevision"):
@@ -208,6 +215,7 @@ def _map(item: object, key: str) -> Item:
 
 # by API group and kind, alphabetically: what the rollout of an object waits for, as a function of it and its status
 WORKLOADS: Mapping[tuple[str, str], Callable[[Item, Item], str]] = {
+    ("apps", "DaemonSet"): _daemon_set,
     ("apps", "Deployment"): _deployment,
     ("apps", "StatefulSet"): _stateful_set,
     ("argoproj.io", "Rollout"): _rollout,

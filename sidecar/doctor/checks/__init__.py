@@ -14,7 +14,7 @@ Check = Callable[[ClusterSnapshot], Iterator[ClusterFinding]]
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "versions": (cluster.check_versions,),
     "kinds": (cluster.check_kinds,),
-    "servers": (release.check_servers,),
+    "servers": (release.check_servers, release.check_nodes),
     "leader": (release.check_leader,),
     "rights": (release.check_rights,),
     "webhook": (release.check_webhook,),

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 from ...certificates.errors import CertificateError
 from ...certificates.expiry import BundledCertificate, read_bundle
+from ...errors import number
 from ...inject.names import INJECTION
 from ..findings import ClusterFinding, Level
 from ..snapshot import ClusterSnapshot, Json, annotations_of, name_of, namespace_of
 
-CONTROL, INJECTOR = "pilotfish-control", "pilotfish-injector"
+CONTROL, INJECTOR, NODE = "pilotfish-control", "pilotfish-injector", "pilotfish-node"
+COMPONENT = "app.kubernetes.io/component=node"
 SOON = timedelta(days=14)  # the injector renews its authority months before
 _INSTALL = "install Pilotfish: helm install pilotfish ./helm --namespace {0} --create-namespace, or pilotfish manifests"
 
@@ -44,6 +46,23 @@ def check_servers(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
         yield ClusterFinding(
             check="servers", level=level, where=where, what=f"{ready} of {wanted} replicas are available", remedy=remedy
         )
+
+
+def check_nodes(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:
+    """Check that the Pilotfish of the nodes is ready on each of its nodes, where it is installed."""
+    found = snapshot.named("daemonsets", NODE)
+    if found is None:
+        return
+    status = found.get("status") or {}
+    wanted, ready = (int(status.get(name) or 0) for name in ("desiredNumberScheduled", "numberReady"))
+    where = f"{snapshot.release}/daemonset/{NODE}"
+    what, remedy, level = f"it is ready on {ready} of {number(wanted, 'node')}", "", Level.OK
+    if not wanted:
+        level, what = Level.WARNING, "no node matches node.nodeSelector, so all pods use the recording rules"
+        remedy = "compare node.nodeSelector and node.tolerations with the labels and taints of the nodes"
+    elif ready < wanted:
+        level, remedy = Level.WARNING, f"kubectl -n {snapshot.release} describe daemonset,pods -l {COMPONENT}"
+    yield ClusterFinding(check="servers", level=level, where=where, what=what, remedy=remedy)
 
 
 def check_leader(snapshot: ClusterSnapshot) -> Iterator[ClusterFinding]:

@@ -72,7 +72,10 @@ class InjectorServer:
         )
         self.mirrors.changed = self.publisher.wake
         self.decider = Decider(
-            mirrors=self.mirrors, template=self._template.current, release_namespace=options.namespace
+            mirrors=self.mirrors,
+            template=self._template.current,
+            release_namespace=options.namespace,
+            resize_namespaces=options.resize_namespaces,
         )
         views = InjectorViews(
             decider=self.decider,

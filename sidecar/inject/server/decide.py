@@ -57,11 +57,15 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Decider:
-    """Decides reviews with what `mirrors` knows; `template` returns the template in force."""
+    """Decides reviews with what `mirrors` knows; `template` returns the template in force.
+
+    Pods of `resize_namespaces` get the resources that their monitor recommends.
+    """
 
     mirrors: ClusterMirrors
     template: Callable[[], SidecarTemplate]
     release_namespace: str
+    resize_namespaces: frozenset[str] = frozenset()
 
     def may_ask(self, request: ReviewRequest) -> bool:
         """Return whether the pod asks for sidecars by a label of its own or of its namespace, as far as is known.
@@ -102,7 +106,8 @@ class Decider:
             release_namespace=self.release_namespace,
         )
         injection = inject(pod, context, self.template())
-        sized = _sized(pod, injection, monitor.sizing if monitor is not None else None, context)
+        sizing = monitor.sizing if monitor is not None and namespace in self.resize_namespaces else None
+        sized = _sized(pod, injection, sizing, context)
         return Decision(injection, owners, mirrors.stale(), sized)
 
 

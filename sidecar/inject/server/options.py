@@ -35,6 +35,7 @@ class InjectorOptions:
     fail_closed: bool = False
     pod: str = ""
     drain_seconds: float = 5.0
+    resize_namespaces: frozenset[str] = frozenset()
 
 
 def add_injector_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +69,10 @@ def add_injector_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--webhook", default=NAME, metavar="NAME",
         help="MutatingWebhookConfiguration whose caBundle is kept; empty for none (default %(default)s)",
+    )  # fmt: skip
+    add(
+        "--resize-namespace", action="append", default=[], metavar="NAME",
+        help="namespace whose new pods get the resources that their monitor recommends; repeatable (default: none)",
     )  # fmt: skip
     add(
         "--fail-closed",
@@ -105,4 +110,5 @@ def parse_options(args: argparse.Namespace) -> InjectorOptions:
         fail_closed=args.fail_closed,
         pod=args.pod_name or socket.gethostname(),
         drain_seconds=args.drain_seconds,
+        resize_namespaces=frozenset(args.resize_namespace),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Protocol
 
+from ...control.reasons import Reason
 from ...control.resize.plan import ResizePlan
 from ...control.resize.pool.book import SharedPool
 from ...control.resize.pool.member import PoolLoad, PoolMember, PoolPod
@@ -78,8 +79,9 @@ class DocumentSeat:
         """Change a pod as the wish says, unless its cooldown or the actions an hour prevent it."""
         while self._recent and self._recent[0] <= now - HOUR:
             self._recent.popleft()
-        early = now - pod.resized_at < self.settings.cooldown or len(self._recent) >= self.settings.actions_per_hour
-        if not wish.target or (early and not wish.urgent):
+        at_once = wish.urgent or wish.why is Reason.POOL_SHARE
+        early = now - pod.resized_at < self.settings.cooldown and not at_once
+        if not wish.target or early or (len(self._recent) >= self.settings.actions_per_hour and not wish.urgent):
             return
         pod.cpu = float(wish.target.get("cpu", Fraction(pod.cpu)))
         pod.memory = float(wish.target.get("memory", Fraction(pod.memory)))

@@ -309,3 +309,14 @@ async def test_a_document_without_the_block_has_no_status() -> None:
     await fleet.elapse(15)
     assert "resources" not in fleet.small.status
     assert fleet.condition == "False/NotConfigured"
+
+
+async def test_a_status_is_not_written_for_each_measurement() -> None:
+    fleet = await confident()
+    seen = set()
+    for _ in range(40):
+        await fleet.elapse(30, step=15.0)
+        runtime = fleet.life.runtime
+        runtime.item = {**runtime.item, "status": fleet.small.status}  # as the mirror brings it
+        seen.add(fleet.life.runtime.item["metadata"]["resourceVersion"])
+    assert len(seen) <= 4  # in 20 minutes

@@ -31,6 +31,7 @@ def claims(draw: st.DrawFn) -> PoolClaim:
         minimum=minimum,
         maximum=minimum + draw(st.floats(0.0, 8.0)),
         load=draw(st.one_of(st.just(0.0), st.floats(1e-4, 12.0))),
+        soon=draw(st.one_of(st.just(0.0), st.floats(0.0, 12.0))),
         parallelism=draw(st.sampled_from((1.0, 1.0, 2.0, 4.0))),
         weight=draw(st.sampled_from((1.0, 1.0, 0.2, 5.0))),
     )
@@ -88,6 +89,7 @@ def test_each_further_core_is_worth_less_and_more_under_more_load(
 def test_no_other_split_has_fewer_requests_in_flight(
     pool: dict[str, PoolClaim], budget: float, chance: random.Random
 ) -> None:
+    pool = {name: replace(claim, soon=0.0) for name, claim in pool.items()}
     best = allocate(budget, pool)
     if best.covered < 1.0:
         return
@@ -209,7 +211,7 @@ def changes(values: list[float]) -> int:
     return sum(abs(one - other) > SLACK for one, other in pairwise(values))
 
 
-@pytest.mark.parametrize("load", [0.3, 1.0, 1.7, 1.9])
+@pytest.mark.parametrize("load", [1.0, *(pytest.param(load, marks=pytest.mark.long) for load in (0.3, 1.7, 1.9))])
 def test_noise_moves_nothing_under_a_constant_load(load: float) -> None:
     found = played({"a": [load] * 120, "b": [0.6 * load] * 120}, noise=0.03)
     assert changes(found["a"][15:]) <= 2
@@ -222,7 +224,7 @@ def test_a_constant_load_comes_to_rest(one: float, other: float) -> None:
     assert changes(found["a"][10:]) == changes(found["b"][10:]) == 0
 
 
-@pytest.mark.parametrize("period", [4, 20, 60])
+@pytest.mark.parametrize("period", [4, 20, pytest.param(60, marks=pytest.mark.long)])
 def test_a_periodic_load_moves_cores_a_few_times_a_period(period: int) -> None:
     high = [1 if minute % period < period / 2 else 0 for minute in range(max(60, 4 * period))]
     found = played({"a": [0.2 + 2.2 * one for one in high], "b": [2.4 - 2.2 * one for one in high]})
@@ -234,10 +236,10 @@ def test_a_periodic_load_moves_cores_a_few_times_a_period(period: int) -> None:
 
 def test_cores_move_from_the_idle_model_to_the_busy_one_and_back() -> None:
     found = played({"a": [2.5] * 20 + [0.0] * 20, "b": [0.0] * 20 + [2.5] * 20})
-    assert found["a"][19] > 3.5
+    assert found["a"][19] > 3.4
     assert found["b"][19] == 0.1
-    assert found["b"][-1] > 3.5
-    assert found["a"][-1] == 0.1
+    assert found["b"][-1] > 3.4
+    assert found["a"][-1] < 0.6  # it has risen by 0.5 at once
 
 
 def test_a_raise_waits_until_the_node_has_lowered_the_other_one() -> None:
@@ -318,6 +320,14 @@ def test_what_nobody_needs_stays_unassigned_and_is_for_new_pods() -> None:
     assert share.cores is not None
     assert share.cores < 4.0
     assert share.entry == share.cores
+
+
+def test_room_is_left_for_a_load_that_rises_faster_than_a_share_follows() -> None:
+    bursts = [1.6 if minute % 40 < 10 else 0.1 for minute in range(160)]
+    found = played({"a": bursts, "b": [2.0] * 160})
+    assert all(cores >= 1.6 for cores in found["a"][90:])
+    slow = [0.1 + 1.5 * minute / 160 for minute in range(160)]
+    assert played({"a": slow, "b": [2.0] * 160})["a"][60] < 1.6
 
 
 def test_a_change_within_the_band_is_not_made() -> None:

@@ -29,7 +29,7 @@ from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, Resource
 from tests.control.situations import NOON, situation
 from tests.support.examples import examples
 
-SETTINGS = Resources(container="model", cpu=CpuRange(max=4), memory=MemoryRange(max=2**32))
+SETTINGS = Resources(container="model", cpu=CpuRange(max=4), memory=MemoryRange(max=2**32), cooldown=300.0)
 BEFORE, AFTER = {"requests": {"cpu": "1"}, "limits": {}}, {"requests": {"cpu": "2"}, "limits": {}}
 VPA = Hold(Reason.VERTICAL_AUTOSCALER, "the VerticalPodAutoscaler delays sets resources; delete it")
 

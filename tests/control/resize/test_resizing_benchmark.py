@@ -6,7 +6,7 @@ import pytest
 
 from tests.benchmarks.resizing.contenders import CHOICES, PILOTFISH, Choice, Own, Run, chosen
 from tests.benchmarks.resizing.play import Played, play
-from tests.benchmarks.resizing.traces import HELD_OUT, TUNING, check_frozen, names, trace
+from tests.benchmarks.resizing.traces import check_frozen, trace
 
 
 @pytest.mark.real
@@ -23,7 +23,7 @@ def runs(name: str, throttled: int) -> list[Run]:
 
 
 def test_the_cheapest_choice_wins_that_is_rarely_throttled() -> None:
-    name = names(TUNING)[0]
+    name = "machine-0"
     assert chosen(runs(name, throttled=5), PILOTFISH) == CHOICES[2]
     assert chosen(runs(name, throttled=0), PILOTFISH) == CHOICES[-1]
     assert chosen(runs(name, throttled=500), PILOTFISH) == CHOICES[0]
@@ -31,11 +31,10 @@ def test_the_cheapest_choice_wins_that_is_rarely_throttled() -> None:
 
 def test_held_out_runs_do_not_choose() -> None:
     with pytest.raises(AssertionError):
-        chosen(runs(names(HELD_OUT)[0], throttled=5), PILOTFISH)
+        chosen(runs("machine-1", throttled=5), PILOTFISH)
 
 
 def test_a_pod_with_room_is_neither_throttled_nor_killed() -> None:
-    name = next(name for name in names(TUNING) if name.startswith("machine"))
-    played = play(trace(name), Own(Choice().settings(PILOTFISH)), ratio=1000.0)
+    played = play(trace("machine-0"), Own(Choice().settings(PILOTFISH)), ratio=1000.0)
     assert (played.throttled, played.killed) == (0, 0)
     assert played.core_hours > 0

@@ -36,6 +36,9 @@ def rollout(current: str, generation: str = "3") -> dict[str, Any]:
 
 
 IN_PROGRESS = [
+    workload(
+        "apps/v1", "DaemonSet", {"observedGeneration": 3, "desiredNumberScheduled": 4, "updatedNumberScheduled": 1}
+    ),
     workload("apps/v1", "Deployment", {"observedGeneration": 3, "replicas": 4, "updatedReplicas": 1}),
     workload("apps/v1", "Deployment", {"observedGeneration": 3, "replicas": 4}),
     workload("apps/v1", "Deployment", {"observedGeneration": 2, "replicas": 4, "updatedReplicas": 4}),
@@ -48,6 +51,9 @@ IN_PROGRESS = [
     workload("example.org/v1", "Model", {"observedGeneration": 2}),
 ]
 DONE = [
+    workload(
+        "apps/v1", "DaemonSet", {"observedGeneration": 3, "desiredNumberScheduled": 4, "updatedNumberScheduled": 4}
+    ),
     workload("apps/v1", "Deployment", {"observedGeneration": 3, "replicas": 4, "updatedReplicas": 4}),
     workload("apps/v1", "Deployment", {"observedGeneration": 3, "replicas": 1, "updatedReplicas": 1}, replicas=9),
     workload("apps/v1", "ReplicaSet", {"observedGeneration": 3, "replicas": 4}),

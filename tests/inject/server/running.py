@@ -182,6 +182,7 @@ OPTIONS = InjectorOptions(
     metrics_listen="127.0.0.1:0",
     drain_seconds=0.0,
     pod="one",
+    resize_namespaces=frozenset({SHOP}),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from pilotfish.sidecar.inject.server import decide
+from pilotfish.sidecar.inject.server.review import parse_review
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.delete import delete
 from pilotfish.sidecar.kube.objects import (
@@ -156,6 +158,8 @@ async def test_a_new_pod_gets_the_resources_that_its_monitor_recommends(injector
     assert note["to"]["requests"] == {"cpu": "750m"}
     assert "pilotfish-proxy" in str(written)
     assert injector.server.tallies.sized == {("sized", "Recommended"): 1}
+    elsewhere = replace(injector.server.decider, resize_namespaces=frozenset({"other"}))
+    assert (await elsewhere.decide(parse_review(json.dumps(review(item)).encode()))).sized is None
     item["metadata"]["labels"]["pilotfish.dev/inject"] = "false"  # without sidecars, nobody would resize it later
     assert patch_of(await injector.ask(item)) == []
 

@@ -38,12 +38,14 @@ class RealRelease:
     port: int
     metrics: int
     opted_in: str
+    resized: str
     process: Child | None = None
 
     def start(self) -> None:
         """Start the injector, and wait until the API server trusts it."""
         options = {
             "template": TEMPLATE, "namespace": self.system, "kubeconfig": self.kubeconfig, "drain-seconds": 0,
+            "resize-namespace": self.resized,
             "listen": f"127.0.0.1:{self.port}", "metrics-listen": f"127.0.0.1:{self.metrics}", "pod-name": "one",
         }  # fmt: skip
         command = [sys.executable, "-m", "pilotfish.sidecar.cli", "injector"]
@@ -127,7 +129,8 @@ def release(control_plane: ControlPlane) -> Iterator[RealRelease]:
         kubeconfig = control_plane.folder / f"kubeconfig-{system}"
         kubeconfig.write_text(yaml.safe_dump(config))
         opted_in = model_namespace(control_plane, "all")
-        found = RealRelease(control_plane, system, kubeconfig, free_port(), free_port(), opted_in)
+        resized = model_namespace(control_plane)
+        found = RealRelease(control_plane, system, kubeconfig, free_port(), free_port(), opted_in, resized)
         found.point()
         found.start()
         yield found
@@ -265,7 +268,7 @@ def test_a_monitor_opts_in_the_pods_of_its_deployment(release: RealRelease) -> N
 
 
 def test_new_pods_get_the_recommended_resources_and_the_template_stays(release: RealRelease) -> None:
-    place = release.namespace()
+    place = release.resized
     release.plane.kubectl("apply", "--server-side", "-f", "-", stdin=crd_text())
     release.plane.kubectl("wait", "--for=condition=Established", "crd/modelmonitors.pilotfish.dev", "--timeout=30s")
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "prices"}

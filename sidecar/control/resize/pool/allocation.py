@@ -2,9 +2,10 @@
 
 1. Each pod gets what its load needs, with HEADROOM, within its bounds. If the budget is less than that, all get the
    same part of it, so that all are slowed down alike.
-2. The rest goes where a core lowers the requests in flight most: all benefits become equal, which is the assignment of
+2. Each pod gets what its load may need before a share can follow, or the same part of it if the rest is less.
+3. The rest goes where a core lowers the requests in flight most: all benefits become equal, which is the assignment of
    capacities of Kleinrock (Communication Nets, 1964), with bounds. A member without requests keeps its minimum.
-3. Cores that would lower nobody's latency by 5 % stay unassigned: they are the room for new pods.
+4. Cores that would lower nobody's latency by 5 % stay unassigned: they are the room for new pods.
 
 More load of a member never lowers its share, and never raises that of another one.
 """
@@ -26,12 +27,13 @@ TINIEST = 1e-12  # requests in flight for a core: what one is worth at least
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolClaim:
-    """What one member claims, for each of its `pods`: bounds, load and parallelism in cores, and a weight."""
+    """What one member claims, for each of its `pods`, in cores: bounds, load, load that may come soon, parallelism."""
 
     pods: int
     minimum: float
     maximum: float
     load: float
+    soon: float = 0.0
     parallelism: float = 1.0
     weight: float = 1.0
 
@@ -50,6 +52,7 @@ def allocate(budget: float, claims: Mapping[str, PoolClaim]) -> Allocation:
     base = {name: _needed(claim, covered) for name, claim in claims.items()}
     if covered < 1.0:
         return Allocation(base, covered)
+    base = _prepared(budget, claims, base)
     ends = {name: _end(claim, base[name]) for name, claim in claims.items()}
     if _total(claims, ends) <= budget:
         return Allocation(ends, 1.0)
@@ -85,6 +88,14 @@ def _covered(budget: float, claims: Mapping[str, PoolClaim]) -> float:
         fits = _total(claims, {name: _needed(claim, middle) for name, claim in claims.items()}) <= budget
         low, high = (middle, high) if fits else (low, middle)
     return low
+
+
+def _prepared(budget: float, claims: Mapping[str, PoolClaim], base: Mapping[str, float]) -> dict[str, float]:
+    """Return `base` with what the loads may need soon, or with the same part of it for all."""
+    full = {name: max(base[name], min(HEADROOM * claim.soon, claim.maximum)) for name, claim in claims.items()}
+    more = _total(claims, full) - _total(claims, base)
+    part = min(1.0, max(0.0, budget - _total(claims, base)) / more) if more > 0.0 else 1.0
+    return {name: base[name] + part * (full[name] - base[name]) for name in claims}
 
 
 def _needed(claim: PoolClaim, part: float) -> float:

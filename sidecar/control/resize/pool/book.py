@@ -163,6 +163,7 @@ def _claims(seats: Mapping[str, PoolSeat]) -> dict[str, PoolClaim]:
             minimum=millis(seat.member.minimum) / MILLI,
             maximum=_whole(seat.member.maximum) / MILLI,
             load=seat.demand.cores / max(1, len(seat.member.pods)),
+            soon=seat.demand.soon / max(1, len(seat.member.pods)),
             parallelism=seat.demand.parallelism,
             weight=usual / seat.member.latency_target if seat.member.latency_target else 1.0,
         )
