@@ -106,3 +106,8 @@ topologySpreadConstraints:
 {{- else if regexMatch "^[0-9]+Mi$" . }}{{ trimSuffix "Mi" . }}
 {{- end }}
 {{- end }}
+
+{{/* Not empty if the controller may resize pods in some namespace. */}}
+{{- define "pilotfish.resizes" -}}
+{{- range .Values.actNamespaces }}{{ if or .resize .resizeTemplates }}true{{ end }}{{ end -}}
+{{- end }}

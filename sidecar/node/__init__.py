@@ -2,7 +2,7 @@
 
     analyzer --(TLS, token of its pod)--> views.py --> ../callers/ (TokenReview: the pod of the token)
                                               |
-      GPUs     ../resources/gpu/ --samples--> ledger.py --> counters of each pod that asks
+      GPUs     ../resources/gpu/ --samples--> pod_counters.py --> sums of each pod that asks
                processes.py      process --> pod, by its cgroup (cgroup_paths.py)
                kubelet.py        pod-resources: pod --> devices (messages.py, allocations.py; slices.py for DRA)
       CPU ...  cgroup_tree.py    pod --> containers and their cgroups; containers.py reads them

@@ -25,7 +25,7 @@ from ..serving.tasks import keep_running
 from .allocations import Allocations, Device, Units, resolve
 from .cgroup_tree import CgroupTree
 from .containers import ContainerReader
-from .ledger import GpuLedger, PodCaller, gpu_figures
+from .pod_counters import PodCaller, PodCounters, gpu_figures
 from .problems import NodeProblem, NodeReason
 from .processes import ProcessPods
 
@@ -89,7 +89,7 @@ class NodeFigures:
     proc: Path = PROC
     clock: Callable[[], float] = time.monotonic
     units: Units = field(default_factory=Units)
-    ledger: GpuLedger = field(default_factory=lambda: GpuLedger(uuid.uuid4().hex[:12]))
+    counters: PodCounters = field(default_factory=lambda: PodCounters(uuid.uuid4().hex[:12]))
     pods: int = 0
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class NodeFigures:
         if now >= self._walk_at + WALK_SECONDS:
             await self._walk()
         self._count_gpus()
-        self.ledger.drop_absent(now)
+        self.counters.drop_absent(now)
 
     def _count_gpus(self) -> None:
         sample = self.gpu.latest
@@ -131,9 +131,9 @@ class NodeFigures:
             return
         before, self._use, self._sample = self._use, self.gpu.use, sample
         self.units = resolve(self.kubelet.allocations, sample, self.slices.uuids) if sample.devices else self.units
-        if self.ledger.entries:
+        if self.counters.entries:
             places = self._processes.place({pid for pid, _ in self._use.present})
-            self.ledger.add(before, self._use, places, self.units)
+            self.counters.add(before, self._use, places, self.units)
 
     async def _walk(self) -> None:
         self._walk_at = self.clock()
@@ -149,7 +149,7 @@ class NodeFigures:
                 status=404,
                 reason="other_node",
             )
-        entry = self.ledger.ask(pod, self.clock())
+        entry = self.counters.ask(pod, self.clock())
         groups, whole = self.tree.containers(pod.uid), self.tree.pod(pod.uid)
         containers = tuple(self._containers.read(groups))
         network = self._containers.network(groups)
@@ -167,7 +167,7 @@ class NodeFigures:
     @property
     def interval(self) -> float:
         """The seconds after which a pod shall ask again."""
-        return max(SAMPLE_SECONDS, len(self.ledger.entries) / PODS_A_SECOND)
+        return max(SAMPLE_SECONDS, len(self.counters.entries) / PODS_A_SECOND)
 
     def problems(self) -> tuple[NodeProblem, ...]:
         """Return which sources are not available."""

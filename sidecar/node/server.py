@@ -87,7 +87,7 @@ class NodeServer:
         certificates = self._addresses.certificates
         return NodeScrape(
             pods=self._figures.pods,
-            callers=len(self._figures.ledger.entries),
+            callers=len(self._figures.counters.entries),
             requests=dict(self.views.requests),
             kubelet=dict(self._kubelet.counts),
             devices=count_devices(self._kubelet.allocations),

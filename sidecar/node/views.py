@@ -17,7 +17,7 @@ from ..resources.pod.figures import PATH, encode
 from ..serving.responses import json_response
 from ..telemetry.exposition import Exposition
 from .figures import NodeFigures
-from .ledger import PodCaller
+from .pod_counters import PodCaller
 
 ANSWER_SECONDS = 2.0  # a pod does not wait longer
 

@@ -109,7 +109,7 @@ class Resources(DocumentBlock, frozen=True, kw_only=True):
         Duration,
         Meta(description="Minimum time of observation before a resize. Each sample counts as a minute at most."),
     ] = 600.0
-    cooldown: Annotated[Duration, Meta(description="Minimum time between two resizes of a pod.")] = 0.0
+    cooldown: Annotated[Duration, Meta(description="Minimum time between two resizes of a pod.")] = 60.0
     actions_per_hour: Annotated[int, Meta(description="Maximum number of resizes in any hour.", ge=1, le=600)] = 60
     interval: Annotated[Duration, Meta(description="Time between two samples of the use.")] = 60.0
     mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None

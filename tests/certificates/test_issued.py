@@ -11,13 +11,14 @@ import pytest_asyncio
 
 from pilotfish.sidecar.certificates.authority import Authority, service_names
 from pilotfish.sidecar.certificates.issued import CERTIFICATE, KEY, IssuedCertificate, fits
-from pilotfish.sidecar.certificates.issuing import create_authority, sign_server
+from pilotfish.sidecar.certificates.issuing import ServingCertificate, create_authority, sign_server
 from pilotfish.sidecar.certificates.lifetimes import DAY, RENEWED_AFTER, SERVING_LIFE
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.objects import SECRETS
 from pilotfish.sidecar.kube.patch import merge_patch
 from pilotfish.sidecar.kube.read import get
+from tests.certificates.clients import trusts
 from tests.support.apiserver.server import ApiServer
 from tests.support.waiting import eventually
 
@@ -66,6 +67,10 @@ async def test_two_replicas_keep_one_certificate_until_it_is_due(kube: Kube) -> 
     await asyncio.gather(*(one.refresh() for one in replicas))
     first = await data(kube)
     assert set(first) == {CERTIFICATE, KEY}
+    pem, key = (base64.b64decode(first[name]) for name in (CERTIFICATE, KEY))
+    bundle = base64.b64decode((await get(kube, SECRETS, "pilotfish-ca", NAMESPACE))["data"]["ca.crt"])
+    served = ServingCertificate(pem, key, START, START, "")
+    assert trusts(bundle, served, START + 1, [f"{SERVICE}.{NAMESPACE}.svc"])
     clock.now = START + RENEWED_AFTER * SERVING_LIFE - DAY
     for one in replicas:
         await one.refresh()

@@ -79,9 +79,9 @@ def test_a_language_model(tmp_path: Path, spawn: Children) -> None:
         found = example.stack.report()["resources"]["tokens"]
         return found[0] if found else {}
 
-    wait_until(lambda: tokens().get("exchanges") == 300, what="all exchanges to be counted")
+    streams = {"stream": 33 + 1}  # of the last 100 requests
+    wait_until(lambda: (tokens().get("exchanges"), tokens().get("unknown")) == (300, streams), what="all counts")
     found = tokens()
-    assert found["unknown"] == {"stream": 33 + 1}, "the streams of the last 100 requests"
     assert found["counted"] == 300 - found["unknown"]["stream"]
     assert found["estimated_prompt"] > found["prompt"] > 0
     assert 0 < found["error_ratio"] < 0.5

@@ -106,7 +106,8 @@ def test_rights_to_act_are_in_their_namespaces_only() -> None:
             assert not scaled or rule.get("resourceNames"), (case, rule)
     (role,) = (item for item in objects("act-namespaces") if item["kind"] == "Role" and "flights" in str(item))
     assert {name for rule in role["rules"] for name in rule["resources"]} == {
-        "configmaps", "cronjobs", "deployments/scale", "inferenceservices", "jobs", "secrets",
+        "configmaps", "cronjobs", "deployments", "deployments/scale", "inferenceservices", "jobs", "pods",
+        "pods/resize", "secrets",
     }  # fmt: skip
 
 

