@@ -98,6 +98,11 @@ VIEWS = {
     "the API server would refuse it for one of two": (seen(KEPT, pod("b")), PENDING, "outside_bounds"),
     "a change that is not visible yet": (seen(pod(settling=True), pod("b")), None, ""),
     "another pod is resized": (seen(resizing("in_progress"), pod("b")), None, ""),
+    "throttled, and observed for a short time": (
+        seen(pod(why=Reason.CPU_THROTTLED), unsure=Hold(Reason.LOW_CONFIDENCE)),
+        None,
+        "low_confidence",
+    ),
     "another pod is resized for too long": (seen(resizing("in_progress", 301), pod("b")), "refused", "resize_slow"),
     "the kubelet has not decided": (seen(resizing("proposed", 121), pod("b")), "refused", "resize_slow"),
     "deferred": (seen(resizing("deferred", 599), pod("b")), None, ""),
@@ -149,8 +154,9 @@ def test_what_is_taken_back_is_what_the_container_had_before() -> None:
 
 
 def test_a_change_that_does_not_wait_for_a_cooldown_still_counts_for_the_limit() -> None:
-    rules = [resize_situation(seen(pod(urgent=urgent)), NOON).rules for urgent in (False, True)]
-    assert [one.cooldown for one in rules] == [300.0, 0.0]
+    pods = (pod(), pod(urgent=True), pod(why=Reason.CPU_THROTTLED), pod(why=Reason.POOL_SHARE))
+    rules = [resize_situation(seen(one), NOON).rules for one in pods]
+    assert [one.cooldown for one in rules] == [300.0, 0.0, 0.0, 0.0]
     assert {one.max_per_hour for one in rules} == {60}
 
 
