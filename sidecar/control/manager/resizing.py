@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...settings.document import ModelMonitor, TargetRef
@@ -96,6 +96,7 @@ class ResizeWatch:
     world: World
     latest: ResizeLook | None = None
     _state: ResizeState = field(default_factory=ResizeState)
+    _subject: str = ""  # what the state is about; empty before the first look
     _core: MonitorCore | None = None  # whose checkpoint the state is from
     _ledger: IntentLedger | None = None
     _attempts: Attempts = field(default_factory=Attempts)
@@ -123,6 +124,7 @@ class ResizeWatch:
             self.latest = None
             return
         self._continue(core)
+        self._turn_to(f"{target_key(self.key.namespace, monitor.spec.target_ref)}/{monitor.spec.resources.container}")
         self._looked_at, self._selector, before = self.world.monotonic(), selector, self.latest
         found = ResizeLook(at=self.world.clock(), document=monitor, settings=monitor.spec.resources)
         try:
@@ -148,7 +150,10 @@ class ResizeWatch:
             replace(found, unknown=_unknown(target) or unknown), pods, metrics, limits, selector
         )
         core.resizing = ResizingCheckpoint(
-            recommender=self._state.encode(), kills=tuple(self._kills), killed_at=self._killed_at
+            subject=self._subject,
+            recommender=self._state.encode(),
+            kills=tuple(self._kills),
+            killed_at=self._killed_at,
         )
 
     def _recommend(
@@ -180,6 +185,8 @@ class ResizeWatch:
             recommendation = _of_pool(recommendation, share.cores)
         elif share is not None and share.reason is not None:
             withheld.setdefault("cpu", Hold(share.reason, share.text))
+        for kind in _unmeasured(settings, usage, recommendation, pooled=share is not None):
+            withheld.setdefault(kind, Hold(Reason.USAGE_MISSING, f"{usage.problem}; {Reason.USAGE_MISSING.remedy}"))
         planning = ResizePlanning(
             settings=settings,
             recommendation=recommendation,
@@ -222,7 +229,10 @@ class ResizeWatch:
         items = self.world.pods.pods_in(self.key.namespace)
         own = [item for item in items if selector.matches(item["metadata"].get("labels") or {})]
         kills = (kill for item in own for kill in oom_kills(item, settings.container))
-        return {identity: kill for identity, kill in kills if identity not in self._kills}
+        now = self.world.clock()  # the clock of a node may be ahead
+        return {
+            identity: replace(kill, at=min(kill.at, now)) for identity, kill in kills if identity not in self._kills
+        }
 
     def view(self, *, paused: bool) -> ResizeView | None:
         """Return what is known about the resources now; None while the document has no `spec.resources`."""
@@ -300,12 +310,19 @@ class ResizeWatch:
         if core is self._core:
             return
         self._core, stored = core, core.resizing
+        self._subject = stored.subject
         self._kills, self._killed_at = dict.fromkeys(stored.kills), stored.killed_at
         try:
             self._state = ResizeState.decode(stored.recommender) if stored.recommender else ResizeState()
         except ResizeStateError as error:
             _LOG.warning("monitor %s: %s", self.key, error)
             self._state = ResizeState()
+
+    def _turn_to(self, subject: str) -> None:
+        """Begin anew if the document names another container or target: their use says nothing about this one."""
+        if self._subject not in ("", subject):
+            self._state, self._killed_at, self._effects, self.latest = ResizeState(), 0.0, EffectWatch(), None
+        self._subject = subject
 
     def _elsewhere(self, target: TargetRef, settings: Resources) -> Hold | None:
         resizer = self.world.scaling_targets.resizer(self.key.namespace, target, settings.container)
@@ -326,6 +343,21 @@ def _of_pool(found: ResourceRecommendation, cores: float) -> ResourceRecommendat
     """Return the recommendation with the share of a pool as the CPU, which leaves no room for another amount."""
     cpu: dict[ResourceName, float] = {"cpu": cores}
     return replace(found, target={**found.target, **cpu}, lower={**found.lower, **cpu}, upper={**found.upper, **cpu})
+
+
+def _unmeasured(
+    settings: Resources, usage: UsageReading, recommendation: ResourceRecommendation, *, pooled: bool
+) -> Iterator[ResourceName]:
+    """Yield the resources of the document that no pod has a current use of, while the other one is measured.
+
+    A pool decides by itself how long it knows the load, and memory that a kill asked for needs no measurement.
+    """
+    if not usage.usages:
+        return
+    if settings.cpu is not None and not pooled and all(one.cpu_cores is None for one in usage.usages):
+        yield "cpu"
+    if settings.memory is not None and not usage.memory and recommendation.reason is not Reason.OOM_KILLED:
+        yield "memory"
 
 
 def _monitor(core: MonitorCore | None) -> ModelMonitor | None:

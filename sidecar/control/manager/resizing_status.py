@@ -104,6 +104,7 @@ def resizing_finding(
     withheld = dict(view.withheld)
     if hold is not None and hold.reason in NOT_GIVEN:
         withheld = {name: withheld.get(name, hold) for name in view.resources}
+    hold = hold or _blind(view)
     said = [
         *_unfinished(view),
         found.text if found is not None else "",
@@ -179,6 +180,13 @@ def _limited(view: ResizeView, control: ControlStatus | None) -> Hold | None:
         return None
     newest = next((item for item in control.intents if (item.kind, item.target) == (KIND, candidate.key)), None)
     return _limit_of(newest) if newest is not None else None
+
+
+def _blind(view: ResizeView) -> Hold | None:
+    """Return that one of the resources is not measured, while nothing is to be done about the other one."""
+    if view.candidate is not None or view.active is not None:
+        return None
+    return next((hold for hold in view.withheld.values() if hold.reason is Reason.USAGE_MISSING), None)
 
 
 def _futile(view: ResizeView, look: ResizeLook) -> Hold | None:

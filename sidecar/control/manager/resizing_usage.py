@@ -53,9 +53,17 @@ def read_usage(
                 at=max(sample.at for sample in samples.values()),
             )
         )
-    missing = len(pods) - len(usages)
-    problem = f"metrics.k8s.io has no current use of the container in {number(missing, 'pod')}" if missing else ""
     memory = {one.pod_uid: one.memory_bytes for one in usages if one.memory_bytes is not None}
+    missing = {
+        "use": len(pods) - len(usages),
+        "cpu": sum(one.cpu_cores is None for one in usages),
+        "memory": len(usages) - len(memory),
+    }
+    problem = "; ".join(
+        f"metrics.k8s.io has no current {what} of the container in {number(amount, 'pod')}"
+        for what, amount in missing.items()
+        if amount
+    )
     return UsageReading(tuple(usages), problem, memory)
 
 
