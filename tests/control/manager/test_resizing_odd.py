@@ -1,4 +1,4 @@
-"""Resizing under odd circumstances: renamed containers, partial measurements, clocks that differ, containers at rest."""
+"""Resizing with renamed containers, partial measurements, clocks that differ, and containers that do not run."""
 
 from __future__ import annotations
 
@@ -90,7 +90,11 @@ async def test_a_resource_that_is_not_measured_is_withheld_while_the_other_one_i
 async def test_a_kill_counts_when_the_clock_of_the_node_is_ahead(ahead: float) -> None:
     fleet = await confident()
     item, before = pod(fleet, "p1"), fleet.resources_of("p1")
-    ended = {"reason": "OOMKilled", "finishedAt": whole_second(fleet.small.now + ahead), "containerID": "containerd://x"}
+    ended = {
+        "reason": "OOMKilled",
+        "finishedAt": whole_second(fleet.small.now + ahead),
+        "containerID": "containerd://x",
+    }
     item["status"]["containerStatuses"][0]["lastState"] = {"terminated": ended}
     fleet.small.pods.change("MODIFIED", item)
     await fleet.elapse(MINUTE)
