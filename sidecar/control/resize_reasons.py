@@ -117,7 +117,7 @@ RESIZE_WITHOUT_EFFECT = (
 RESIZING = "resizing", "requests and limits follow the use"
 RESIZING_ELSEWHERE = (
     "resizing_elsewhere",
-    "an older ModelMonitor resizes this target already",
+    "an older ModelMonitor decides on this container",
     "remove spec.resources from one of the two",
 )
 RESTART_NEEDED = (

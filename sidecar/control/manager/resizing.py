@@ -328,10 +328,9 @@ class ResizeWatch:
         resizer = self.world.scaling_targets.resizer(self.key.namespace, target, settings.container)
         if resizer is None or resizer.uid == self.key.uid:
             return None
-        what = (
-            f"the ModelMonitor {resizer.name} resizes the container {settings.container} of {target.kind} {target.name}"
-        )
-        return Hold(Reason.RESIZING_ELSEWHERE, f"{what} already; {Reason.RESIZING_ELSEWHERE.remedy}")
+        what = f"the container {settings.container} of {target.kind} {target.name}"
+        text = f"the older ModelMonitor {resizer.name} decides on {what}, in its own mode"
+        return Hold(Reason.RESIZING_ELSEWHERE, f"{text}; {Reason.RESIZING_ELSEWHERE.remedy}")
 
 
 def target_key(namespace: str, target: TargetRef) -> str:

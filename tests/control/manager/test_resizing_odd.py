@@ -130,7 +130,7 @@ async def test_a_resize_has_ended_when_a_kubelet_without_allocated_resources_rep
         changed["status"]["containerStatuses"][0].pop("allocatedResources", None)
         fleet.small.pods.change("MODIFIED", changed)
 
-    fleet.node.put = unallocated  # type: ignore[method-assign]
+    fleet.node.put = unallocated  # type: ignore[method-assign, assignment]
     await fleet.begin()
     await fleet.elapse(13 * MINUTE)
     assert fleet.applied == ["p0", "p1", "p2"]
