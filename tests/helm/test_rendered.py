@@ -100,8 +100,10 @@ def test_rights_to_act_are_in_their_namespaces_only() -> None:
     for case, item in EVERYTHING:
         for rule in item.get("rules", []) if item["kind"] in {"ClusterRole", "Role"} else []:
             changing = {"patch", "update"} & set(rule["verbs"])
-            scaled = {name for name in rule["resources"] if name.endswith(("/scale", "services")) and changing}
-            if acting & set(rule["resources"]) or scaled:
+            scaled = {
+                name for name in rule["resources"] if name.endswith(("/scale", "services", "deployments")) and changing
+            }
+            if acting & set(rule["resources"]) or scaled or "pods/resize" in rule["resources"]:
                 assert item["metadata"].get("namespace") in {"flights", "loans"}, (case, item["metadata"])
             assert not scaled or rule.get("resourceNames"), (case, rule)
     (role,) = (item for item in objects("act-namespaces") if item["kind"] == "Role" and "flights" in str(item))

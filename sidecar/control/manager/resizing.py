@@ -53,6 +53,7 @@ from .trouble import Trouble, TroubleError
 from .world import Item, World
 
 _LOG = logging.getLogger("pilotfish.control")
+FACTS_SECONDS = 15.0  # between two readings of the target while a pod is to be resized
 MOST_KILLS = 500  # identities of kills that are kept
 _UNSURE = frozenset((Reason.LOW_CONFIDENCE, Reason.USAGE_MISSING))
 
@@ -105,6 +106,7 @@ class ResizeWatch:
     _effects: EffectWatch = field(default_factory=EffectWatch)
     _views: dict[str, _Seen] = field(default_factory=dict)
     _looked_at: float = float("-inf")
+    _read_at: float = float("-inf")
     _selector: Selector | None = None
 
     def due(self, core: MonitorCore, selector: Selector | None) -> bool:
@@ -117,6 +119,33 @@ class ResizeWatch:
         waited = self.world.monotonic() - self._looked_at >= look.settings.interval
         return waited or (selector is not None and bool(self._new_kills(selector, look.settings)))
 
+    async def turn(self, core: MonitorCore, selector: Selector | None) -> None:
+        """Look again if that is due; else read the target again while a pod is to be resized."""
+        if self.due(core, selector):
+            await self.look(core, selector)
+        elif self.world.monotonic() - self._read_at >= FACTS_SECONDS and any(
+            one.view.wanted for one in self._views.values()
+        ):
+            await self._read_facts()
+
+    async def _read_facts(self) -> None:
+        """Read rollout, owners and pods without a node again; another owner of a resource needs a whole look."""
+        look, self._read_at = self.latest, self.world.monotonic()
+        if look is None or look.document.spec.target_ref is None:
+            return
+        try:
+            target = await self.world.read_resize_target(self.key.namespace, look.document.spec.target_ref)
+        except TroubleError:
+            return  # the next look reports it
+        owned = withheld_resources(self.world.scaling_targets, self.key.namespace, look.document, target)
+        changed = not owned.keys() <= look.withheld.keys()
+        self.latest = replace(
+            look,
+            target=target,
+            unknown=_unknown(target) or look.unknown,
+            planning=None if changed else look.planning,
+        )
+
     async def look(self, core: MonitorCore, selector: Selector | None) -> None:
         """Read the target and the use of its container, and recommend; a target that cannot be read is trouble."""
         monitor = _monitor(core)
@@ -125,7 +154,8 @@ class ResizeWatch:
             return
         self._continue(core)
         self._turn_to(f"{target_key(self.key.namespace, monitor.spec.target_ref)}/{monitor.spec.resources.container}")
-        self._looked_at, self._selector, before = self.world.monotonic(), selector, self.latest
+        self._looked_at = self._read_at = self.world.monotonic()
+        self._selector, before = selector, self.latest
         found = ResizeLook(at=self.world.clock(), document=monitor, settings=monitor.spec.resources)
         try:
             target = await self.world.read_resize_target(self.key.namespace, monitor.spec.target_ref)

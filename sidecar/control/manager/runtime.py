@@ -343,8 +343,8 @@ class MonitorRuntime:
 
     async def _watch_resources(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if self.loaded and self.resizing.due(self.core, self.refresher.selector):
-                await self.resizing.look(self.core, self.refresher.selector)
+            if self.loaded:
+                await self.resizing.turn(self.core, self.refresher.selector)
             await pause(stop, TURN)
 
     def follow(self, ledger: IntentLedger) -> None:

@@ -320,3 +320,17 @@ async def test_a_status_is_not_written_for_each_measurement() -> None:
         runtime.item = {**runtime.item, "status": fleet.small.status}  # as the mirror brings it
         seen.add(fleet.life.runtime.item["metadata"]["resourceVersion"])
     assert len(seen) <= 4  # in 20 minutes
+
+
+async def test_a_rollout_that_begins_between_two_looks_holds_the_next_pod() -> None:
+    fleet = await running(resources={"container": "model", "cpu": {"max": 4}, "interval": "5m"})
+    fleet.node.answers["p0"] = "in_progress"
+    await fleet.elapse(16 * MINUTE)
+    assert fleet.applied == ["p0"]
+    fleet.small.target.fields["rollout"] = "1 of 3 pods have an older template"
+    await fleet.elapse(20)
+    assert fleet.condition == "False/RolloutInProgress"
+    [pod] = [item for item in fleet.small.pods.pods_in(KEY.namespace) if item["metadata"]["name"] == "p0"]
+    fleet.node.put(pod, fleet.resources_of("p0"), "done", fleet.small.now)
+    await fleet.elapse(2 * MINUTE)
+    assert fleet.applied == ["p0"]
