@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...settings.document import ModelMonitor, TargetRef
@@ -20,7 +20,7 @@ from ..ledger import IntentLedger
 from ..reasons import Reason
 from ..resize.attempts import Attempts
 from ..resize.guard import ResizedPod, ResizeView
-from ..resize.plan import ResizePlan, ResourceName
+from ..resize.plan import ResizePlan
 from ..resize.pool.member import PoolLoad, PoolShare
 from ..resize.recommender import ResourceRecommendation, observe, recommend
 from ..resize.state import ResizeState, ResizeStateError
@@ -45,9 +45,9 @@ from .resizing_pods import (
     present_pods,
     template_view,
 )
-from .resizing_pool import latency_of, pool_load, pool_member
+from .resizing_pool import latency_of, pool_load, pool_member, with_share
 from .resizing_sources import NamespaceLimits, PodMetricsReading
-from .resizing_usage import NO_USAGE, UsageReading, read_usage
+from .resizing_usage import NO_USAGE, UsageReading, read_usage, unknown_resources
 from .selectors import Selector
 from .trouble import Trouble, TroubleError
 from .world import Item, World
@@ -212,11 +212,11 @@ class ResizeWatch:
         withheld = dict(found.withheld)
         if share is not None and share.cores is not None:
             target["cpu"] = rounded("cpu", share.cores, settings)
-            recommendation = _of_pool(recommendation, share.cores)
+            recommendation = with_share(recommendation, share.cores)
         elif share is not None and share.reason is not None:
             withheld.setdefault("cpu", Hold(share.reason, share.text))
-        for kind in _unmeasured(settings, usage, recommendation, pooled=share is not None):
-            withheld.setdefault(kind, Hold(Reason.USAGE_MISSING, f"{usage.problem}; {Reason.USAGE_MISSING.remedy}"))
+        for kind, hold in unknown_resources(settings, usage, recommendation, pooled=share is not None):
+            withheld.setdefault(kind, hold)
         planning = ResizePlanning(
             settings=settings,
             recommendation=recommendation,
@@ -366,27 +366,6 @@ class ResizeWatch:
 def target_key(namespace: str, target: TargetRef) -> str:
     """Return kind, namespace and name of `target`."""
     return f"{target.kind}/{namespace}/{target.name}"
-
-
-def _of_pool(found: ResourceRecommendation, cores: float) -> ResourceRecommendation:
-    """Return the recommendation with the share of a pool as the CPU, which leaves no room for another amount."""
-    cpu: dict[ResourceName, float] = {"cpu": cores}
-    return replace(found, target={**found.target, **cpu}, lower={**found.lower, **cpu}, upper={**found.upper, **cpu})
-
-
-def _unmeasured(
-    settings: Resources, usage: UsageReading, recommendation: ResourceRecommendation, *, pooled: bool
-) -> Iterator[ResourceName]:
-    """Yield the resources of the document that no pod has a current use of, while the other one is measured.
-
-    A pool decides by itself how long it knows the load, and memory that a kill asked for needs no measurement.
-    """
-    if not usage.usages:
-        return
-    if settings.cpu is not None and not pooled and all(one.cpu_cores is None for one in usage.usages):
-        yield "cpu"
-    if settings.memory is not None and not usage.memory and recommendation.reason is not Reason.OOM_KILLED:
-        yield "memory"
 
 
 def _monitor(core: MonitorCore | None) -> ModelMonitor | None:

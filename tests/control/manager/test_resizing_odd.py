@@ -9,10 +9,10 @@ import pytest
 
 from pilotfish.sidecar.control.manager.resizing_sources import PodMetricsReading
 from pilotfish.sidecar.log import whole_second
-from tests.control.manager.resized import HOUR, MINUTE, ResizedFleet
+from tests.control.manager.resized import HOUR, MINUTE, RESOURCES, ResizedFleet
 from tests.control.manager.worlds import KEY
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.long]
 
 SMALL = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}}
 
@@ -72,7 +72,7 @@ async def test_another_target_does_not_get_the_recommendation_of_the_one_before(
     assert fleet.condition == "False/LowConfidence"
 
 
-@pytest.mark.parametrize("cpu", ["NaN", "-5", "a lot", ""])
+@pytest.mark.parametrize("cpu", ["NaN", "-5"])
 async def test_a_resource_that_is_not_measured_is_withheld_while_the_other_one_is_resized(cpu: str) -> None:
     fleet = await confident(PartlyMeasured, cpu=0.4)
     assert isinstance(fleet, PartlyMeasured)
@@ -135,3 +135,16 @@ async def test_a_resize_has_ended_when_a_kubelet_without_allocated_resources_rep
     await fleet.elapse(13 * MINUTE)
     assert fleet.applied == ["p0", "p1", "p2"]
     assert fleet.condition == "True/WithinBounds"
+
+
+async def test_a_kill_does_not_let_the_cpu_follow_a_use_that_is_not_known_for_long() -> None:
+    fleet = ResizedFleet(given=SMALL, resources=RESOURCES | {"minHistory": "1h"}, pods=12)
+    await fleet.begin()
+    fleet.kill("p1")
+    await fleet.elapse(20 * MINUTE, step=15.0)
+    assert set(fleet.applied) == {f"p{index}" for index in range(12)}
+    assert {fleet.resources_of(name)["requests"]["cpu"] for name in fleet.applied} == {"100m"}
+    assert fleet.shown["withheld"] == ("cpu",)
+    assert "the use of CPU was observed for less than minHistory" in fleet.shown["message"]
+    await fleet.elapse(45 * MINUTE, step=30.0)
+    assert fleet.resources_of("p1")["requests"]["cpu"] == "476m"
