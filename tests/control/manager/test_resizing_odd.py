@@ -148,3 +148,14 @@ async def test_a_kill_does_not_let_the_cpu_follow_a_use_that_is_not_known_for_lo
     assert "the use of CPU was observed for less than minHistory" in fleet.shown["message"]
     await fleet.elapse(45 * MINUTE, step=30.0)
     assert fleet.resources_of("p1")["requests"]["cpu"] == "476m"
+
+
+async def test_a_use_beyond_the_maximum_is_not_said_to_be_right() -> None:
+    fleet = await confident(resources=RESOURCES | {"memory": {"min": "64Mi", "max": "400Mi"}})
+    assert fleet.condition == "True/WithinBounds"
+    fleet.kill("p1")
+    await fleet.elapse(10 * MINUTE)
+    assert {fleet.resources_of(name)["requests"]["memory"] for name in ("p0", "p1", "p2")} == {"400Mi"}
+    assert fleet.condition == "False/AtMaximum"
+    assert "the use asks for 1051Mi of memory, and spec.resources.memory.max is 400Mi" in fleet.shown["message"]
+    assert "raise the maximum" in fleet.shown["message"]
