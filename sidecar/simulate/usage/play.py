@@ -33,8 +33,8 @@ class SimulatedModel:
     """One monitor of a replay.
 
     `seconds` is the CPU time of a request. `cpu` (cores) and `memory` (bytes) are the requests of a pod at the start.
-    `limit_ratio` is its CPU limit relative to its request. `clients`, at the times of the trace, makes the load a closed
-    loop: each sends a request when the one before is answered. The CPU of the trace is then of no effect.
+    `limit_ratio` is its CPU limit relative to its request. `clients`, at the times of the trace, makes the load a
+    closed loop: each sends a request when the one before is answered. The CPU of the trace then has no effect.
     """
 
     trace: UsageTrace
