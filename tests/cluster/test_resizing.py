@@ -12,22 +12,23 @@ import pytest
 
 from tests.cluster.injected import Models
 from tests.cluster.load import load
-from tests.cluster.model import EXAMPLE, NAME, install
+from tests.cluster.model import NAME, install
 from tests.cluster.release import Release
 from tests.cluster.resized import (
-    BUSY,
     CPU,
     MEBIBYTE,
     SMALL,
+    WHOLE,
     Manifest,
     Resized,
     actual,
     annotation,
     deployment,
+    end,
     millicores,
     monitor,
     quota,
-    service,
+    start,
     unchanged,
 )
 from tests.cluster.scaled import leader
@@ -41,7 +42,6 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.node
 
 Begin = Callable[..., Resized]
-WHOLE = (EXAMPLE / "service.py").read_text() + BUSY
 # The first process of a container needs 120 MiB more after a while.
 GROWING = (
     WHOLE
@@ -81,27 +81,13 @@ def begin(request: pytest.FixtureRequest, models: Models) -> Iterator[Begin]:
     """Create models with their Services and monitors; they are deleted after the test."""
 
     def create(*items: Manifest, name: str = NAME, text: str = WHOLE, wait: bool = True) -> Resized:
-        write_service(models, text)
-        for item in (*items, service(name)):
-            item["metadata"]["namespace"] = models.namespace
-            models.cluster.plane.apply(item)
-        if wait:
-            models.kubectl("rollout", "status", f"deployment/{name}", "--timeout=150s")
-        return Resized(models, name)
+        return start(models, *items, name=name, text=text, wait=wait)
 
     yield create
     if request.node.stash.get(FAILED, False):
         for what in (("pods", "-o", "wide"), ("modelmonitors", "-o", "yaml"), ("events",)):
             print(models.kubectl("get", *what))
-    models.kubectl("delete", "modelmonitors,deployments,services", "--all")
-    wait_until(lambda: not models.get("pods")["items"], timeout=90, what="the pods to end")
-
-
-def write_service(models: Models, text: str) -> None:
-    """Let pods that start from now on run this text."""
-    metadata = {"name": f"{NAME}-service", "namespace": models.namespace}
-    data = {"service.py": text}
-    models.cluster.plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    end(models)
 
 
 def test_running_containers_are_resized_under_load_without_a_restart(begin: Begin, models: Models) -> None:
