@@ -218,11 +218,20 @@ def begin(models: Models) -> Iterator[Callable[..., Resized]]:
 
 
 def report(model: Resized) -> Manifest:
-    """Return the resources in the report of the only pod."""
+    """Return the resources in the report of the only pod. Its analyzer may have just started."""
     (pod,) = model.pods()
     command = ("-c", "pilotfish-analyzer", "--", "pilotfish", "report", "--json")
-    found: Manifest = json.loads(model.models.kubectl("exec", pod["metadata"]["name"], *command))
-    return dict(found["report"]["resources"])
+
+    def found() -> Manifest:
+        try:
+            said = model.models.kubectl("exec", pod["metadata"]["name"], *command)
+        except AssertionError as error:
+            if "Connection refused" in str(error):
+                return {}
+            raise
+        return dict(json.loads(said)["report"]["resources"])
+
+    return wait_until(found, timeout=30, what="the analyzer to answer")
 
 
 def from_node(model: Resized, at_least: float = 0.0) -> Manifest:
