@@ -292,8 +292,8 @@ def test_a_model_that_is_throttled_below_its_limit_gets_more_cpu(begin: Callable
     model = begin(deployment(replicas=1, resources=TIGHT), monitor(cpu=cpu, latency={"target": "500ms"}))
     with load(models.cluster, models.namespace, NAME) as clients:
         from_node(model)
-        model.say("CpuThrottled", seconds=240)
         model.wait(cpu=LIMIT * 11 // 10)
+        assert "the CPU limit throttle" in model.status()["message"]
         clients.more(10)
     assert clients.result.failed == 0, clients.result
     (pod,) = model.pods()
