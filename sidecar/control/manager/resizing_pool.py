@@ -68,12 +68,14 @@ def pool_load(usage: UsageReading, pods: int, loads: Iterable[Arrived], now: flo
     if not known or len(known) < ENOUGH * pods:
         return None
     found = [load for _, load in loads]
+    limits = [one.cpu_limit for one in usage.usages if one.cpu_cores is not None and one.cpu_limit is not None]
     return PoolLoad(
         cpu=sum(known) * pods / len(known),
         rate=sum(load.requests_per_second for load in found) if found else None,
         in_flight=sum(float(load.in_flight) if load.concurrency is None else load.concurrency for load in found)
         if found
         else None,
+        limit=sum(limits) * pods / len(known) if len(limits) == len(known) else None,
         at=now,
     )
 
