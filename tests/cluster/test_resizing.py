@@ -217,9 +217,15 @@ def test_a_leader_that_is_killed_between_two_resizes_repeats_none(begin: Begin, 
 def test_two_models_with_opposite_loads_share_a_pool(begin: Begin, models: Models) -> None:
     cpu = {"min": f"{LEAST}m", "max": f"{MOST}m"}
     even = {"requests": {"cpu": "400m", "memory": "96Mi"}, "limits": {"cpu": "400m", "memory": "192Mi"}}
-    first, second = (
-        begin(deployment(name, 1, even), monitor(name, cpu=cpu, pool="shared"), name=name) for name in ("one", "two")
-    )
+
+    def member(name: str) -> Resized:
+        model = deployment(name, 1, even)
+        model["spec"]["strategy"] = {
+            "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}
+        }  # else CPU is kept for a pod
+        return begin(model, monitor(name, cpu=cpu, pool="shared"), name=name)
+
+    first, second = map(member, ("one", "two"))
 
     def requests() -> list[int]:
         found = [millicores(actual(pod), "requests") for one in (first, second) for pod in one.pods()]
