@@ -16,7 +16,7 @@ CONTAINER_NOT_RUNNING = (
     "container_not_running",
     "the container does not run at present; a resize waits until it has restarted",
 )
-CPU_THROTTLED = "cpu_throttled", "the CPU limit throttles the container while the latency is above its target"
+CPU_THROTTLED = "cpu_throttled", "the CPU limit throttles the container"
 HORIZONTAL_OWNS_CPU = (
     "horizontal_owns_cpu",
     "the number of replicas follows the use of CPU, so that the CPU of a pod stays",

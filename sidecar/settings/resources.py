@@ -1,7 +1,7 @@
 """The block `spec.resources` of the document: one container whose requests and limits follow its real use.
 
-Each default is that of the VerticalPodAutoscaler, so a document that only names a container and its maximum gets the
-same recommendation. See docs/resizing-algorithm.md.
+The defaults are those of the VerticalPodAutoscaler, apart from what throttling and kills for memory add.
+See docs/resizing-algorithm.md.
 """
 
 from __future__ import annotations
@@ -37,6 +37,13 @@ class CpuRange(DocumentBlock, frozen=True, kw_only=True):
     percentile: Percentile = 0.9
     margin: Margin = 0.15
     half_life: HalfLife = DAY
+    raise_when_throttled: Annotated[
+        bool,
+        Meta(
+            description="Whether the request is raised while the CPU limit throttles the container; with a latency "
+            "target, only while that is missed. `false`: as the VerticalPodAutoscaler."
+        ),
+    ] = True
 
 
 class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
@@ -57,7 +64,7 @@ class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
 
 
 class ResizeLatency(DocumentBlock, frozen=True, kw_only=True):
-    """A latency target that asks for more CPU. It applies only while the container is throttled."""
+    """A latency target. While it is met, throttling asks for no CPU."""
 
     target: Annotated[Duration, Meta(description="Target duration of the quantile, to the last byte of the response.")]
     quantile: Annotated[
@@ -96,7 +103,7 @@ class Resources(DocumentBlock, frozen=True, kw_only=True):
     ] = False
     latency: Annotated[
         ResizeLatency | None,
-        Meta(description="Latency target. Without it, latency and throttling do not change the recommendation."),
+        Meta(description="Latency target. While it is met, throttling does not raise the CPU."),
     ] = None
     pool: Annotated[
         DnsName | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ...errors import number
 from ...podspec.amounts import ContainerResources
@@ -54,7 +55,8 @@ def read_usage(
                 cpu_cores=values.get("cpu"),
                 memory_bytes=values.get("memory"),
                 throttled_ratio=_throttled(loads.get(uid), now),
-                cpu_limit=_cpu_limit(item, container),
+                cpu_request=_in_force(item, container, "requests"),
+                cpu_limit=_in_force(item, container, "limits"),
                 at=max(sample.at for sample in samples.values()),
             )
         )
@@ -94,13 +96,13 @@ def _missing(usage: UsageReading) -> Hold:
     return Hold(Reason.USAGE_MISSING, f"{usage.problem}; {Reason.USAGE_MISSING.remedy}")
 
 
-def _cpu_limit(item: Item, container: str) -> float | None:
-    """Return the limit that the node enforces now, in cores; that of the spec if it reports none."""
+def _in_force(item: Item, container: str, side: Literal["requests", "limits"]) -> float | None:
+    """Return the CPU that the node enforces now, in cores; that of the spec if it reports none."""
     status = next((one for one in statuses_of(item) if one.get("name") == container), {})
     given = status.get("resources")
     found = ContainerResources.of(given) if isinstance(given, dict) else resources_of(item, container)
-    limit = found.limits.get("cpu")
-    return float(limit) if limit is not None else None
+    amount = found.amount(side, "cpu")
+    return float(amount) if amount is not None else None
 
 
 def _throttled(load: Arrived | None, now: float) -> float | None:

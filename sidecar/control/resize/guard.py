@@ -21,6 +21,7 @@ from ..reasons import Reason
 from ..situation import Fact, ResizeChange, ResizeSituation, Rules
 from ..workload.hold import INTERVALS, MAX_CONTACT_AGE, Hold
 from .progress import ResizeProgress
+from .wish import AT_ONCE
 
 RETRY_SECONDS = 1800.0  # after a resize was taken back, until the pod is resized to as much again
 
@@ -267,7 +268,7 @@ def resize_situation(view: ResizeView, now: float) -> ResizeSituation:
         key=pod.key, observed=Fact(pod.observed, now), desired=pod.desired, why=pod.why, text=pod.text
     )
     rules = _rules(view, hold)
-    at_once = pod.urgent or pod.why is Reason.POOL_SHARE  # a pool has its own hysteresis
+    at_once = pod.urgent or pod.why in AT_ONCE
     return ResizeSituation(change=change, rules=replace(rules, cooldown=0.0) if at_once else rules)
 
 

@@ -42,13 +42,15 @@ class ResizePlan:
     Attributes:
         container: its name.
         resources: by name; one that is absent is not recommended.
-        latency: the target of the latency quantile in seconds; None without one.
+        raises: whether throttling asks for more CPU.
+        latency: the target of the latency quantile in seconds, below which throttling asks for nothing; None without.
         after_oom_kill: time for which the memory stays at what a kill asked for, in seconds.
         min_history: observation without which nothing should follow from the recommendation, in seconds.
     """
 
     container: str
     resources: Mapping[ResourceName, PlanResource]
+    raises: bool
     latency: float | None
     after_oom_kill: float
     min_history: float
@@ -63,7 +65,9 @@ class ResizePlan:
             found["memory"] = PlanResource.of(settings.memory)
         latency = settings.latency.target if settings.latency is not None else None
         kept = settings.memory.after_oom_kill if settings.memory is not None else 0.0
-        return cls(settings.container, found, latency, kept, settings.min_history)
+        fixed = settings.controlled_values == "RequestsOnly"  # more of the request leaves such a limit as it is
+        raises = settings.cpu is not None and settings.cpu.raise_when_throttled and not fixed
+        return cls(settings.container, found, raises, latency, kept, settings.min_history)
 
     def half_life(self, name: ResourceName) -> float:
         """Return the half-life of the samples of a resource, in seconds, even if it is not recommended."""

@@ -6,7 +6,7 @@
     median and 95th percentile --margin, then wider the less is known--> lower and upper bound
 
 Two things are added, and each can be turned off: memory that a kill asked for is kept for a day even if only one of
-many pods was killed, and a latency target asks for more CPU while the container is throttled. Without them the result
+many pods was killed, and a container that its CPU limit throttles gets more (`throttling.py`). Without them the result
 is that of the VerticalPodAutoscaler: docs/resizing-algorithm.md.
 """
 
@@ -15,22 +15,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from ...errors import number
 from ...settings.units import show_duration
 from ..reasons import Reason
 from .histogram import CPU, MEMORY, Buckets, HistogramState, power
 from .plan import PlanResource, ResizePlan, ResourceName
 from .samples import add_samples
-from .state import Boost, ResizeState
+from .state import ResizeState
+from .throttling import INFERRED, MEASURED, with_throttling
 from .usage import ContainerUsage, OomKill
 
 DAY, MINUTE = 86400.0, 60.0
 MAX_AMOUNT = 10**14  # millicores or bytes
-STEP, MAX_BOOST = 1.25, 2.0  # of the recommendation without the latency target
-STEP_SECONDS = 300.0  # in which a step takes effect in all pods
-URGENT = 0.9  # of the target: the lower bound while the latency target raises it
+URGENT = 0.9  # of what throttling asked for: the lower bound, so that a request below it is raised at once
 UNITS: Mapping[ResourceName, tuple[Buckets, float]] = {"cpu": (CPU, 1000.0), "memory": (MEMORY, 1.0)}
 
 
@@ -46,6 +43,7 @@ class ResourceRecommendation:
         confidence_days: the days of history, at one sample a minute.
         samples: the number of CPU samples.
         reason, text: what decided; USAGE_MISSING and LOW_CONFIDENCE say that nothing should follow from it yet.
+        throttled: whether the CPU target is what throttling asked for.
     """
 
     container: str
@@ -57,6 +55,7 @@ class ResourceRecommendation:
     samples: int
     reason: Reason
     text: str
+    throttled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def observe(
     are left out, and so are those that were added before or cannot be true: not finite, negative, or of a later time.
     """
     added = add_samples(state, plan, usages, kills, now)
-    return replace(added, boost=_boosted(added, plan, usages, latency, now))
+    return with_throttling(added, plan, usages, latency, now)
 
 
 def recommend(plan: ResizePlan, state: ResizeState, now: float) -> ResourceRecommendation:
@@ -100,6 +99,7 @@ def recommend(plan: ResizePlan, state: ResizeState, now: float) -> ResourceRecom
         samples=state.samples,
         reason=reason,
         text=text,
+        throttled="cpu" in found and 0 < state.raised.cpu >= found["cpu"].target,
     )
 
 
@@ -137,10 +137,10 @@ def _amount(value: float) -> int:
 
 
 def _raised(name: ResourceName, plan: ResizePlan, state: ResizeState, found: _Estimate, now: float) -> _Estimate:
-    """Return the estimate with what kills for memory and the latency target add."""
+    """Return the estimate with what kills for memory and throttling add."""
     if name == "cpu":
-        floor = state.boost.cpu
-        lower = _amount(max(floor, found.target) * URGENT) if floor else 0
+        floor = state.raised.cpu if plan.raises else 0
+        lower = _amount(floor * URGENT)
     else:
         floor = lower = _floor(plan, state, now)
     target = max(found.target, floor)
@@ -150,28 +150,6 @@ def _raised(name: ResourceName, plan: ResizePlan, state: ResizeState, found: _Es
 def _floor(plan: ResizePlan, state: ResizeState, now: float) -> int:
     """Return the memory that a recent kill asked for; 0 without one."""
     return state.floor.memory if state.floor.at and now - state.floor.at < plan.after_oom_kill else 0
-
-
-def _boosted(
-    state: ResizeState, plan: ResizePlan, usages: Sequence[ContainerUsage], latency: float | None, now: float
-) -> Boost:
-    """Return the CPU that the latency target asks for: a step at a time while it is missed and the limit throttles.
-
-    It stays for a half-life after it was needed last, in which the histogram learns the use without throttling.
-    """
-    if plan.latency is None:
-        return Boost()
-    boost = state.boost
-    throttled = any(one.throttled for one in usages if one.container == plan.container)
-    if latency is None or not latency > plan.latency or not throttled:
-        return boost if now - boost.needed_at < plan.half_life("cpu") else Boost()
-    if now - boost.stepped_at < STEP_SECONDS:
-        return replace(boost, needed_at=now)
-    estimate = _estimates(plan, state).get("cpu")
-    if estimate is None:
-        return Boost()
-    wanted = max(boost.cpu, estimate.target) * STEP
-    return Boost(max(boost.cpu, _amount(min(wanted, estimate.target * MAX_BOOST))), now, now)
 
 
 def _capped(name: ResourceName, plan: ResizePlan, amount: int) -> float:
@@ -190,6 +168,8 @@ def _explained(
     if _confidence(state) * DAY < plan.min_history:
         needed = f"{show_duration(plan.min_history)}, and a sample for each minute of it, are needed"
         return Reason.LOW_CONFIDENCE, f"{history}; {needed}"
-    if "cpu" in found and state.boost.cpu >= found["cpu"].target:
-        return Reason.CPU_THROTTLED, f"the latency is above its target and the CPU limit throttles; {history}"
+    if "cpu" in found and 0 < state.raised.cpu >= found["cpu"].target:
+        how = INFERRED if state.raised.inferred else MEASURED
+        slow = " while the latency was above its target" if plan.latency is not None else ""
+        return Reason.CPU_THROTTLED, f"the CPU limit throttled the container{slow} ({how}); {history}"
     return Reason.RESIZING, f"{history}, all pods"

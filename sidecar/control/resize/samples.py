@@ -21,6 +21,7 @@ EXPIRY = 8 * INTERVAL  # seconds without a sample after which a history, or a po
 MAX_AHEAD = 300.0  # seconds by which the clock of a node may differ
 CPU_WEIGHT = 0.1  # of a CPU sample, half-life apart
 MAX_CORES, MAX_MEMORY = 1e5, 1e14  # more than a node has: not a measurement
+IN_A_ROW = 2  # CPU samples of a pod that must be throttled, so that one peak asks for nothing
 OOM_RATIO, OOM_BYTES = 1.2, 100 * 2**20  # the least increase after a kill for memory
 
 
@@ -72,7 +73,7 @@ class _Samples:
             self._cpu.add(millicores / 1000, CPU_WEIGHT, usage.at)
             self._last, self._samples = max(self._last, usage.at), self._samples + 1
             self._first = min(self._first or usage.at, usage.at)
-            pod = replace(pod, cpu_at=usage.at)
+            pod = replace(pod, cpu_at=usage.at, throttled=min(pod.throttled + 1, IN_A_ROW) if usage.throttled else 0)
         if memory is not None and usage.at >= pod.memory_at:
             pod = self._with_memory(pod, math.ceil(memory), usage.at, killed=False)
         self._keep(usage.pod_uid, pod, usage.at)

@@ -32,6 +32,7 @@ class PodPeak(msgspec.Struct, frozen=True, array_like=True):
         peak: the largest working set in the interval, in bytes.
         oom_peak: what a kill for memory asked for in the interval, in bytes.
         killed_at: of the last kill for memory.
+        throttled: the number of CPU samples in a row, up to the last one, that the CPU limit throttled; at most 2.
     """
 
     cpu_at: float = 0.0
@@ -40,6 +41,7 @@ class PodPeak(msgspec.Struct, frozen=True, array_like=True):
     peak: int = 0
     oom_peak: int = 0
     killed_at: float = 0.0
+    throttled: int = 0
 
     @property
     def seen_at(self) -> float:
@@ -62,12 +64,20 @@ class Floor(msgspec.Struct, frozen=True, array_like=True):
     at: float = 0.0
 
 
-class Boost(msgspec.Struct, frozen=True, array_like=True):
-    """CPU in millicores that the latency target asked for, and the times of the last step and of the last need."""
+class Raised(msgspec.Struct, frozen=True, array_like=True):
+    """What throttling asked for.
+
+    Attributes:
+        cpu: the least CPU request, in millicores; 0 without one.
+        since: when it was set, or lowered last, in epoch seconds.
+        peak: the request in millicores with which the CPU limit would equal the greatest use since then.
+        inferred: whether throttling was inferred from the use, and not measured.
+    """
 
     cpu: int = 0
-    stepped_at: float = 0.0
-    needed_at: float = 0.0
+    since: float = 0.0
+    peak: int = 0
+    inferred: bool = False
 
 
 class ResizeState(msgspec.Struct, frozen=True):
@@ -80,7 +90,7 @@ class ResizeState(msgspec.Struct, frozen=True):
         latest_at: of the latest sample of all, in epoch seconds.
         samples: the number of CPU samples.
         pods: by UID.
-        floor, boost: of kills for memory, and of the latency target.
+        floor, raised: of kills for memory, and of throttling.
     """
 
     cpu: HistogramState = HistogramState()
@@ -91,7 +101,7 @@ class ResizeState(msgspec.Struct, frozen=True):
     samples: int = 0
     pods: dict[str, PodPeak] = {}
     floor: Floor = Floor()
-    boost: Boost = Boost()
+    raised: Raised = Raised()
 
     def encode(self) -> bytes:
         """Return the state as MessagePack, at most MAX_BYTES, without some of the pods if there are many."""
@@ -118,7 +128,7 @@ class ResizeState(msgspec.Struct, frozen=True):
     def valid(self) -> bool:
         """Whether it can be a state, and not something that was damaged while it was stored."""
         pods = (number for pod in self.pods.values() for number in msgspec.structs.astuple(pod))
-        numbers = (self.first_at, self.last_at, self.latest_at, self.floor.at, self.boost.needed_at, *pods)
+        numbers = (self.first_at, self.last_at, self.latest_at, self.floor.at, self.raised.since, *pods)
         return self.cpu.valid and self.memory.valid and all(math.isfinite(number) for number in numbers)
 
     def moved(self, seconds: float) -> ResizeState:
@@ -130,7 +140,7 @@ class ResizeState(msgspec.Struct, frozen=True):
             memory=self.memory.moved(seconds),
             pods={uid: pod.moved(seconds) for uid, pod in self.pods.items()},
             floor=Floor(self.floor.memory, self.floor.at + seconds),
-            boost=Boost(self.boost.cpu, self.boost.stepped_at + seconds, self.boost.needed_at + seconds),
+            raised=msgspec.structs.replace(self.raised, since=self.raised.since + seconds),
             **at,
         )
 

@@ -21,7 +21,7 @@ class ContainerUsage:
         cpu_cores: the mean use of CPU over the time of the measurement, in cores.
         memory_bytes: the working set, in bytes.
         throttled_ratio: the share of the time in which the container wanted to run and its CPU limit did not let it.
-        cpu_limit: the CPU limit in force while it was measured, in cores; None without one, or if it is not known.
+        cpu_request, cpu_limit: those in force while it was measured, in cores; None without one, or if not known.
         at: the time of the measurement, in epoch seconds.
     """
 
@@ -30,6 +30,7 @@ class ContainerUsage:
     cpu_cores: float | None
     memory_bytes: float | None
     throttled_ratio: float | None = None
+    cpu_request: float | None = None
     cpu_limit: float | None = None
     at: float
 

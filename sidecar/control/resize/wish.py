@@ -2,6 +2,7 @@
 
     request below the lower or above the upper bound               change now
     killed for its memory since the last change                    raise the memory now
+    throttled by its CPU limit                                     raise the CPU now
     10 % or more away from the target, unchanged for 12 hours      change now
     anything else                                                  keep
 
@@ -27,6 +28,7 @@ from .recommender import ResourceRecommendation
 ROUNDING = Fraction(1, 1000)  # of a step; a sum of floating-point numbers is not rounded up for less
 MOVED = 0.1  # least difference from the target, as a share of the request, that is worth a change
 KILLED_SECONDS = 24 * 3600.0  # an older kill is no reason to act without further evidence
+AT_ONCE = frozenset((Reason.CPU_THROTTLED, Reason.POOL_SHARE))  # changes with a pace of their own: no cooldown
 MOVED_SECONDS = 12 * 3600.0  # after the last change, until such a difference causes one
 
 
@@ -85,6 +87,8 @@ def find_wish(
             found[kind] = Reason.OOM_KILLED
         elif kind == "cpu" and pooled:
             found[kind] = Reason.POOL_SHARE
+        elif kind == "cpu" and recommendation.throttled and _outside(kind, request, lower, inf):
+            found[kind] = Reason.CPU_THROTTLED
         elif _outside(kind, request, lower, upper):
             found[kind] = Reason.OUTSIDE_BOUNDS
         elif moved:

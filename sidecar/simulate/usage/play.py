@@ -172,6 +172,8 @@ class _Running:
                 cpu_cores=sum(found[place].cpu for found in sent) / steps,
                 memory_bytes=min(self._memory_used, pod.memory) if has_memory else None,
                 throttled_ratio=sum(found[place].throttled for found in sent) / steps,
+                cpu_request=pod.cpu,
+                cpu_limit=pod.cpu * pod.limit_ratio,
                 at=now,
             )
             for place, pod in enumerate(self._pods)

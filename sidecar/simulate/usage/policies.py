@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Protocol
 
-from ...control.reasons import Reason
 from ...control.resize.plan import ResizePlan
 from ...control.resize.pool.book import SharedPool
 from ...control.resize.pool.member import PoolLoad, PoolMember, PoolPod
 from ...control.resize.recommender import ResourceRecommendation, observe, recommend
 from ...control.resize.state import ResizeState
 from ...control.resize.usage import ContainerUsage, OomKill
-from ...control.resize.wish import MOVED, ResizeWish, find_wish, target_of
+from ...control.resize.wish import AT_ONCE, MOVED, ResizeWish, find_wish, target_of
 from ...podspec.amounts import Kind
 from ...podspec.bounds import STEPS
 from ...settings.resources import CpuRange, MemoryRange, Resources
@@ -79,7 +78,7 @@ class DocumentSeat:
         """Change a pod as the wish says, unless its cooldown or the actions an hour prevent it."""
         while self._recent and self._recent[0] <= now - HOUR:
             self._recent.popleft()
-        at_once = wish.urgent or wish.why is Reason.POOL_SHARE
+        at_once = wish.urgent or wish.why in AT_ONCE
         early = now - pod.resized_at < self.settings.cooldown and not at_once
         if not wish.target or early or (len(self._recent) >= self.settings.actions_per_hour and not wish.urgent):
             return
@@ -212,8 +211,8 @@ def vertical(settings: Resources) -> Resources:
     cpu, memory = settings.cpu, settings.memory
     return Resources(
         container=settings.container,
-        cpu=CpuRange(min=cpu.min, max=cpu.max) if cpu is not None else None,
-        memory=MemoryRange(min=memory.min, max=memory.max) if memory is not None else None,
+        cpu=CpuRange(min=cpu.min, max=cpu.max, raise_when_throttled=False) if cpu is not None else None,
+        memory=MemoryRange(min=memory.min, max=memory.max, after_oom_kill=0.0) if memory is not None else None,
         cooldown=settings.cooldown,
         actions_per_hour=settings.actions_per_hour,
         interval=settings.interval,

@@ -1,7 +1,7 @@
 """The recommenders of the benchmark, and the choice of percentile, margin and half-life on the tuning half.
 
 VPA        the VerticalPodAutoscaler: our recommender without its additions, and without a cooldown
-Pilotfish  with the additions: a latency target, and memory that a kill asked for
+Pilotfish  with the additions: CPU for a throttled container, and memory that a kill asked for
 COMPILED   the VerticalPodAutoscaler itself, compiled from its module, with the defaults of its flags
 """
 
@@ -19,8 +19,8 @@ from pilotfish.sidecar.control.resize.plan import ResizePlan, ResourceName
 from pilotfish.sidecar.control.resize.recommender import ResourceRecommendation, observe, recommend
 from pilotfish.sidecar.control.resize.state import ResizeState
 from pilotfish.sidecar.control.resize.usage import ContainerUsage, OomKill
-from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, ResizeLatency, Resources
-from tests.benchmarks.resizing.play import CONTAINER, GIB, TARGET, Played, play
+from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, Resources
+from tests.benchmarks.resizing.play import CONTAINER, GIB, Played, play
 from tests.benchmarks.resizing.traces import TUNING, trace
 from tests.support.vertical import Vertical, running_vertical
 
@@ -41,10 +41,15 @@ class Choice:
 
     def settings(self, contender: str) -> Resources:
         """Return the block of the document for it; without the additions unless it is for Pilotfish."""
-        cpu = CpuRange(max=MAX_CORES, percentile=self.percentile, margin=self.margin, half_life=self.half_life)
+        cpu = CpuRange(
+            max=MAX_CORES,
+            percentile=self.percentile,
+            margin=self.margin,
+            half_life=self.half_life,
+            raise_when_throttled=contender == PILOTFISH,
+        )
         if contender == PILOTFISH:
-            latency = ResizeLatency(target=TARGET)
-            return Resources(container=CONTAINER, cpu=cpu, memory=MemoryRange(max=MAX_MEMORY), latency=latency)
+            return Resources(container=CONTAINER, cpu=cpu, memory=MemoryRange(max=MAX_MEMORY))
         memory = MemoryRange(max=MAX_MEMORY, after_oom_kill=0.0)
         return Resources(container=CONTAINER, cpu=cpu, memory=memory, cooldown=0.0)
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pilotfish.sidecar.control.resize.recommender import ResourceRecommendation
 from pilotfish.sidecar.control.resize.usage import ContainerUsage, OomKill
-from pilotfish.sidecar.control.resize.wish import find_wish, target_of
+from pilotfish.sidecar.control.resize.wish import AT_ONCE, find_wish, target_of
 from pilotfish.sidecar.podspec.amounts import Kind
 from pilotfish.sidecar.settings.resources import Resources
 from tests.benchmarks.resizing.traces import MINUTE, UseTrace
@@ -78,6 +78,8 @@ def play(trace: UseTrace, recommender: Recommender, ratio: float) -> Played:
             cpu_cores=round(used, 3),
             memory_bytes=int(min(memory, room)),
             throttled_ratio=waiting / wanted if wanted else 0.0,
+            cpu_request=float(requests["cpu"]),
+            cpu_limit=limit,
             at=now,
         )
         found = recommender.look(usage, kills, now, SLOW if waiting else TARGET / 2)
@@ -89,6 +91,7 @@ def play(trace: UseTrace, recommender: Recommender, ratio: float) -> Played:
             killed_at=killed_at,
             now=now,
         )
-        if wish.target and (wish.urgent or now - changed_at >= recommender.settings.cooldown):
+        at_once = wish.urgent or wish.why in AT_ONCE
+        if wish.target and (at_once or now - changed_at >= recommender.settings.cooldown):
             requests, changed_at, resizes = {**requests, **wish.target}, now, resizes + 1
     return Played(core_hours, gib_hours, throttled, killed, resizes, len(trace.cores))

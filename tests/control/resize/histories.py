@@ -20,7 +20,7 @@ GIB = 2**30
 
 def as_vertical(percentile: float = 0.9, margin: float = 0.15, **ranges: CpuRange | MemoryRange) -> Resources:
     """Return settings without our additions: the recommendation is that of the VerticalPodAutoscaler."""
-    cpu = CpuRange(max=64, percentile=percentile, margin=margin)
+    cpu = CpuRange(max=64, percentile=percentile, margin=margin, raise_when_throttled=False)
     memory = MemoryRange(max=512 * GIB, percentile=percentile, margin=margin, after_oom_kill=0)
     blocks = {"cpu": cpu, "memory": memory} | ranges
     return Resources(container=CONTAINER, **blocks)  # type: ignore[arg-type]
@@ -32,10 +32,20 @@ def usage(
     memory: float | None = None,
     pod: str = "a",
     throttled: float | None = None,
+    *,
+    request: float | None = None,
+    limit: float | None = None,
 ) -> ContainerUsage:
     """Return the use of the container in a pod."""
     return ContainerUsage(
-        pod_uid=pod, container=CONTAINER, cpu_cores=cores, memory_bytes=memory, throttled_ratio=throttled, at=at
+        pod_uid=pod,
+        container=CONTAINER,
+        cpu_cores=cores,
+        memory_bytes=memory,
+        throttled_ratio=throttled,
+        cpu_request=request,
+        cpu_limit=limit,
+        at=at,
     )
 
 
