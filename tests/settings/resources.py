@@ -91,7 +91,7 @@ SPECS: dict[str, str] = {
   resources:
     container: model
     method: inPlace
-    cpu: {min: 250m, max: 4, percentile: 0.95, margin: 0.2, halfLife: 20m}
+    cpu: {min: 250m, max: 4, percentile: 0.95, margin: 0.2, raiseWhenThrottled: false, halfLife: 20m}
     memory: {min: 256Mi, max: "4Gi", percentile: 1.0, margin: 0, halfLife: 2d, afterOomKill: 0s}
     controlledValues: RequestsOnly
     allowRestart: true

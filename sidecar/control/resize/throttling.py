@@ -1,7 +1,7 @@
 """More CPU for a container that its CPU limit throttles. Pure.
 
     two throttled samples of a pod in a row --its request in force, STEP times--> the least request of all pods
-    KEPT seconds without another step --greatest use since then, with a margin--> a lower one, or none
+    KEPT half-lives without a step --greatest use since then, with a margin--> a lower one
 
 A limit hides the use above it, so a throttled sample only says that the demand is at least this much. The histogram of
 such samples rises by the margin at a time, or not at all where the limit is above the request. A step starts from the
@@ -19,8 +19,8 @@ from .samples import IN_A_ROW, MAX_CORES
 from .state import Raised, ResizeState
 from .usage import AT_LIMIT, ContainerUsage
 
-STEP = 1.5
-KEPT_HALF_LIVES = 1.0  # without throttling, until the request follows the greatest use of this time
+STEP = 2.0  # chosen with KEPT on the tuning half of the traces: docs/resizing-measured.md
+KEPT = 1.0  # half-lives without a step, until the request follows the greatest use of this time
 ROOM = 1.1  # least limit, as a multiple of this use; a use above AT_LIMIT of the limit would count as throttled
 INFERRED = f"inferred from a use of {AT_LIMIT:.0%} of the limit or more"
 MEASURED = "as measured"
@@ -64,7 +64,7 @@ def _stepped(state: ResizeState, plan: ResizePlan, held: Sequence[ContainerUsage
 def _followed(raised: Raised, plan: ResizePlan, usages: Sequence[ContainerUsage], now: float) -> Raised:
     """Return what is kept of a step: after a time without another one, what the greatest use needs."""
     peak = max((raised.peak, *(int(_needed(one) * 1000) for one in usages)))
-    if now - raised.since < KEPT_HALF_LIVES * plan.half_life("cpu"):
+    if now - raised.since < KEPT * plan.half_life("cpu"):
         return replace(raised, peak=peak)
     kept = min(raised.cpu, int(peak * max(ROOM, 1 + plan.resources["cpu"].margin)))
     return Raised(kept, now, 0, raised.inferred)
