@@ -43,11 +43,15 @@ class AnalyzerResources:
             return (own,)
         return own, partial(gpu_collector.collect, view.gpu, view.gpu_use, view.gpu_restarts)
 
-    def throttled(self) -> int | None:
-        """Return for how many nanoseconds the CPU limit has stopped the model so far; None if that is not known."""
+    def throttled(self) -> tuple[int, int] | None:
+        """Return for how many nanoseconds the CPU limit has stopped the model so far, and when that was read.
+
+        The time is monotonic, in nanoseconds. Return None if it is not known.
+        """
         view = self._watch.view
-        known = view.model is not None and view.model.throttled_ns is not None
-        return view.totals.get(USAGE, "model", "throttled") if known else None
+        if view.model is None or view.model.throttled_ns is None:
+            return None
+        return view.totals.get(USAGE, "model", "throttled"), view.model.at_ns
 
     def report(self, report: Report) -> ResourceReport:
         """Return the block of the report."""

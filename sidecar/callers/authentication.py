@@ -1,7 +1,6 @@
 """Who calls: the bearer token of a request becomes a Caller, by a TokenReview of the API server.
 
-A token must have the audience of the server. A pod's token for another service is therefore refused here, and this
-token is X
+A token must have the audience of the server, so a token for another service is refused here.
 """
 
 from __future__ import annotations

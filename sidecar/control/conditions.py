@@ -133,6 +133,7 @@ CONDITIONS: dict[str, ConditionType] = {
         (
             Reason.ACTIONS_PER_HOUR,
             Reason.API_MISSING,
+            Reason.AT_MAXIMUM,
             Reason.BACKLOG,
             Reason.CONFLICT,
             Reason.CONTAINER_NOT_FOUND,

@@ -48,6 +48,7 @@ class Reason(ReasonTable):
         "a HorizontalPodAutoscaler scales the target",
         "delete the autoscaler, or set spec.scaling.surface to metric and let it follow the published number",
     )
+    AT_MAXIMUM = resize_reasons.AT_MAXIMUM
     BACKLOG = "backlog", "too many events wait for this receiver already"
     BELOW_TARGET = "below_target", "all signals are below their targets, and fewer replicas are wanted"
     BLIND = "blind", "nothing of the traffic can be measured", "read docs/blind-spots.md"

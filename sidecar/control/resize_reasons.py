@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+AT_MAXIMUM = (
+    "at_maximum",
+    "the use asks for more than the maximum of spec.resources",
+    "raise the maximum, or spread the load over more pods",
+)
 CONTAINER_NOT_FOUND = (
     "container_not_found",
     "no pod of the target has the container",
@@ -117,7 +122,7 @@ RESIZE_WITHOUT_EFFECT = (
 RESIZING = "resizing", "requests and limits follow the use"
 RESIZING_ELSEWHERE = (
     "resizing_elsewhere",
-    "an older ModelMonitor resizes this target already",
+    "an older ModelMonitor decides on this container",
     "remove spec.resources from one of the two",
 )
 RESTART_NEEDED = (

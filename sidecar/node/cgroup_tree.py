@@ -57,8 +57,12 @@ class CgroupTree:
         return len(pods)
 
     def has(self, uid: str) -> bool:
-        """Return whether the last walk found the pod."""
-        return uid in self._pods
+        """Return whether the last walk found the pod, and its cgroup still exists."""
+        found = self._pods.get(uid)
+        folders = (
+            [*found.own.values(), *(one for inner in found.apart.values() for one in inner.values())] if found else ()
+        )
+        return any(folder.is_dir() for folder in folders)
 
     def pod(self, uid: str) -> Cgroup | None:
         """Return the cgroup of the pod as a whole; None if it is not known."""

@@ -59,6 +59,7 @@ def try_each(name: str, chosen: Iterable[tuple[str, Any]]) -> int:
     return refused
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CASES)
 def test_any_value_changed_is_refused_with_its_path_or_works(name: str) -> None:
     try_mutants(name, ONE_OF_SHORT)

@@ -28,7 +28,9 @@ BUDGET = 4.0  # cores
 DAYS, SAMPLE = 2, 60.0  # the first day is for the recommender to learn; seconds between two samples
 JUDGED_STEPS = round(86_400 / STEP)
 SECONDS = {"a": 0.02, "b": 0.05, "c": 0.1}  # of CPU for a request
-SEEDS = (0,)
+CLIENTS = 16.0  # of a busy closed loop
+TURN = 10.0 / 60.0  # hours between two changes of closed loops
+HELD_OUT = 1  # a seed of bursts by which nothing was chosen
 
 Loads = Mapping[str, Floats]
 
@@ -80,12 +82,22 @@ def bursty(hours: Floats, chance: np.random.Generator) -> Loads:
     return found
 
 
+def closed(hours: Floats, _chance: np.random.Generator) -> Loads:
+    """Return clients of two closed loops, of which one is busy at a time, and cores of a third load that is open."""
+    on = np.floor(hours / TURN) % 2.0
+    return {"a": CLIENTS * on, "b": CLIENTS * (1.0 - on), "c": np.full_like(hours, 0.3)}
+
+
 SCENARIOS: Mapping[str, Callable[[Floats, np.random.Generator], Loads]] = {
     "opposite peaks, 90 % of an equal share": opposite_within,
     "opposite peaks, 200 % of an equal share": opposite_beyond,
     "peaks at the same time, 35 to 90 %": together,
     "random bursts, 70 to 85 %": bursty,
+    "random bursts, a seed that was held out": bursty,
+    "closed loops that change each 10 minutes": closed,
 }
+SEEDS = {"random bursts, a seed that was held out": HELD_OUT}
+CLOSED = {"closed loops that change each 10 minutes": frozenset(("a", "b"))}
 POLICIES: Mapping[str, Callable[[Mapping[str, Resources]], ResourcePolicy]] = {
     "pool": lambda documents: PoolPolicy(documents, BUDGET),
     "equal shares": UnchangedPolicy,
@@ -93,14 +105,15 @@ POLICIES: Mapping[str, Callable[[Mapping[str, Resources]], ResourcePolicy]] = {
 }
 
 
-def models(loads: Loads, hours: Floats) -> dict[str, SimulatedModel]:
-    """Return the models with their loads; each has one pod."""
+def models(loads: Loads, hours: Floats, loops: frozenset[str]) -> dict[str, SimulatedModel]:
+    """Return the models with their loads; each has one pod. The loads of `loops` are clients, all others cores."""
     found = {}
     for name, cores in loads.items():
         times = hours * 3600.0
         trace = UsageTrace(name, times, cores, None, None, ())
         settings = Resources(container="model", cpu=CpuRange(min=0.1, max=BUDGET))
-        found[name] = SimulatedModel(trace, settings, 1, SECONDS[name], BUDGET / len(loads), 2.0**30)
+        one = SimulatedModel(trace, settings, 1, SECONDS[name], BUDGET / len(loads), 2.0**30)
+        found[name] = replace(one, clients=cores) if name in loops else one
     return found
 
 
@@ -111,16 +124,13 @@ def judged(played: PlayedUsage) -> PlayedUsage:
     return replace(played, known=known)
 
 
-def measured(scenario: str, policy: str) -> list[UsageOutcome]:
-    """Return the outcome of each seed."""
-    hours = np.arange(0.0, DAYS * 24.0 + 1e-9, SAMPLE / 3600.0)
-    found = []
-    for seed in SEEDS:
-        kept = models(SCENARIOS[scenario](hours, np.random.default_rng(seed)), hours)
-        chosen = POLICIES[policy]({name: model.settings for name, model in kept.items()})
-        played = play_usage(kept, chosen, 30.0, seed)
-        found.append(UsageOutcome.of(map(judged, played.values())))
-    return found
+def measured(scenario: str, policy: str) -> UsageOutcome:
+    """Return the outcome of a scenario."""
+    hours, seed = np.arange(0.0, DAYS * 24.0 + 1e-9, SAMPLE / 3600.0), SEEDS.get(scenario, 0)
+    loads = SCENARIOS[scenario](hours, np.random.default_rng(seed))
+    kept = models(loads, hours, CLOSED.get(scenario, frozenset()))
+    chosen = POLICIES[policy]({name: model.settings for name, model in kept.items()})
+    return UsageOutcome.of(map(judged, play_usage(kept, chosen, 30.0, seed).values()))
 
 
 def markdown() -> str:
@@ -133,9 +143,8 @@ def markdown() -> str:
         base: tuple[float, float] | None = None
         for policy in POLICIES:
             found = measured(scenario, policy)
-            mean, tail = (float(np.median([getattr(one, name) for one in found])) for name in ("mean", "tail"))
-            lost = sum(one.given_up for one in found) / sum(one.requests for one in found)
-            resizes = sum(one.resizes for one in found) / len(found) / DAYS
+            mean, tail, lost = found.mean, found.tail, found.given_up / found.requests
+            resizes = found.resizes / DAYS
             base = base or (mean, tail)
             lines.append(
                 f"| {scenario} | {policy} | {mean * 1000:,.0f} ms | {tail * 1000:,.0f} ms | {lost:.1%} | "

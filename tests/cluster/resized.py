@@ -43,6 +43,7 @@ async def burn(request, call_next):
         pass
     return await call_next(request)
 """
+WHOLE = (EXAMPLE / "service.py").read_text() + BUSY
 
 
 def monitor(name: str = NAME, **changes: Any) -> Manifest:
@@ -134,6 +135,25 @@ class Resized:
         return sorted(rows, key=lambda row: str(row["lastTimestamp"]))
 
 
+def start(models: Models, *items: Manifest, name: str = NAME, text: str = WHOLE, wait: bool = True) -> Resized:
+    """Create a model, whose pods run `text`, with its Service and the other `items`; wait until its pods are ready."""
+    metadata = {"name": f"{NAME}-service", "namespace": models.namespace}
+    data = {"service.py": text}
+    models.cluster.plane.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    for item in (*items, service(name)):
+        item["metadata"]["namespace"] = models.namespace
+        models.cluster.plane.apply(item)
+    if wait:
+        models.kubectl("rollout", "status", f"deployment/{name}", "--timeout=150s")
+    return Resized(models, name)
+
+
+def end(models: Models) -> None:
+    """Delete the models of the namespace, and wait until their pods are gone."""
+    models.kubectl("delete", "modelmonitors,deployments,services", "--all")
+    wait_until(lambda: not models.get("pods")["items"], timeout=90, what="the pods to end")
+
+
 def actual(pod: Manifest, container: str = MODEL) -> Manifest:
     """Return the requests and limits that the node has given to a container."""
     found: Manifest = statuses(pod)[container].get("resources", {})
@@ -157,8 +177,19 @@ def quota(pod: Manifest, container: str = MODEL) -> float:
     raise AssertionError(f"container {identifier} has no cgroup of CPU")
 
 
+def cpu_seconds(pod: Manifest, container: str = MODEL) -> float:
+    """Return the CPU time that a container has used, by its cgroup."""
+    identifier = statuses(pod)[container]["containerID"].rpartition("/")[2]
+    for path in _files(identifier, "cpuacct.usage"):
+        return int(path.read_text()) / 1e9
+    for path in _files(identifier, "cpu.stat"):
+        amounts = dict(line.split() for line in path.read_text().splitlines())
+        return int(amounts["usage_usec"]) / 1e6
+    raise AssertionError(f"container {identifier} has no cgroup of CPU")
+
+
 def _files(identifier: str, name: str) -> Iterator[Path]:
-    for top in (CGROUPS, CGROUPS / "cpu"):
+    for top in (CGROUPS, CGROUPS / "cpu", CGROUPS / "cpuacct"):
         for group in top.glob(f"pilotfish-node-*/**/{identifier}"):
             if (group / name).exists():
                 yield group / name

@@ -171,6 +171,7 @@ def test_a_pending_level_ends_with_its_desired_value(case: Situation, expected: 
     assert [(change.state, change.reason) for change in changes] == [(SUPERSEDED, reason) for reason in expected]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("rules", "state", "reason"), [(BLOCKED, REFUSED, "autoscaler"), (RECOMMENDING, RECOMMENDED, "mode")]
 )

@@ -198,6 +198,7 @@ def test_blind_spots_come_from_the_analyzer(tmp_path: Path) -> None:
     assert ended.startswith("Pilotfish is no longer blind for model delays version 7 (no_proxy)")  # "after 1s" if slow
 
 
+@pytest.mark.long
 @settings(max_examples=examples(200))
 @given(st.text())
 def test_no_text_mentions_people_or_becomes_a_link(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -114,6 +115,17 @@ async def test_a_token_for_another_service_or_of_another_node_gets_nothing(
     found, body = await get(node, PATH, token)
     assert found == status
     assert set(body) == {"error"}
+
+
+async def test_the_token_of_a_deleted_pod_gets_nothing_of_a_new_one_with_its_name(node: RunningNode) -> None:
+    token = node.token(UID, "m").read_text()
+    assert (await get(node, PATH, token))[0] == 200
+    for top in node.machine.tops:
+        shutil.rmtree(top / node.machine.pod_path(UID))
+    node.machine.add(ELSEWHERE, "model", container_id(9), (49,))
+    found, body = await get(node, PATH, token)
+    assert (found, set(body)) == (404, {"error"})
+    assert (await get(node, PATH, node.token(ELSEWHERE, "m").read_text()))[0] == 200
 
 
 async def test_without_a_token_only_health_and_metrics_are_served(node: RunningNode) -> None:

@@ -73,6 +73,7 @@ def test_a_quantity_is_rounded_up_to_thousandths(number: Fraction) -> None:
     assert number <= found < number + Fraction(1, 1000)
 
 
+@pytest.mark.long
 @settings(max_examples=examples(300))
 @given(st.text("0123456789.+-eEnumkKMGTPi", max_size=12) | st.text(max_size=6))
 def test_every_text_is_a_number_or_none_and_a_quantity_of_a_document_is_one_of_kubernetes(text: str) -> None:

@@ -132,6 +132,7 @@ def test_build_prints_the_lines_for_this_machine_first(data: Path, capsys: pytes
     assert Path(str(source.path)) == (data.parent / 'p "q".json').absolute()
 
 
+@pytest.mark.long
 def test_compression_does_not_change_the_profile(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = built(data, "--exclude", "row id")
     packed = built(data, "--exclude", "row id", out="profile.json.gz")

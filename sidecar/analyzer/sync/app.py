@@ -68,11 +68,11 @@ def build_sync(
     actions: AuditedActions,
     worker: Worker,
     read_page: Callable[[], PageSnapshot | None],
-    throttled: Callable[[], int | None],
+    throttled: Callable[[], tuple[int, int] | None],
 ) -> PodSync:
     """Return the sync that keeps the document of the controller in the file `document`.
 
-    `throttled` returns for how many nanoseconds the CPU limit has stopped the model so far, None if that is not known.
+    `throttled` returns what `ThrottledShare` takes.
     """
 
     def published() -> Snapshot:

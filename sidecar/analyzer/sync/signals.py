@@ -31,8 +31,8 @@ ERRORS = ("5xx", "none")
 class SignalSender:
     """Sends Signals until cancelled, and passes the responses on to `courier`.
 
-    `now` returns epoch seconds, `read` the counter page, None without a proxy, and `throttled` for how many nanoseconds
-    the CPU limit has stopped the model so far, None where that is not known.
+    `now` returns epoch seconds, `read` the counter page, None without a proxy, and `throttled` what `ThrottledShare`
+    takes.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class SignalSender:
         read: Callable[[], PageSnapshot | None],
         now: Callable[[], float],
         random: Random,
-        throttled: Callable[[], int | None],
+        throttled: Callable[[], tuple[int, int] | None],
     ) -> None:
         self._options = options
         self._transport = transport
@@ -56,17 +56,17 @@ class SignalSender:
     async def run(self) -> None:
         """Send the signals of each interval; the first one begins at a random time."""
         await asyncio.sleep(self._random.uniform(0.0, SIGNAL_SECONDS))
-        quiet = QuietTime()
-        before, begun, stopped = self._read(), self._now(), self._throttled()
+        quiet, throttled = QuietTime(), ThrottledShare()
+        before, begun = self._read(), self._now()
         quiet.update(before, begun)
+        throttled.update(self._throttled())
         while True:
             await asyncio.sleep(SIGNAL_SECONDS)
             page, now = self._read(), self._now()
             found = signals_of(self._options, before, page, now - begun, now)
-            present = self._throttled()
-            share = throttled_share(stopped, present, now - begun)
+            share = throttled.update(self._throttled())
             signals = msgspec.structs.replace(found, quiet=quiet.update(page, now), throttled=share)
-            before, begun, stopped = page, now, present
+            before, begun = page, now
             try:
                 with suppress(PilotfishError):  # `loop.py` reports a controller that cannot be reached
                     self._courier.offer(await self._transport.signals(encode(signals)))
@@ -74,14 +74,28 @@ class SignalSender:
                 _LOG.exception("cannot send signals; this is a defect, please report it")
 
 
-def throttled_share(before: int | None, now: int | None, seconds: float) -> float | None:
-    """Return the share of `seconds` in which the CPU limit stopped the model; None where that is not known.
+class ThrottledShare:
+    """The share of the time in which the CPU limit stopped the model, between the newest samples of two looks.
 
-    `before` and `now` are totals in nanoseconds. The kernel adds up the CPUs, so that the sum can exceed the time.
+    Samples can come less often than looks, as with many pods on a node: a look without a new one changes nothing.
     """
-    if before is None or now is None or seconds <= 0:
-        return None
-    return min(1.0, max(0, now - before) / 1e9 / seconds)
+
+    def __init__(self) -> None:
+        self._before: tuple[int, int] | None = None
+        self._share: float | None = None
+
+    def update(self, sample: tuple[int, int] | None) -> float | None:
+        """Return the share, None where it is not known.
+
+        `sample` has for how many nanoseconds the limit has stopped the model so far, and its monotonic time in
+        nanoseconds. The kernel adds up the CPUs, so that the sum can exceed the time.
+        """
+        before, self._before = self._before, sample
+        if before is None or sample is None:
+            self._share = None
+        elif sample[1] > before[1]:
+            self._share = min(1.0, max(0, sample[0] - before[0]) / (sample[1] - before[1]))
+        return self._share
 
 
 class QuietTime:
@@ -115,8 +129,7 @@ def signals_of(
 ) -> Signals:
     """Return the signals of the last `seconds`: the difference of two pages of the same proxy, else no load.
 
-    Probes are no load. `QuietTime` has the field `quiet`, and `throttled_share` the field
-    `throttled`.
+    Probes are no load. `QuietTime` has the field `quiet`, and `ThrottledShare` the field `throttled`.
     """
     found = Signals(pod=options.pod, monitor=options.monitor, at=now)
     if page is None:

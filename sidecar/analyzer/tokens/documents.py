@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from ..decode.types import SkipExchangeError
 from .counts import InvalidCountError
 
 LENIENT_BYTES = 256 * 1024  # of a text that the slow parser reads, 10 ns a byte
@@ -23,11 +24,16 @@ END_BYTES = 8 * 1024  # of a cut body in which fields are looked for
 MARKS = (b"usage", b"eval_count", b"meta_info", b"tokens_", b"generated_tokens")
 _MARKED = re.compile(rb'usage(?!"\s*:\s*null)|eval_count|meta_info|tokens_|generated_tokens')
 EDGE = 4
+MOST_FIELDS = 16  # that are tried at the end of a cut body
+MOST_RESULTS = 4096  # of one batch
+FIELD_BYTES = 64 * 1024  # of one field, 0.2 us a byte
 _OBJECTS = ("usage", "meta_info", "details", "timings")
 _NUMBERS = ("prompt_eval_count", "eval_count", "tokens_evaluated", "tokens_predicted")
-_OBJECT = re.compile(rb'(?<!\\)"(%b)"\s*:\s*(?=\{)' % "|".join(_OBJECTS).encode())
-_NUMBER = re.compile(rb'(?<!\\)"(%b)"\s*:\s*([^\s,}\]]+)' % "|".join(_NUMBERS).encode())
+_OBJECT = re.compile(rf'(?<!\\)"({"|".join(_OBJECTS)})"\s*:\s*(?=\{{)')
+_NUMBER = re.compile(rf'(?<!\\)"({"|".join(_NUMBERS)})"\s*:\s*([^\s,}}\]]+)')
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?')
 _EVENT_FIELD = re.compile(rb"\s*(?:data|event|id|retry)?:")
+BUDGET = "budget"  # reason of a SkipExchangeError
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -71,6 +77,7 @@ def single(text: bytes) -> list[dict[str, Any]]:
     Raises:
         NotJsonError: the text is not JSON.
         InvalidCountError: a field is damaged, or occurs twice.
+        SkipExchangeError: a field, or the number of results, is too large.
     """
     text = text.removeprefix(_BOM)
     try:
@@ -80,6 +87,8 @@ def single(text: bytes) -> list[dict[str, Any]]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _lenient(text)
     if isinstance(found, list):
+        if len(found) > MOST_RESULTS:
+            raise SkipExchangeError(BUDGET)
         return [_fields(each) for each in found]
     told = _fields(found)
     if any(text.count(b'"%b"' % name.encode()) > 1 for name in told):
@@ -106,28 +115,43 @@ def cut_stream(text: bytes) -> dict[str, Any]:
 
     Without fields near its end there are none, because those at its beginning are not final.
     """
-    last = end(text)
+    last = end(text, stream=True)
     return _combined(events(text), last) if last else {}
 
 
-def end(text: bytes) -> dict[str, Any]:
+def end(text: bytes, *, stream: bool = False) -> dict[str, Any]:
     """Return the last fields with counts near the end of a cut body, of which the beginning is missing.
 
-    A quotation mark within a JSON string follows a backslash, so a text that a model wrote cannot look like a field.
+    A quotation mark within a JSON string follows a backslash, so a text that a model wrote cannot look like a field. An
+    object that it wrote, such as the arguments of a tool, is deeper in the document than a field of the server. In an
+    event of a `stream`, `usage` may also be within `response` or `message`.
     """
     told: dict[str, Any] = {"embeddings": True} if b'"embeddings"' in text else {}
-    text = text[-END_BYTES:]
-    for field in _OBJECT.finditer(text):
+    # of the same length as the bytes; what is read from it is ASCII
+    tail = text[-END_BYTES:].decode("latin-1")
+    done = 0
+    for field in list(_OBJECT.finditer(tail))[-MOST_FIELDS:]:
+        if field.start() < done:
+            continue  # within the field before
         try:
-            value, _ = _DECODER.raw_decode(text[field.end() :].decode("utf-8", "replace"))
-            told[field[1].decode()] = _known(value)
+            value, done = _DECODER.raw_decode(tail, field.end())
         except InvalidCountError:
             raise
         except (ValueError, RecursionError):
             continue  # the field itself is cut off
-    for field in _NUMBER.finditer(text):
-        told[field[1].decode()] = _value(field[2])
+        if 1 <= _depth(tail, done, stream=stream) <= (2 if stream and field[1] == "usage" else 1):
+            told[field[1]] = _known(value)
+    for field in list(_NUMBER.finditer(tail))[-MOST_FIELDS:]:
+        if _depth(tail, field.end(), stream=stream) == 1:
+            told[field[1]] = _value(field[2].encode("latin-1"))
     return told
+
+
+def _depth(text: str, after: int, *, stream: bool) -> int:
+    """Return in how many objects a field is that ends at `after`, by the brackets that follow; 0 if in a list, too."""
+    line = text.find("\n", after) if stream else -1
+    rest = _STRING.sub("", text[after:line] if line >= 0 else text[after:])
+    return rest.count("}") - rest.count("{") if rest.count("]") == rest.count("[") else 0
 
 
 def looks_like_events(text: bytes) -> bool:
@@ -202,6 +226,8 @@ def _value(raw: bytes) -> Any:
     """Return the value of a field; None for an absent one."""
     if not raw:
         return None
+    if len(raw) > FIELD_BYTES:
+        raise SkipExchangeError(BUDGET)
     try:
         return json.loads(raw, object_pairs_hook=_unique)
     except InvalidCountError:

@@ -38,9 +38,10 @@ class ResizingCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What another leader needs to know about resources.
 
     It has the encoded state of the recommender, the identities of the kills for memory that it has seen, and when the
-    last one was, in epoch seconds.
+    last one was, in epoch seconds. `subject` is the container that the state is about, with its target.
     """
 
+    subject: str = ""
     recommender: bytes = b""
     kills: tuple[str, ...] = ()
     killed_at: float = 0.0

@@ -20,7 +20,7 @@ from ..ledger import IntentLedger
 from ..reasons import Reason
 from ..resize.attempts import Attempts
 from ..resize.guard import ResizedPod, ResizeView
-from ..resize.plan import ResizePlan, ResourceName
+from ..resize.plan import ResizePlan
 from ..resize.pool.member import PoolLoad, PoolShare
 from ..resize.recommender import ResourceRecommendation, observe, recommend
 from ..resize.state import ResizeState, ResizeStateError
@@ -45,9 +45,9 @@ from .resizing_pods import (
     present_pods,
     template_view,
 )
-from .resizing_pool import latency_of, pool_load, pool_member
+from .resizing_pool import latency_of, pool_load, pool_member, with_share
 from .resizing_sources import NamespaceLimits, PodMetricsReading
-from .resizing_usage import NO_USAGE, UsageReading, read_usage
+from .resizing_usage import NO_USAGE, UsageReading, read_usage, unknown_resources
 from .selectors import Selector
 from .trouble import Trouble, TroubleError
 from .world import Item, World
@@ -97,6 +97,7 @@ class ResizeWatch:
     world: World
     latest: ResizeLook | None = None
     _state: ResizeState = field(default_factory=ResizeState)
+    _subject: str = ""  # what the state is about; empty before the first look
     _core: MonitorCore | None = None  # whose checkpoint the state is from
     _ledger: IntentLedger | None = None
     _attempts: Attempts = field(default_factory=Attempts)
@@ -152,6 +153,7 @@ class ResizeWatch:
             self.latest = None
             return
         self._continue(core)
+        self._turn_to(f"{target_key(self.key.namespace, monitor.spec.target_ref)}/{monitor.spec.resources.container}")
         self._looked_at = self._read_at = self.world.monotonic()
         self._selector, before = selector, self.latest
         found = ResizeLook(at=self.world.clock(), document=monitor, settings=monitor.spec.resources)
@@ -178,7 +180,10 @@ class ResizeWatch:
             replace(found, unknown=_unknown(target) or unknown), pods, metrics, limits, selector
         )
         core.resizing = ResizingCheckpoint(
-            recommender=self._state.encode(), kills=tuple(self._kills), killed_at=self._killed_at
+            subject=self._subject,
+            recommender=self._state.encode(),
+            kills=tuple(self._kills),
+            killed_at=self._killed_at,
         )
 
     def _recommend(
@@ -207,9 +212,11 @@ class ResizeWatch:
         withheld = dict(found.withheld)
         if share is not None and share.cores is not None:
             target["cpu"] = rounded("cpu", share.cores, settings)
-            recommendation = _of_pool(recommendation, share.cores)
+            recommendation = with_share(recommendation, share.cores)
         elif share is not None and share.reason is not None:
             withheld.setdefault("cpu", Hold(share.reason, share.text))
+        for kind, hold in unknown_resources(settings, usage, recommendation, pooled=share is not None):
+            withheld.setdefault(kind, hold)
         planning = ResizePlanning(
             settings=settings,
             recommendation=recommendation,
@@ -252,7 +259,10 @@ class ResizeWatch:
         items = self.world.pods.pods_in(self.key.namespace)
         own = [item for item in items if selector.matches(item["metadata"].get("labels") or {})]
         kills = (kill for item in own for kill in oom_kills(item, settings.container))
-        return {identity: kill for identity, kill in kills if identity not in self._kills}
+        now = self.world.clock()  # the clock of a node may be ahead
+        return {
+            identity: replace(kill, at=min(kill.at, now)) for identity, kill in kills if identity not in self._kills
+        }
 
     def view(self, *, paused: bool) -> ResizeView | None:
         """Return what is known about the resources now; None while the document has no `spec.resources`."""
@@ -330,6 +340,7 @@ class ResizeWatch:
         if core is self._core:
             return
         self._core, stored = core, core.resizing
+        self._subject = stored.subject
         self._kills, self._killed_at = dict.fromkeys(stored.kills), stored.killed_at
         try:
             self._state = ResizeState.decode(stored.recommender) if stored.recommender else ResizeState()
@@ -337,25 +348,24 @@ class ResizeWatch:
             _LOG.warning("monitor %s: %s", self.key, error)
             self._state = ResizeState()
 
+    def _turn_to(self, subject: str) -> None:
+        """Begin anew if the document names another container or target: their use says nothing about this one."""
+        if self._subject not in ("", subject):
+            self._state, self._killed_at, self._effects, self.latest = ResizeState(), 0.0, EffectWatch(), None
+        self._subject = subject
+
     def _elsewhere(self, target: TargetRef, settings: Resources) -> Hold | None:
         resizer = self.world.scaling_targets.resizer(self.key.namespace, target, settings.container)
         if resizer is None or resizer.uid == self.key.uid:
             return None
-        what = (
-            f"the ModelMonitor {resizer.name} resizes the container {settings.container} of {target.kind} {target.name}"
-        )
-        return Hold(Reason.RESIZING_ELSEWHERE, f"{what} already; {Reason.RESIZING_ELSEWHERE.remedy}")
+        what = f"the container {settings.container} of {target.kind} {target.name}"
+        text = f"the older ModelMonitor {resizer.name} decides on {what}, in its own mode"
+        return Hold(Reason.RESIZING_ELSEWHERE, f"{text}; {Reason.RESIZING_ELSEWHERE.remedy}")
 
 
 def target_key(namespace: str, target: TargetRef) -> str:
     """Return kind, namespace and name of `target`."""
     return f"{target.kind}/{namespace}/{target.name}"
-
-
-def _of_pool(found: ResourceRecommendation, cores: float) -> ResourceRecommendation:
-    """Return the recommendation with the share of a pool as the CPU, which leaves no room for another amount."""
-    cpu: dict[ResourceName, float] = {"cpu": cores}
-    return replace(found, target={**found.target, **cpu}, lower={**found.lower, **cpu}, upper={**found.upper, **cpu})
 
 
 def _monitor(core: MonitorCore | None) -> ModelMonitor | None:

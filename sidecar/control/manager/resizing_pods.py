@@ -170,9 +170,10 @@ def _view(subject: _Subject, plan: ResizePlanning, done: PastChanges) -> Resized
         ResizeSurroundings(plan.limits.limit_ranges, plan.limits.quotas, subject.running),
     )
     observed, desired = own.as_object(), found.resources.as_object() if target else own.as_object()
-    if subject.running is not None and not _is_running(subject.item, settings.container):
-        desired = observed  # the kubelet would change the limit of the container, and not that of its pod
     held = _refused(done.refusal, desired, observed, plan.at)
+    if desired != observed and subject.running is not None and not _is_running(subject.item, settings.container):
+        # the kubelet would change the limit of the container, and not that of its pod
+        desired, held = observed, held or Hold(Reason.CONTAINER_NOT_RUNNING)
     if held is None and wish.target and desired == observed:
         held = _kept(found, kept)
     own_write = attempt is not None and attempt.after == observed

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from ...podspec.amounts import ContainerResources
 from ...settings.document import ModelMonitor
 from ...settings.resources import Resources
 from ..resize.attempts import Shown
+from ..resize.plan import ResourceName
 from ..resize.pool.member import PoolLoad, PoolMember, PoolPod
+from ..resize.recommender import ResourceRecommendation
 from ..scale.target import TargetFacts
 from .resizing_pods import pod_key, resources_of, statuses_of
 from .resizing_usage import UsageReading
@@ -68,14 +71,22 @@ def pool_load(usage: UsageReading, pods: int, loads: Iterable[Arrived], now: flo
     if not known or len(known) < ENOUGH * pods:
         return None
     found = [load for _, load in loads]
+    limits = [one.cpu_limit for one in usage.usages if one.cpu_cores is not None and one.cpu_limit is not None]
     return PoolLoad(
         cpu=sum(known) * pods / len(known),
         rate=sum(load.requests_per_second for load in found) if found else None,
         in_flight=sum(float(load.in_flight) if load.concurrency is None else load.concurrency for load in found)
         if found
         else None,
+        limit=sum(limits) * pods / len(known) if len(limits) == len(known) else None,
         at=now,
     )
+
+
+def with_share(found: ResourceRecommendation, cores: float) -> ResourceRecommendation:
+    """Return the recommendation with the share of a pool as the CPU, which leaves no room for another amount."""
+    cpu: dict[ResourceName, float] = {"cpu": cores}
+    return replace(found, target={**found.target, **cpu}, lower={**found.lower, **cpu}, upper={**found.upper, **cpu})
 
 
 def latency_of(settings: Resources, loads: Iterable[Sequence[Arrived]]) -> float | None:

@@ -104,6 +104,7 @@ def resizing_finding(
     withheld = dict(view.withheld)
     if hold is not None and hold.reason in NOT_GIVEN:
         withheld = {name: withheld.get(name, hold) for name in view.resources}
+    hold = hold or _blind(view) or _at_maximum(view, look)
     said = [
         *_unfinished(view),
         found.text if found is not None else "",
@@ -179,6 +180,27 @@ def _limited(view: ResizeView, control: ControlStatus | None) -> Hold | None:
         return None
     newest = next((item for item in control.intents if (item.kind, item.target) == (KIND, candidate.key)), None)
     return _limit_of(newest) if newest is not None else None
+
+
+def _blind(view: ResizeView) -> Hold | None:
+    """Return that one of the resources is not measured, while nothing is to be done about the other one."""
+    if view.candidate is not None or view.active is not None:
+        return None
+    return next((hold for hold in view.withheld.values() if hold.reason is Reason.USAGE_MISSING), None)
+
+
+def _at_maximum(view: ResizeView, look: ResizeLook) -> Hold | None:
+    """Return that the use asks for more than the document allows, while nothing else is to be done."""
+    if look.recommendation is None or view.candidate is not None or view.active is not None:
+        return None
+    for kind, asked in look.recommendation.uncapped.items():
+        block = getattr(look.settings, kind)
+        shared = kind == "cpu" and look.share is not None
+        if block is not None and asked > block.max and kind not in view.withheld and not shared:
+            most = f"spec.resources.{kind}.max is {_quantity(kind, block.max)}"
+            text = f"the use asks for {_quantity(kind, asked)} of {kind}, and {most}"
+            return Hold(Reason.AT_MAXIMUM, f"{text}; {Reason.AT_MAXIMUM.remedy}")
+    return None
 
 
 def _futile(view: ResizeView, look: ResizeLook) -> Hold | None:

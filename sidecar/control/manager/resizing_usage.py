@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ...errors import number
 from ...podspec.amounts import ContainerResources
+from ...settings.resources import Resources
+from ..reasons import Reason
+from ..resize.plan import ResourceName
+from ..resize.recommender import DAY, ResourceRecommendation
 from ..resize.usage import ContainerUsage
+from ..workload.hold import Hold
 from .resizing_pods import resources_of, statuses_of
 from .resizing_sources import PodMetricsReading
 from .signal_book import Arrived
@@ -55,10 +60,40 @@ def read_usage(
                 at=max(sample.at for sample in samples.values()),
             )
         )
-    missing = len(pods) - len(usages)
-    problem = f"metrics.k8s.io has no current use of the container in {number(missing, 'pod')}" if missing else ""
     memory = {one.pod_uid: one.memory_bytes for one in usages if one.memory_bytes is not None}
+    missing = {
+        "use": len(pods) - len(usages),
+        "cpu": sum(one.cpu_cores is None for one in usages),
+        "memory": len(usages) - len(memory),
+    }
+    problem = "; ".join(
+        f"metrics.k8s.io has no current {what} of the container in {number(amount, 'pod')}"
+        for what, amount in missing.items()
+        if amount
+    )
     return UsageReading(tuple(usages), problem, memory)
+
+
+def unknown_resources(
+    settings: Resources, usage: UsageReading, recommendation: ResourceRecommendation, *, pooled: bool
+) -> Iterator[tuple[ResourceName, Hold]]:
+    """Yield the resources of the document of which too little is known while the other one may follow its use.
+
+    A pool decides by itself how long it knows the load. Memory that a kill asked for needs no measurement, but does not
+    let the CPU follow a use that was observed for less than `minHistory`.
+    """
+    killed = recommendation.reason is Reason.OOM_KILLED
+    if settings.cpu is not None and not pooled:
+        if usage.usages and all(one.cpu_cores is None for one in usage.usages):
+            yield "cpu", _missing(usage)
+        elif killed and recommendation.confidence_days * DAY < settings.min_history:
+            yield "cpu", Hold(Reason.LOW_CONFIDENCE, "the use of CPU was observed for less than minHistory")
+    if settings.memory is not None and usage.usages and not usage.memory and not killed:
+        yield "memory", _missing(usage)
+
+
+def _missing(usage: UsageReading) -> Hold:
+    return Hold(Reason.USAGE_MISSING, f"{usage.problem}; {Reason.USAGE_MISSING.remedy}")
 
 
 def _in_force(item: Item, container: str, side: Literal["requests", "limits"]) -> float | None:

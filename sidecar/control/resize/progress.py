@@ -60,8 +60,10 @@ def resize_progress(pod: Item, container: str, desired: Mapping[str, Mapping[str
     if found is None or _spec_of(pod, container) != wanted:
         return NONE
     blocks = found.get("allocatedResources"), found.get("resources")
-    allocated = ContainerResources.of({"requests": blocks[0]}).requests
     actual = ContainerResources.of(blocks[1]) if isinstance(blocks[1], dict) else None
+    allocated = ContainerResources.of({"requests": blocks[0]}).requests
+    if not isinstance(blocks[0], dict) and actual is not None:  # not every kubelet reports it
+        allocated = actual.requests
     state, condition = _state(pod, wanted, allocated, actual)
     text = str(condition.get("message") or "")
     return ResizeProgress(state=state, text=text, since=_since(condition), allocated=allocated, actual=actual)

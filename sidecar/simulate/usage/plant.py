@@ -114,6 +114,17 @@ class SimulatedPod:
             queue.throttled(self.inside),
         )
 
+    def step_closed(self, clients: float, seconds: float, parallelism: float, now: float) -> PodStep:
+        """Let a number of clients send a request each time the one before is answered, for STEP seconds from `now`."""
+        self.allocated = self.cpu
+        cores = self.allocated * self.limit_ratio
+        self.inside = clients
+        used = min(cores, clients * parallelism)
+        if now < self.down_until or not used:
+            return PodStep(0.0, clients, 0.0, 0.0, GIVES_UP if clients else 0.0, 0.0)
+        throttled = float(clients * parallelism > cores)
+        return PodStep(used, clients, used * STEP / seconds, 0.0, clients * seconds / used, throttled)
+
     def kill(self, until: float, now: float) -> None:
         """Let the container be killed for its memory, and serve again at `until`; its requests fail."""
         self.down_until, self.killed_at, self.inside = until, now, 0.0

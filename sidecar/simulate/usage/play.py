@@ -33,7 +33,8 @@ class SimulatedModel:
     """One monitor of a replay.
 
     `seconds` is the CPU time of a request. `cpu` (cores) and `memory` (bytes) are the requests of a pod at the start.
-    `limit_ratio` is its CPU limit relative to its request.
+    `limit_ratio` is its CPU limit relative to its request. `clients`, at the times of the trace, makes the load a
+    closed loop: each sends a request when the one before is answered. The CPU of the trace then has no effect.
     """
 
     trace: UsageTrace
@@ -43,6 +44,7 @@ class SimulatedModel:
     cpu: float
     memory: float
     limit_ratio: float = 1.0
+    clients: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class _Running:
         self._wanted = model.trace.at(model.trace.cpu, middles)
         chance = np.random.default_rng(seed)
         self._counts = chance.poisson(self._wanted / model.seconds * STEP).astype(float) / model.pods
+        self._clients = None if model.clients is None else model.trace.at(model.clients, middles) / model.pods
         memory = model.trace.memory
         self._memory = model.trace.at(memory, middles) if memory is not None else np.zeros(steps)
         self._pods = [
@@ -132,7 +135,12 @@ class _Running:
                 )
                 pod.kill(now + self._startup, now)
         cores, memory = sum(pod.cpu for pod in self._pods), sum(pod.memory for pod in self._pods)
-        found = [pod.step(count, self._model.seconds, PARALLELISM, now) for pod in self._pods]
+        if self._clients is None:
+            found = [pod.step(count, self._model.seconds, PARALLELISM, now) for pod in self._pods]
+        else:
+            clients = float(self._clients[step])
+            found = [pod.step_closed(clients, self._model.seconds, PARALLELISM, now) for pod in self._pods]
+            count = sum(one.completed for one in found) / len(found)
         row = (
             count * len(found),
             sum(one.given_up for one in found),
@@ -176,6 +184,7 @@ class _Running:
             cpu=sum(one.cpu for one in flat) / steps,
             rate=completed / (steps * STEP),
             in_flight=sum(one.inside for one in flat) / steps,
+            limit=sum(pod.allocated * pod.limit_ratio for pod in self._pods),
             at=now,
         )
         latency = sum(one.latency * one.completed for one in flat) / completed if completed else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ def test_every_path_survives_the_way_through_its_text(path: JsonPath) -> None:
 PLAIN = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=3)
 
 
+@pytest.mark.long
 @given(st.lists(st.fixed_dictionaries({"a": PLAIN, "b": PLAIN}), min_size=1, max_size=5), st.booleans())
 def test_predictions_stay_with_their_rows(rows: list[dict[str, Any]], columns: bool) -> None:
     expected = {"a": [row["a"] for row in rows], "b": [row["b"] for row in rows]}

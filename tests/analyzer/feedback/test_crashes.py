@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ class Process:
         self.pipeline.replay(sorted(self.journal.items()), T0, count_labels=True)
 
 
+@pytest.mark.long
 @given(st.lists(st.tuples(st.sampled_from(["exchange", "label", "save", "kill"]), st.sampled_from(NAMES)), max_size=40))
 @settings(max_examples=examples(25), deadline=None)
 def test_an_acknowledged_label_counts_once_after_any_kill(steps: list[tuple[str, str]]) -> None:

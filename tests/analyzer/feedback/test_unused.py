@@ -104,6 +104,7 @@ def test_predictions_of_an_earlier_profile_are_named() -> None:
 SCALARS = st.one_of(st.booleans(), st.integers(-9, 9), st.floats(), st.text(max_size=5))
 
 
+@pytest.mark.long
 @given(st.lists(SCALARS, min_size=1, max_size=20), st.booleans())
 @settings(max_examples=examples(100))
 def test_every_accepted_label_is_scored_or_has_a_reason(values: list[Any], direct: bool) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.sync.signals import QuietTime, signals_of, throttled_share
+from pilotfish.sidecar.analyzer.sync.signals import QuietTime, ThrottledShare, signals_of
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from pilotfish.sidecar.sync.messages import MAX_SIGNALS_BYTES, encode
@@ -109,15 +109,34 @@ def test_the_quiet_time_ends_with_a_request_with_unparsed_bytes_and_with_another
     assert quiet.update(opaque, 1.6e9) == 0.0  # the clock was set back
 
 
+SECOND = 10**9
+
+
 @pytest.mark.parametrize(
-    ("before", "now", "share"),
+    ("samples", "share"),
     [
-        (1_000_000_000, 2_000_000_000, 0.2),
-        (0, 40_000_000_000, 1.0),  # eight CPUs were stopped
-        (2_000_000_000, 1_000_000_000, 0.0),  # another container began
-        (None, 1_000_000_000, None),
-        (1_000_000_000, None, None),
+        ([(SECOND, 0), (2 * SECOND, 5 * SECOND)], 0.2),
+        ([(0, 0), (40 * SECOND, 5 * SECOND)], 1.0),  # eight CPUs were stopped
+        ([(2 * SECOND, 0), (SECOND, 5 * SECOND)], 0.0),  # another container began
+        ([None, (SECOND, 5 * SECOND)], None),
+        ([(SECOND, 0), None], None),
+        ([(0, 0), (SECOND, 5 * SECOND), None, (2 * SECOND, 9 * SECOND)], None),  # the source changed
     ],
 )
-def test_throttling_is_the_share_of_the_interval(before: int | None, now: int | None, share: float | None) -> None:
-    assert throttled_share(before, now, 5.0) == share
+def test_throttling_is_the_share_of_the_time_between_two_samples(
+    samples: list[tuple[int, int] | None], share: float | None
+) -> None:
+    throttled = ThrottledShare()
+    assert [throttled.update(sample) for sample in samples][-1] == share
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=9), st.integers(1, 30))
+@settings(max_examples=examples(50), deadline=None)
+def test_looks_without_a_new_sample_do_not_change_the_share(looks: list[int], seconds: int) -> None:
+    throttled = ThrottledShare()
+    shares = [
+        throttled.update((number * seconds * SECOND // 4, number * seconds * SECOND))
+        for number, times in enumerate(looks)
+        for _ in range(times)
+    ]
+    assert shares[looks[0] :] == pytest.approx([0.25] * sum(looks[1:]))

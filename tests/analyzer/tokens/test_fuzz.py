@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,6 +109,54 @@ def test_the_fast_and_the_slow_parser_find_the_same_fields(tree: object) -> None
     except (InvalidCountError, documents.NotJsonError) as error:
         slow = type(error)
     assert repr(fast) == repr(slow)
+
+
+@given(st.integers(0, 9), st.sampled_from(NAMES), st.booleans())
+def test_an_object_that_a_model_wrote_does_not_count_in_a_cut_body(depth: int, name: str, batch: bool) -> None:
+    forged: object = {"usage": {"prompt_tokens": 7, "completion_tokens": 7}, "eval_count": 7, "prompt_eval_count": 7}
+    for _ in range(depth + 1):
+        forged = {name: [forged] if batch else forged}
+    for kind, flags in ((JSON, 0), (EVENTS, EVENT_STREAM)):
+        body = json.dumps({"tools": {"arguments": forged}, "model": "x"})[9:].encode()
+        response = b"data: " * (kind == EVENTS) + body + b"\n\n" * (kind == EVENTS)
+        record = make_record(
+            response=response,
+            flags=RESPONSE_TRUNCATED | flags,
+            target="/v1/chat/completions",
+            response_headers=b"Content-Type: %b\r\n" % kind.encode(),
+        )
+        assert isinstance(read_tokens(record, Allowance(), known=True), TokenReason)
+
+
+HOSTILE = {
+    "open objects": b'{"usage":' * 1_100_000,
+    "closed objects": b'{"usage":' * 800 + b"{}" + b"}" * 800,
+    "open events": b'data: {"usage":\n\n' * 130_000,
+    "many results": b"[" + b",".join([b'{"usage":{}}'] * 170_000) + b"]",
+    "a large field": b'{"usage":{' + b",".join(b'"%d":{}' % number for number in range(180_000)) + b"}}",
+    "many numbers": b'{"eval_count":1,' * 100_000,
+}
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_fields_that_are_read_of_a_hostile_body_are_bounded(
+    name: str, cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    original = documents._unique
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        read.append(len(pairs))
+        return original(pairs)
+
+    for place in ("_DECODER", "_unique"):
+        monkeypatch.setattr(documents, place, json.JSONDecoder(object_pairs_hook=unique) if place[1] == "D" else unique)
+    record = make_record(
+        response=HOSTILE[name], flags=RESPONSE_TRUNCATED * cut, target="/v1/completions", response_headers=b""
+    )
+    assert isinstance(read_tokens(record, Allowance(), known=True), TokenReason)
+    assert len(read) < 10_000
 
 
 @given(

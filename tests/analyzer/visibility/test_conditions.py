@@ -112,6 +112,7 @@ class Counting:
         return Reading(now=now, snapshot=Snapshot(made), page=page)
 
 
+@pytest.mark.long
 @given(st.lists(steps(), max_size=8))
 @settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_counters_give_well_formed_blind_spots(quiet: PageSnapshot, history: list[dict[str, Any]]) -> None:

@@ -6,8 +6,11 @@ import pytest
 
 from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.pools import PoolBook, parse_pools
+from pilotfish.sidecar.control.manager.resizing_pool import pool_load
+from pilotfish.sidecar.control.manager.resizing_usage import UsageReading
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.resize.pool.member import PoolLoad, PoolMember, PoolPod
+from pilotfish.sidecar.control.resize.usage import ContainerUsage
 from pilotfish.sidecar.errors import UsageError
 
 
@@ -70,3 +73,14 @@ def test_a_pool_that_cannot_be_read_is_refused_with_the_remedy(given: str) -> No
 def test_a_pool_is_given_once() -> None:
     with pytest.raises(UsageError, match="the pool ml/shared is given twice"):
         parse_pools(["ml/shared=4", "ml/shared=5"])
+
+
+@pytest.mark.parametrize(("limits", "known"), [((0.5, 0.25), 1.5), ((0.5, None), None), ((None, None), None)])
+def test_the_limits_of_all_pods_count_if_all_have_one(limits: tuple[float | None, ...], known: float | None) -> None:
+    usages = tuple(
+        ContainerUsage(pod_uid=str(place), container="model", cpu_cores=0.2, memory_bytes=None, cpu_limit=limit, at=0.0)
+        for place, limit in enumerate(limits)
+    )
+    load = pool_load(UsageReading(usages), 4, (), 0.0)
+    assert load is not None
+    assert load.limit == known

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
-from pilotfish.sidecar.control.resize.pool.allocation import BAND, PoolClaim, allocate
+from pilotfish.sidecar.control.resize.pool.allocation import BAND, HEADROOM, PoolClaim, allocate
 from pilotfish.sidecar.control.resize.pool.book import SharedPool
 from pilotfish.sidecar.control.resize.pool.member import PoolLoad, PoolMember, PoolPod
 from pilotfish.sidecar.control.resize.pool.queue import benefit, in_flight
@@ -32,6 +32,7 @@ def claims(draw: st.DrawFn) -> PoolClaim:
         maximum=minimum + draw(st.floats(0.0, 8.0)),
         load=draw(st.one_of(st.just(0.0), st.floats(1e-4, 12.0))),
         soon=draw(st.one_of(st.just(0.0), st.floats(0.0, 12.0))),
+        want=draw(st.sampled_from((0.0, 0.0, 1.0, 16.0, math.inf))),
         parallelism=draw(st.sampled_from((1.0, 1.0, 2.0, 4.0))),
         weight=draw(st.sampled_from((1.0, 1.0, 0.2, 5.0))),
     )
@@ -66,6 +67,19 @@ def test_more_load_never_gets_less_and_never_gives_others_more(
         assert all(after.shares[other] <= before.shares[other] + SLACK for other in pool if other != name)
 
 
+@given(POOLS, st.floats(0.05, 60.0), st.data())
+def test_a_saturated_member_takes_nothing_that_others_need_now(
+    pool: dict[str, PoolClaim], budget: float, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(pool)))
+    found = allocate(budget, pool | {name: replace(pool[name], want=math.inf)})
+    assert name not in found.short or all(
+        found.shares[other] >= min(max(HEADROOM * claim.load, claim.minimum), claim.maximum) - SLACK
+        for other, claim in pool.items()
+        if not claim.want and other != name
+    )
+
+
 @given(POOLS, st.floats(0.05, 60.0), st.floats(0.0, 20.0))
 def test_a_larger_budget_gives_nobody_less(pool: dict[str, PoolClaim], budget: float, more: float) -> None:
     before, after = allocate(budget, pool), allocate(budget + more, pool)
@@ -89,7 +103,7 @@ def test_each_further_core_is_worth_less_and_more_under_more_load(
 def test_no_other_split_has_fewer_requests_in_flight(
     pool: dict[str, PoolClaim], budget: float, chance: random.Random
 ) -> None:
-    pool = {name: replace(claim, soon=0.0) for name, claim in pool.items()}
+    pool = {name: replace(claim, soon=0.0, want=0.0) for name, claim in pool.items()}
     best = allocate(budget, pool)
     if best.covered < 1.0:
         return
@@ -103,7 +117,7 @@ def test_no_other_split_has_fewer_requests_in_flight(
 
     shares = dict(best.shares)
     movable = [
-        name for name, claim in pool.items() if claim.pods and claim.load > 0.0 and shares[name] > 1.05 * claim.load
+        name for name, claim in pool.items() if claim.pods and claim.load > 0.0 and shares[name] > HEADROOM * claim.load
     ]
     if len(movable) < 2:
         return
@@ -114,7 +128,7 @@ def test_no_other_split_has_fewer_requests_in_flight(
         taker: shares[taker] + cores / pool[taker].pods,
     }
     one, two = pool[giver], pool[taker]
-    if other[giver] < max(one.minimum, 1.05 * one.load) or other[taker] > two.maximum:
+    if other[giver] < max(one.minimum, HEADROOM * one.load) or other[taker] > two.maximum:
         return
     assert cost(other) >= cost(shares) * (1 - 1e-6)
 
@@ -165,7 +179,8 @@ def test_the_budget_holds_at_every_step_in_any_order(seed: int) -> None:
             model.exchange(pool, name, now)
         elif step == "load":
             used, rate = chance.uniform(0.0, 4.0), chance.choice((None, 0.0, 5.0, 40.0))
-            model.load = PoolLoad(cpu=used, rate=rate, in_flight=chance.choice((None, 0.0, 3.0, 50.0)), at=now)
+            waits, limit = chance.choice((None, 0.0, 3.0, 50.0)), chance.choice((None, used, 2.0 * used))
+            model.load = PoolLoad(cpu=used, rate=rate, in_flight=waits, limit=limit, at=now)
         elif step == "create":
             model.create()
         elif step == "scale" and len(model.pods) < model.most_pods:
@@ -271,7 +286,7 @@ def test_an_exhausted_pool_slows_all_alike() -> None:
     pool.exchange("a", member(3.0, 0.0, 2.0), 0.0)
     share = pool.exchange("b", member(3.0, 0.0, 2.0), 0.0)
     assert share.reason is Reason.POOL_EXHAUSTED
-    assert "4 cores cover 63%" in share.text
+    assert "4 cores cover 61%" in share.text
 
 
 def test_nothing_moves_before_all_members_are_known() -> None:

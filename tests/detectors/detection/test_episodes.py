@@ -116,6 +116,7 @@ def test_the_same_ticks_give_the_same_episode_ids() -> None:
     assert one.monitor.status().episodes[0].id.startswith(one.monitor.profile.hash[:12])
 
 
+@pytest.mark.long
 def test_stable_stretches_close_nothing_by_mistake() -> None:
     traffic = Traffic()
     traffic.run(20)

@@ -106,6 +106,7 @@ def test_rounding_to_fixed_point_is_on_the_safe_side() -> None:
     assert np.all(np.exp(fixed.log_u[-1] / 2**FRACTION_BITS) >= upper * (1 - 1e-12))
 
 
+@pytest.mark.long
 def test_what_the_reference_says_against_its_true_mean_is_at_most_one_on_average() -> None:
     """k_g of the confidence grid, for the level g whose bound the true mean is below: an e-value over references."""
     capitals = []

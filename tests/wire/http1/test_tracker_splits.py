@@ -32,6 +32,7 @@ def cut(events: list[Event], sizes: random.Random | int) -> list[Event]:
     return pieces
 
 
+@pytest.mark.long
 @BY_NAME
 def test_one_split_anywhere_changes_nothing(case: Case) -> None:
     events = transcript(case).events

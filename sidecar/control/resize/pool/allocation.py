@@ -1,11 +1,13 @@
 """The shares of the members of a pool, by the marginal benefit of a core.
 
 1. Each pod gets what its load needs, with HEADROOM, within its bounds. If the budget is less than that, all get the
-   same part of it, so that all are slowed down alike.
-2. Each pod gets what its load may need before a share can follow, or the same part of it if the rest is less.
-3. The rest goes where a core lowers the requests in flight most: all benefits become equal, which is the assignment of
+   same part of it, so that all are slowed down alike. The use of a saturated member is no measure of its need. It gets
+   KEPT of its use here.
+2. The pods of saturated members are raised, the smallest share first, up to what their requests in flight can use.
+3. Each pod gets what its load may need before a share can follow, or the same part of it if the rest is less.
+4. The rest goes where a core lowers the requests in flight most: all benefits become equal, which is the assignment of
    capacities of Kleinrock (Communication Nets, 1964), with bounds. A member without requests keeps its minimum.
-4. Cores that would lower nobody's latency by 5 % stay unassigned: they are the room for new pods.
+5. Cores that would lower nobody's latency by 5 % stay unassigned: they are the room for new pods.
 
 More load of a member never lowers its share, and never raises that of another one.
 """
@@ -17,7 +19,8 @@ from dataclasses import dataclass
 
 from .queue import benefit, useful
 
-HEADROOM = 1.05  # of the load: the queue of a busier pod grows without bound
+HEADROOM = 1.1  # of the load: the queue of a much busier pod is long, and it would seem saturated (see `demand`)
+KEPT = 0.8  # of the use of a saturated member, before all of them share what others do not need
 BAND = 0.1  # of a share: a smaller change is not made
 NARROW = 0.04  # of a share: a raise by less is never made
 HALVINGS = 44
@@ -27,23 +30,31 @@ TINIEST = 1e-12  # requests in flight for a core: what one is worth at least
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolClaim:
-    """What one member claims, for each of its `pods`, in cores: bounds, load, load that may come soon, parallelism."""
+    """What one member claims, for each of its `pods`, in cores: bounds, load, load that may come soon, parallelism.
+
+    `want` is what the requests in flight of a saturated member can use; 0 for a member that is not saturated.
+    """
 
     pods: int
     minimum: float
     maximum: float
     load: float
     soon: float = 0.0
+    want: float = 0.0
     parallelism: float = 1.0
     weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """The cores of each pod by member, and which part of the need is covered, 1 for all of it."""
+    """The cores of each pod by member, and which part of the need is covered, 1 for all of it.
+
+    `short` are the saturated members that could use more.
+    """
 
     shares: Mapping[str, float]
     covered: float
+    short: frozenset[str] = frozenset()
 
 
 def allocate(budget: float, claims: Mapping[str, PoolClaim]) -> Allocation:
@@ -52,10 +63,12 @@ def allocate(budget: float, claims: Mapping[str, PoolClaim]) -> Allocation:
     base = {name: _needed(claim, covered) for name, claim in claims.items()}
     if covered < 1.0:
         return Allocation(base, covered)
+    base = _relieved(budget, claims, base)
+    short = frozenset(name for name, claim in claims.items() if claim.pods and base[name] < _wanted(claim) - ENOUGH)
     base = _prepared(budget, claims, base)
     ends = {name: _end(claim, base[name]) for name, claim in claims.items()}
     if _total(claims, ends) <= budget:
-        return Allocation(ends, 1.0)
+        return Allocation(ends, 1.0, short)
     edges = [_worth(claim, cores[name]) for cores in (base, ends) for name, claim in claims.items()]
     low, high = max(min(edges), TINIEST), max(*edges, TINIEST)
     shares = base
@@ -66,7 +79,7 @@ def allocate(budget: float, claims: Mapping[str, PoolClaim]) -> Allocation:
             low = middle
         else:
             high, shares = middle, tried
-    return Allocation(shares, 1.0)
+    return Allocation(shares, 1.0, short)
 
 
 def differs(before: float, after: float, load: float) -> bool:
@@ -90,6 +103,21 @@ def _covered(budget: float, claims: Mapping[str, PoolClaim]) -> float:
     return low
 
 
+def _relieved(budget: float, claims: Mapping[str, PoolClaim], base: Mapping[str, float]) -> dict[str, float]:
+    """Return `base` with the saturated members raised to what they want, or to the same level if the rest is less."""
+
+    def raised(level: float) -> dict[str, float]:
+        return {name: max(base[name], min(level, _wanted(claim))) for name, claim in claims.items()}
+
+    low, high = 0.0, max(map(_wanted, claims.values()), default=0.0)
+    if _total(claims, raised(high)) <= budget:
+        return raised(high)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if _total(claims, raised(middle)) <= budget else (low, middle)
+    return raised(low)
+
+
 def _prepared(budget: float, claims: Mapping[str, PoolClaim], base: Mapping[str, float]) -> dict[str, float]:
     """Return `base` with what the loads may need soon, or with the same part of it for all."""
     full = {name: max(base[name], min(HEADROOM * claim.soon, claim.maximum)) for name, claim in claims.items()}
@@ -99,7 +127,12 @@ def _prepared(budget: float, claims: Mapping[str, PoolClaim], base: Mapping[str,
 
 
 def _needed(claim: PoolClaim, part: float) -> float:
-    return min(max(part * HEADROOM * claim.load, claim.minimum), claim.maximum)
+    factor = KEPT if claim.want else HEADROOM
+    return min(max(part * factor * claim.load, claim.minimum), claim.maximum)
+
+
+def _wanted(claim: PoolClaim) -> float:
+    return min(HEADROOM * max(claim.want, claim.load), claim.maximum) if claim.want else 0.0
 
 
 def _end(claim: PoolClaim, base: float) -> float:

@@ -76,7 +76,7 @@ class SharedPool:
             seat.grants = kept(member, None if hold[0] is Reason.POOL_WAITING else room)
             stay = {pod.uid: pod.requested for pod in member.pods}
             return PoolShare(entry=seat.grants.entry / MILLI, pods=stay, reason=hold[0], text=hold[1])
-        covered = self._decide(now)
+        best = self._decide(now)
         share = self._shares[name]
         extra = self._extra()
         seat.grants = granted(member, share, room, extra) if name in self._free(now) else kept(member, room, extra)
@@ -84,8 +84,8 @@ class SharedPool:
             cores=share / MILLI,
             entry=seat.grants.entry / MILLI,
             pods={uid: amount / MILLI for uid, amount in seat.grants.pods.items()},
-            reason=Reason.POOL_EXHAUSTED if covered < 1.0 else None,
-            text=self._exhausted(covered) if covered < 1.0 else "",
+            reason=Reason.POOL_EXHAUSTED if best.covered < 1.0 or best.short else None,
+            text=self._exhausted(best),
         )
 
     def _hold(self, seat: PoolSeat, now: float) -> tuple[Reason, str] | None:
@@ -102,8 +102,8 @@ class SharedPool:
             return Reason.USAGE_MISSING, f"pool {self.name}: the load of this monitor is not known"
         return None
 
-    def _decide(self, now: float) -> float:
-        """Bring the shares up to date, and return which part of the need of all members is covered."""
+    def _decide(self, now: float) -> Allocation:
+        """Bring the shares up to date, and return the best ones now."""
         free = self._free(now)
         fixed = sum(
             millis(seat.member.minimum) * seat.member.may_come if name in free else seat.committed
@@ -117,7 +117,7 @@ class SharedPool:
                 self._shares[name] = _present(seat.member)
         if self._outdated(best, budget, claims):
             self._shares.update({name: _whole(share) for name, share in best.shares.items()})
-        return best.covered
+        return best
 
     def _free(self, now: float) -> dict[str, PoolSeat]:
         """Return the members whose shares may change. If none acts, they are recommended to all."""
@@ -148,22 +148,31 @@ class SharedPool:
             for name, claim in claims.items()
         )
 
-    def _exhausted(self, covered: float) -> str:
-        needing = number(len(self._seats), "monitor")
-        what = f"pool {self.name}: {self.budget:g} cores cover {covered:.0%} of what {needing} need"
+    def _exhausted(self, best: Allocation) -> str:
+        if best.covered < 1.0:
+            needing = number(len(self._seats), "monitor")
+            what = f"pool {self.name}: {self.budget:g} cores cover {best.covered:.0%} of what {needing} need"
+        elif best.short:
+            first, *more = sorted(best.short)
+            who = f"{first} and {number(len(more), 'other monitor')}" if more else first
+            what = f"pool {self.name}: {who} could use more than is left of {self.budget:g} cores"
+        else:
+            return ""
         return f"{what}; {Reason.POOL_EXHAUSTED.remedy}"
 
 
 def _claims(seats: Mapping[str, PoolSeat]) -> dict[str, PoolClaim]:
     targets = [seat.member.latency_target for seat in seats.values() if seat.member.latency_target]
     usual = median(targets) if targets else 1.0
+    hidden = any(seat.demand.want for seat in seats.values())  # a need of now comes before one of some minutes ago
     return {
         name: PoolClaim(
             pods=len(seat.member.pods),
             minimum=millis(seat.member.minimum) / MILLI,
             maximum=_whole(seat.member.maximum) / MILLI,
-            load=seat.demand.cores / max(1, len(seat.member.pods)),
+            load=(seat.demand.now if hidden else seat.demand.cores) / max(1, len(seat.member.pods)),
             soon=seat.demand.soon / max(1, len(seat.member.pods)),
+            want=seat.demand.want / max(1, len(seat.member.pods)),
             parallelism=seat.demand.parallelism,
             weight=usual / seat.member.latency_target if seat.member.latency_target else 1.0,
         )

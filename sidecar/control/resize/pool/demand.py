@@ -4,14 +4,20 @@ Cores in use are the request rate times the CPU seconds of a request. A throttle
 use does not show what it needs. The CPU seconds of a request are therefore learned while cores are free, and the
 arrivals are the completed requests and the growth of those in flight. Requests that wait have to be served once, too.
 
+Clients that send a request when the one before is answered (a closed loop) never let requests grow in number: the rate
+follows the cores, and so does the need. A member that uses all of its cores is therefore saturated, and its need is
+unknown. Each request in flight could use a core.
+
 A share follows the load after two intervals. How far the load may rise in this time is learned from its largest rises.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 from statistics import median
 
+from .allocation import HEADROOM
 from .member import PoolLoad
 
 WINDOW = 300.0  # seconds whose largest demand counts: a share follows a rise at once, and a fall after that
@@ -21,16 +27,23 @@ WEIGHT = 0.3  # of a new value of them
 HALF_LIFE = 86_400.0  # seconds in which a peak and a rise are half forgotten
 WAITING = 4.0  # requests in flight for each core, above which they wait
 DRAIN = 120.0  # seconds within which requests that wait should be served
+FULL = 0.95  # of the cores in use, from which on a member may be saturated; HEADROOM leaves more free
+STEADY = 0.05  # of the completed requests, by which those in flight change at most
 LEAST_IN_FLIGHT = 0.1  # below it, the cores of one request are not known
 
 
 @dataclass(frozen=True, slots=True)
 class DemandSample:
-    """The demand at a time in epoch seconds, in cores, and the cores that one request used; 0 if unknown."""
+    """The demand at a time in epoch seconds, in cores, and the cores that one request used; 0 if unknown.
+
+    `full` says whether no core was free, `steady` whether as many requests were completed as arrived.
+    """
 
     at: float
     cores: float
     each: float
+    full: bool = False
+    steady: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,7 @@ class Demand:
     """The recent samples of a member, the CPU seconds of a request (0 before they are known), and the newest load.
 
     `peak` is the largest demand and `rise` its largest rise within WINDOW, in cores; both are forgotten slowly.
+    `saturated` begins and ends with two samples in a row, since a use may be older than the newest resize.
     """
 
     samples: tuple[DemandSample, ...] = ()
@@ -45,17 +59,22 @@ class Demand:
     load: PoolLoad | None = None
     peak: float = 0.0
     rise: float = 0.0
+    saturated: bool = False
 
     def observed(self, load: PoolLoad | None, capacity: float) -> Demand:
-        """Return the demand after a load; `capacity` is the number of cores that the pods had."""
+        """Return the demand after a load; `capacity` is the number of cores that the pods had without limits."""
         if load is None or (self.load is not None and load.at <= self.load.at):
             return self
+        capacity = capacity if load.limit is None else load.limit
         seconds = self.seconds
         if load.rate and (not seconds or load.cpu <= FREE * capacity):
             each = load.cpu / load.rate
             seconds = seconds + WEIGHT * (each - seconds) if seconds else each
         one = load.cpu / load.in_flight if load.in_flight and load.in_flight >= LEAST_IN_FLIGHT else 0.0
-        sample = DemandSample(load.at, self._cores(load, seconds, capacity), one)
+        grown = self._grown(load)
+        steady = abs(grown) <= STEADY * load.rate if load.rate else True
+        cores = _cores(load, grown, seconds, capacity)
+        sample = DemandSample(load.at, cores, one, _full(load, capacity), steady)
         kept = tuple(sample for sample in self.samples if load.at - WINDOW < sample.at)
         before = self.load.at if self.load is not None else load.at
         left = 0.5 ** ((load.at - before) / HALF_LIFE)
@@ -67,6 +86,7 @@ class Demand:
             load=load,
             peak=max(sample.cores, left * self.peak),
             rise=max(rise, left * self.rise),
+            saturated=sample.full if kept and kept[-1].full == sample.full else self.saturated,
         )
 
     def known(self, now: float) -> bool:
@@ -79,6 +99,23 @@ class Demand:
         return max((sample.cores for sample in self.samples), default=0.0)
 
     @property
+    def now(self) -> float:
+        """The demand now: the larger one of two samples, since one may be of an idle moment."""
+        return max((sample.cores for sample in self.samples[-1 if self.want else -2 :]), default=0.0)
+
+    @property
+    def want(self) -> float:
+        """The cores that the requests in flight could use while the demand is hidden; 0 while it is known.
+
+        It is known while the requests in flight grow or fall, as clients then do not wait for answers.
+        """
+        if not self.saturated or self.load is None or not self.samples[-1].steady:
+            return 0.0
+        if self.samples[-1].cores > HEADROOM * self.load.cpu:
+            return 0.0  # so many requests wait
+        return inf if self.load.in_flight is None else self.load.in_flight * self.parallelism
+
+    @property
     def soon(self) -> float:
         """What all pods together may need before a share can follow: one rise more, up to the peak."""
         return min(max(self.cores, self.peak), self.cores + self.rise)
@@ -89,13 +126,25 @@ class Demand:
         seen = [sample.each for sample in self.samples if sample.each]
         return max(1.0, median(seen)) if seen else 1.0
 
-    def _cores(self, load: PoolLoad, seconds: float, capacity: float) -> float:
-        if load.rate is None:
-            return load.cpu
-        if not load.rate and not load.in_flight:
-            return 0.0  # what remains is the use of a process that waits
-        grown, before = 0.0, self.load
-        if before is not None and before.in_flight is not None and load.in_flight is not None:
-            grown = max(0.0, load.in_flight - before.in_flight) / (load.at - before.at)
-        waiting = max(0.0, (load.in_flight or 0.0) - WAITING * max(1.0, capacity))
-        return max(load.cpu, (load.rate + grown) * seconds) + waiting * seconds / DRAIN
+    def _grown(self, load: PoolLoad) -> float:
+        """Return how many requests a second arrived and were not completed; below 0 if more were completed."""
+        before = self.load
+        if before is None or before.in_flight is None or load.in_flight is None:
+            return 0.0
+        return (load.in_flight - before.in_flight) / (load.at - before.at)
+
+
+def _cores(load: PoolLoad, grown: float, seconds: float, capacity: float) -> float:
+    if load.rate is None:
+        return load.cpu
+    if not load.rate and not load.in_flight:
+        return 0.0  # what remains is the use of a process that waits
+    waiting = max(0.0, (load.in_flight or 0.0) - WAITING * max(1.0, capacity))
+    return max(load.cpu, (load.rate + max(0.0, grown)) * seconds) + waiting * seconds / DRAIN
+
+
+def _full(load: PoolLoad, capacity: float) -> bool:
+    """Return whether no core was free. Without a limit, pods may use more than they have, and requests have to wait."""
+    if load.limit is not None:
+        return 0.0 < FULL * capacity <= load.cpu
+    return load.in_flight is not None and load.in_flight > capacity and FULL * capacity <= load.cpu <= capacity / FULL

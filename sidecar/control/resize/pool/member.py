@@ -32,12 +32,14 @@ class PoolLoad:
         cpu: cores in use.
         rate: completed requests per second; None if unknown.
         in_flight: requests in flight; None if unknown.
+        limit: cores that the CPU limits of the pods let them use; None without limits.
         at: when it was measured, in epoch seconds.
     """
 
     cpu: float
     rate: float | None = None
     in_flight: float | None = None
+    limit: float | None = None
     at: float
 
 
