@@ -149,13 +149,15 @@ class SharedPool:
         )
 
     def _exhausted(self, best: Allocation) -> str:
+        kept = sum(millis(seat.member.minimum) * seat.member.may_come for seat in self._seats.values()) / MILLI
+        cores = f"{self.budget:g} cores" + (f" ({kept:g} of them for pods that may come)" if kept else "")
         if best.covered < 1.0:
             needing = number(len(self._seats), "monitor")
-            what = f"pool {self.name}: {self.budget:g} cores cover {best.covered:.0%} of what {needing} need"
+            what = f"pool {self.name}: {cores} cover {best.covered:.0%} of what {needing} need"
         elif best.short:
             first, *more = sorted(best.short)
             who = f"{first} and {number(len(more), 'other monitor')}" if more else first
-            what = f"pool {self.name}: {who} could use more than is left of {self.budget:g} cores"
+            what = f"pool {self.name}: {who} could use more than is left of {cores}"
         else:
             return ""
         return f"{what}; {Reason.POOL_EXHAUSTED.remedy}"
