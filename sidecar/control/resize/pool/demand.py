@@ -28,6 +28,7 @@ HALF_LIFE = 86_400.0  # seconds in which a peak and a rise are half forgotten
 WAITING = 4.0  # requests in flight for each core, above which they wait
 DRAIN = 120.0  # seconds within which requests that wait should be served
 FULL = 0.95  # of the cores in use, from which on a member may be saturated; HEADROOM leaves more free
+NOISE = 1.5  # times a demand, up to which recent larger ones may come again
 STEADY = 0.05  # of the completed requests, by which those in flight change at most
 LEAST_IN_FLIGHT = 0.1  # below it, the cores of one request are not known
 
@@ -100,8 +101,10 @@ class Demand:
 
     @property
     def now(self) -> float:
-        """The demand now: the larger one of two samples, since one may be of an idle moment."""
-        return max((sample.cores for sample in self.samples[-1 if self.want else -2 :]), default=0.0)
+        """The demand now: that of two samples with room for NOISE, up to the largest recent one."""
+        if self.want:
+            return self.samples[-1].cores
+        return min(self.cores, NOISE * max((sample.cores for sample in self.samples[-2:]), default=0.0))
 
     @property
     def want(self) -> float:
