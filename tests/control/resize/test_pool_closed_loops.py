@@ -78,7 +78,7 @@ def test_saturated_members_come_to_equal_cores_for_each_request(late: bool) -> N
 def test_a_member_with_the_cores_that_its_requests_can_use_leaves_the_rest() -> None:
     pool = SharedPool("ml/shared", BUDGET)
     found = played({"a": lambda _: 0.3, "b": lambda _: 8.0}, 20, pool=pool)
-    assert 0.3 * 1.1 - 1e-3 <= found["a"][-1] < 0.4
+    assert 0.3 * 1.1 - 1e-3 <= found["a"][-1] < 0.45
     assert found["b"][-1] == pytest.approx(BUDGET - found["a"][-1], abs=1e-3)
     share = pool.exchange(
         "b",

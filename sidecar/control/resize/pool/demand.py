@@ -53,6 +53,7 @@ class Demand:
 
     `peak` is the largest demand and `rise` its largest rise within WINDOW, in cores; both are forgotten slowly.
     `saturated` begins and ends with two samples in a row, since a use may be older than the newest resize.
+    For the same reason, `had` is the capacity at the newest load.
     """
 
     samples: tuple[DemandSample, ...] = ()
@@ -61,6 +62,7 @@ class Demand:
     peak: float = 0.0
     rise: float = 0.0
     saturated: bool = False
+    had: float = inf
 
     def observed(self, load: PoolLoad | None, capacity: float) -> Demand:
         """Return the demand after a load; `capacity` is the number of cores that the pods had without limits."""
@@ -75,7 +77,7 @@ class Demand:
         grown = self._grown(load)
         steady = abs(grown) <= STEADY * load.rate if load.rate else True
         cores = _cores(load, grown, seconds, capacity)
-        sample = DemandSample(load.at, cores, one, _full(load, capacity), steady)
+        sample = DemandSample(load.at, cores, one, _full(load, min(capacity, self.had)), steady)
         kept = tuple(sample for sample in self.samples if load.at - WINDOW < sample.at)
         before = self.load.at if self.load is not None else load.at
         left = 0.5 ** ((load.at - before) / HALF_LIFE)
@@ -85,6 +87,7 @@ class Demand:
             samples=(*kept, sample),
             seconds=seconds,
             load=load,
+            had=capacity,
             peak=max(sample.cores, left * self.peak),
             rise=max(rise, left * self.rise),
             saturated=sample.full if kept and kept[-1].full == sample.full else self.saturated,
