@@ -69,16 +69,16 @@ def test_constant_clients_come_to_rest(one: float, two: float, three: float, lat
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_second_saturated_member_comes_to_an_equal_share(late: bool) -> None:
+def test_saturated_members_come_to_equal_cores_for_each_request(late: bool) -> None:
     found = played({"a": lambda _: 8.0, "b": lambda at: 4.0 * (at >= 10)}, 30, late=late)
     assert found["a"][9] > 0.9 * BUDGET
-    assert found["b"][22] == pytest.approx(BUDGET / 2, rel=0.1)
+    assert found["b"][22] == pytest.approx(BUDGET / 3, rel=0.15)
 
 
 def test_a_member_with_the_cores_that_its_requests_can_use_leaves_the_rest() -> None:
     pool = SharedPool("ml/shared", BUDGET)
     found = played({"a": lambda _: 0.3, "b": lambda _: 8.0}, 20, pool=pool)
-    assert 0.3 <= found["a"][-1] <= 0.3 * 1.1 + 1e-3
+    assert 0.3 * 1.1 - 1e-3 <= found["a"][-1] < 0.45
     assert found["b"][-1] == pytest.approx(BUDGET - found["a"][-1], abs=1e-3)
     share = pool.exchange(
         "b",

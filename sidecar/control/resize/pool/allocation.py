@@ -3,7 +3,8 @@
 1. Each pod gets what its load needs, with HEADROOM, within its bounds. If the budget is less than that, all get the
    same part of it, so that all are slowed down alike. The use of a saturated member is no measure of its need. It gets
    KEPT of its use here.
-2. The pods of saturated members are raised, the smallest share first, up to what their requests in flight can use.
+2. If members are saturated, all are raised where a core is worth most. In a closed loop, latency is in proportion to
+   `requests / cores`, so that one more core is worth `requests / cores`. More than MOST_REQUESTS count as these.
 3. Each pod gets what its load may need before a share can follow, or the same part of it if the rest is less.
 4. The rest goes where a core lowers the requests in flight most: all benefits become equal, which is the assignment of
    capacities of Kleinrock (Communication Nets, 1964), with bounds. A member without requests keeps its minimum.
@@ -21,6 +22,7 @@ from .queue import benefit, useful
 
 HEADROOM = 1.1  # of the load: the queue of a much busier pod is long, and it would seem saturated (see `demand`)
 KEPT = 0.8  # of the use of a saturated member, before all of them share what others do not need
+MOST_REQUESTS = 16.0  # in flight: a long queue gets no more cores than this one
 BAND = 0.1  # of a share: a smaller change is not made
 NARROW = 0.04  # of a share: a raise by less is never made
 HALVINGS = 44
@@ -63,23 +65,10 @@ def allocate(budget: float, claims: Mapping[str, PoolClaim]) -> Allocation:
     base = {name: _needed(claim, covered) for name, claim in claims.items()}
     if covered < 1.0:
         return Allocation(base, covered)
-    base = _relieved(budget, claims, base)
+    if any(claim.want for claim in claims.values()):
+        base = _balanced(budget, claims, base)
     short = frozenset(name for name, claim in claims.items() if claim.pods and base[name] < _wanted(claim) - ENOUGH)
-    base = _prepared(budget, claims, base)
-    ends = {name: _end(claim, base[name]) for name, claim in claims.items()}
-    if _total(claims, ends) <= budget:
-        return Allocation(ends, 1.0, short)
-    edges = [_worth(claim, cores[name]) for cores in (base, ends) for name, claim in claims.items()]
-    low, high = max(min(edges), TINIEST), max(*edges, TINIEST)
-    shares = base
-    while budget - _total(claims, shares) > ENOUGH and high > low * (1.0 + ENOUGH):
-        middle = (low * high) ** 0.5
-        tried = {name: _cores(claim, base[name], ends[name], middle) for name, claim in claims.items()}
-        if _total(claims, tried) > budget:
-            low = middle
-        else:
-            high, shares = middle, tried
-    return Allocation(shares, 1.0, short)
+    return Allocation(_balanced(budget, claims, _prepared(budget, claims, base)), 1.0, short)
 
 
 def differs(before: float, after: float, load: float) -> bool:
@@ -103,19 +92,22 @@ def _covered(budget: float, claims: Mapping[str, PoolClaim]) -> float:
     return low
 
 
-def _relieved(budget: float, claims: Mapping[str, PoolClaim], base: Mapping[str, float]) -> dict[str, float]:
-    """Return `base` with the saturated members raised to what they want, or to the same level if the rest is less."""
-
-    def raised(level: float) -> dict[str, float]:
-        return {name: max(base[name], min(level, _wanted(claim))) for name, claim in claims.items()}
-
-    low, high = 0.0, max(map(_wanted, claims.values()), default=0.0)
-    if _total(claims, raised(high)) <= budget:
-        return raised(high)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if _total(claims, raised(middle)) <= budget else (low, middle)
-    return raised(low)
+def _balanced(budget: float, claims: Mapping[str, PoolClaim], base: Mapping[str, float]) -> dict[str, float]:
+    """Return `base` with the rest of the budget where one more core is worth most."""
+    ends = {name: _end(claim, base[name]) for name, claim in claims.items()}
+    if _total(claims, ends) <= budget:
+        return ends
+    edges = [_worth(claim, cores[name]) for cores in (base, ends) for name, claim in claims.items()]
+    low, high = max(min(edges), TINIEST), max(*edges, TINIEST)
+    shares = dict(base)
+    while budget - _total(claims, shares) > ENOUGH and high > low * (1.0 + ENOUGH):
+        middle = (low * high) ** 0.5
+        tried = {name: _cores(claim, base[name], ends[name], middle) for name, claim in claims.items()}
+        if _total(claims, tried) > budget:
+            low = middle
+        else:
+            high, shares = middle, tried
+    return shares
 
 
 def _prepared(budget: float, claims: Mapping[str, PoolClaim], base: Mapping[str, float]) -> dict[str, float]:
@@ -137,6 +129,8 @@ def _wanted(claim: PoolClaim) -> float:
 
 def _end(claim: PoolClaim, base: float) -> float:
     """Return the cores beyond which a pod has no use for more."""
+    if claim.want:
+        return max(base, _wanted(claim))
     if base <= claim.load or base >= claim.maximum:
         return base
     return useful(claim.load, claim.parallelism, base, claim.maximum)
@@ -144,6 +138,8 @@ def _end(claim: PoolClaim, base: float) -> float:
 
 def _worth(claim: PoolClaim, cores: float) -> float:
     """Return what one more core is worth to a pod; nothing if it has less than its load."""
+    if claim.want:
+        return claim.weight * min(claim.want, MOST_REQUESTS) / cores
     return claim.weight * benefit(cores, claim.load, claim.parallelism) if cores > claim.load else 0.0
 
 

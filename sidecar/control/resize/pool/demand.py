@@ -28,6 +28,7 @@ HALF_LIFE = 86_400.0  # seconds in which a peak and a rise are half forgotten
 WAITING = 4.0  # requests in flight for each core, above which they wait
 DRAIN = 120.0  # seconds within which requests that wait should be served
 FULL = 0.95  # of the cores in use, from which on a member may be saturated; HEADROOM leaves more free
+NOISE = 1.5  # times a demand, up to which recent larger ones may come again
 STEADY = 0.05  # of the completed requests, by which those in flight change at most
 LEAST_IN_FLIGHT = 0.1  # below it, the cores of one request are not known
 
@@ -52,6 +53,7 @@ class Demand:
 
     `peak` is the largest demand and `rise` its largest rise within WINDOW, in cores; both are forgotten slowly.
     `saturated` begins and ends with two samples in a row, since a use may be older than the newest resize.
+    For the same reason, `had` is the capacity at the newest load.
     """
 
     samples: tuple[DemandSample, ...] = ()
@@ -60,6 +62,7 @@ class Demand:
     peak: float = 0.0
     rise: float = 0.0
     saturated: bool = False
+    had: float = inf
 
     def observed(self, load: PoolLoad | None, capacity: float) -> Demand:
         """Return the demand after a load; `capacity` is the number of cores that the pods had without limits."""
@@ -74,7 +77,7 @@ class Demand:
         grown = self._grown(load)
         steady = abs(grown) <= STEADY * load.rate if load.rate else True
         cores = _cores(load, grown, seconds, capacity)
-        sample = DemandSample(load.at, cores, one, _full(load, capacity), steady)
+        sample = DemandSample(load.at, cores, one, _full(load, min(capacity, self.had)), steady)
         kept = tuple(sample for sample in self.samples if load.at - WINDOW < sample.at)
         before = self.load.at if self.load is not None else load.at
         left = 0.5 ** ((load.at - before) / HALF_LIFE)
@@ -84,6 +87,7 @@ class Demand:
             samples=(*kept, sample),
             seconds=seconds,
             load=load,
+            had=capacity,
             peak=max(sample.cores, left * self.peak),
             rise=max(rise, left * self.rise),
             saturated=sample.full if kept and kept[-1].full == sample.full else self.saturated,
@@ -100,8 +104,10 @@ class Demand:
 
     @property
     def now(self) -> float:
-        """The demand now: the larger one of two samples, since one may be of an idle moment."""
-        return max((sample.cores for sample in self.samples[-1 if self.want else -2 :]), default=0.0)
+        """The demand now: that of two samples with room for NOISE, up to the largest recent one."""
+        if self.want:
+            return self.samples[-1].cores
+        return min(self.cores, NOISE * max((sample.cores for sample in self.samples[-2:]), default=0.0))
 
     @property
     def want(self) -> float:
