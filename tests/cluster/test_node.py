@@ -293,8 +293,8 @@ def test_a_model_that_is_throttled_below_its_limit_gets_more_cpu(begin: Callable
     with load(models.cluster, models.namespace, NAME) as clients:
         from_node(model)
         model.wait(cpu=LIMIT * 14 // 10)
-        message = model.status()["message"]
-        assert "throttled the container (as measured)" in message, message
+        measured = "throttled the container (as measured)"
+        wait_until(lambda: measured in model.status()["message"], timeout=30, what=f"the cause, not {model.status()}")
         clients.more(10)
     assert clients.result.failed == 0, clients.result
     (pod,) = model.pods()
