@@ -43,12 +43,12 @@ class Reason(ReasonTable):
         "the replicas are a part of a manifest that another client applies server-side",
         "set spec.scaling.takeOwnership, and remove the replicas from the manifest after the first change",
     )
+    AT_MAXIMUM = resize_reasons.AT_MAXIMUM
     AUTOSCALER = (
         "autoscaler",
         "a HorizontalPodAutoscaler scales the target",
         "delete the autoscaler, or set spec.scaling.surface to metric and let it follow the published number",
     )
-    AT_MAXIMUM = resize_reasons.AT_MAXIMUM
     BACKLOG = "backlog", "too many events wait for this receiver already"
     BELOW_TARGET = "below_target", "all signals are below their targets, and fewer replicas are wanted"
     BLIND = "blind", "nothing of the traffic can be measured", "read docs/blind-spots.md"

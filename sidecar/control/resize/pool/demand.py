@@ -30,6 +30,7 @@ DRAIN = 120.0  # seconds within which requests that wait should be served
 FULL = 0.95  # of the cores in use, from which on a member may be saturated; HEADROOM leaves more free
 NOISE = 1.5  # times a demand, up to which recent larger ones may come again
 STEADY = 0.05  # of the completed requests, by which those in flight change at most
+REMEMBERED = 4  # samples, of which one that hides the demand is enough
 LEAST_IN_FLIGHT = 0.1  # below it, the cores of one request are not known
 
 
@@ -37,14 +38,15 @@ LEAST_IN_FLIGHT = 0.1  # below it, the cores of one request are not known
 class DemandSample:
     """The demand at a time in epoch seconds, in cores, and the cores that one request used; 0 if unknown.
 
-    `full` says whether no core was free, `steady` whether as many requests were completed as arrived.
+    `full` says whether no core was free. `hidden` says whether the demand was not to be seen besides: as many requests
+    were completed as arrived, and they needed the cores in use.
     """
 
     at: float
     cores: float
     each: float
     full: bool = False
-    steady: bool = True
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Demand:
         grown = self._grown(load)
         steady = abs(grown) <= STEADY * load.rate if load.rate else True
         cores = _cores(load, grown, seconds, capacity)
-        sample = DemandSample(load.at, cores, one, _full(load, min(capacity, self.had)), steady)
+        hidden = self.load is not None and steady and cores <= HEADROOM * load.cpu
+        sample = DemandSample(load.at, cores, one, _full(load, min(capacity, self.had)), hidden)
         kept = tuple(sample for sample in self.samples if load.at - WINDOW < sample.at)
         before = self.load.at if self.load is not None else load.at
         left = 0.5 ** ((load.at - before) / HALF_LIFE)
@@ -113,12 +116,12 @@ class Demand:
     def want(self) -> float:
         """The cores that the requests in flight could use while the demand is hidden; 0 while it is known.
 
-        It is known while the requests in flight grow or fall, as clients then do not wait for answers.
+        It is known while the requests in flight grow or fall, as clients then do not wait for answers, and while the
+        requests need more cores than are used. One sample in REMEMBERED says so by chance: use and rate are measured
+        over different times, and a few requests are no constant number.
         """
-        if not self.saturated or self.load is None or not self.samples[-1].steady:
+        if not self.saturated or self.load is None or not any(one.hidden for one in self.samples[-REMEMBERED:]):
             return 0.0
-        if self.samples[-1].cores > HEADROOM * self.load.cpu:
-            return 0.0  # so many requests wait
         return inf if self.load.in_flight is None else self.load.in_flight * self.parallelism
 
     @property
