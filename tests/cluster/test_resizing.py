@@ -220,9 +220,8 @@ def test_two_models_with_opposite_loads_share_a_pool(begin: Begin, models: Model
 
     def member(name: str) -> Resized:
         model = deployment(name, 1, even)
-        model["spec"]["strategy"] = {
-            "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}
-        }  # else CPU is kept for a pod
+        # the pool keeps CPU for each pod that a rollout may add
+        model["spec"]["strategy"] = {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
         return begin(model, monitor(name, cpu=cpu, pool="shared"), name=name)
 
     first, second = map(member, ("one", "two"))

@@ -168,7 +168,7 @@ def _start_kubelet(node: Node) -> Child:
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "failCgroupV1": False,
         "failSwapOn": False,
-        "imageGCHighThresholdPercent": 100,  # no image is removed on a full disk: none can be pulled again
+        "imageGCHighThresholdPercent": 100,  # else a disk that is nearly full loses them, for good
         "makeIPTablesUtilChains": False,
         "nodeStatusUpdateFrequency": "5s",
         "registerNode": True,
