@@ -156,14 +156,14 @@ def chart_rules(namespace: str = "flights") -> list[dict[str, Any]]:
     """Return the rules of the controller in a namespace of `actNamespaces`, from the committed renderings."""
     rendered = (RENDERED / "default.yaml", RENDERED / "act-namespaces.yaml")
     items = [item for path in rendered for item in yaml.safe_load_all(path.read_text()) if item]
-    roles = [
-        item
+    roles = {  # the second file has what differs from the first one
+        item["kind"]: item["rules"]
         for item in items
         if (item["kind"], item["metadata"]["name"]) == ("ClusterRole", "pilotfish-control")
         or (item["kind"] == "Role" and item["metadata"].get("namespace") == namespace)
-    ]
+    }
     assert len(roles) == 2
-    return [rule for role in roles for rule in role["rules"]]
+    return [rule for rules in roles.values() for rule in rules]
 
 
 def without(rules: list[dict[str, Any]], resource: str) -> list[dict[str, Any]]:
