@@ -64,7 +64,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         began = time.time()
 
         def everything() -> str:
-            return made.render("text/plain")[0].decode() + exporters.gpus(time.time() - began)
+            seconds = time.time() - began
+            idle = exporters.line("container_cpu_usage_seconds_total", 0.1 * seconds, container="model", cpu="total")
+            return made.render("text/plain")[0].decode() + exporters.gpus(seconds) + idle + "\n"
 
         with receiving() as receiver, exposing(everything) as port:
             target = ScrapeTarget("pilotfish", port, {"namespace": "made", "pod": "made-0"})
