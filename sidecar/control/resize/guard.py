@@ -19,7 +19,16 @@ from ...errors import number
 from ...settings.resources import Resources
 from ..reasons import Reason
 from ..situation import Fact, ResizeChange, ResizeSituation, Rules
-from ..workload.hold import INTERVALS, MAX_CONTACT_AGE, Hold
+from ..workload.checks import (
+    check_contact,
+    check_owner,
+    check_rollout,
+    check_stopped,
+    check_trouble,
+    check_unknown,
+    first_hold,
+)
+from ..workload.hold import INTERVALS, Hold
 from .progress import ResizeProgress
 from .wish import AT_ONCE
 
@@ -152,18 +161,6 @@ class ResizeView:
 Check = Callable[[ResizeView, float], Hold | None]
 
 
-def _stopped(view: ResizeView, _now: float) -> Hold | None:
-    return Hold(view.stopped) if view.stopped is not None else None
-
-
-def _trouble(view: ResizeView, _now: float) -> Hold | None:
-    return view.trouble
-
-
-def _contact(view: ResizeView, _now: float) -> Hold | None:
-    return Hold(Reason.API_SERVER_UNREACHABLE) if view.contact_age > MAX_CONTACT_AGE else None
-
-
 def _unread(view: ResizeView, _now: float) -> Hold | None:
     return Hold(Reason.WAITING) if view.at is None else None
 
@@ -171,14 +168,6 @@ def _unread(view: ResizeView, _now: float) -> Hold | None:
 def _stale(view: ResizeView, now: float) -> Hold | None:
     old = view.at is not None and now - view.at > INTERVALS * view.settings.interval
     return Hold(Reason.STALE) if old else None
-
-
-def _unknown(view: ResizeView, _now: float) -> Hold | None:
-    return view.unknown
-
-
-def _owner(view: ResizeView, _now: float) -> Hold | None:
-    return view.owner
 
 
 def _withheld(view: ResizeView, _now: float) -> Hold | None:
@@ -195,12 +184,6 @@ def _unsure(view: ResizeView, _now: float) -> Hold | None:
     """Hold without a recommendation to act on; a container that was killed for its memory gets more all the same."""
     candidate = view.candidate
     return None if candidate is not None and candidate.urgent else view.unsure
-
-
-def _rollout(view: ResizeView, _now: float) -> Hold | None:
-    if not view.rollout:
-        return None
-    return Hold(Reason.ROLLOUT_IN_PROGRESS, f"{view.rollout}; {Reason.ROLLOUT_IN_PROGRESS.meaning}")
 
 
 def _unschedulable(view: ResizeView, _now: float) -> Hold | None:
@@ -232,13 +215,13 @@ def _kept(view: ResizeView, _now: float) -> Hold | None:
 
 
 QUIET = frozenset((Reason.LOW_CONFIDENCE, Reason.NO_PODS, Reason.USAGE_MISSING, Reason.WAITING))  # no refused intent
-FACTS: tuple[Check, ...] = (_stopped, _trouble, _contact, _unread, _stale, _unknown, _owner)
-HOLDS: tuple[Check, ...] = (*FACTS, _withheld, _absent, _unsure, _rollout, _unschedulable, _stuck, _kept)
+FACTS: tuple[Check, ...] = (check_stopped, check_trouble, check_contact, _unread, _stale, check_unknown, check_owner)
+HOLDS: tuple[Check, ...] = (*FACTS, _withheld, _absent, _unsure, check_rollout, _unschedulable, _stuck, _kept)
 
 
 def find_hold(view: ResizeView, now: float) -> Hold | None:
     """Return the first hold on the resources of `view` at `now` (epoch seconds); None if they may be changed."""
-    return _first(HOLDS, view, now)
+    return first_hold(HOLDS, view, now)
 
 
 def find_revert(view: ResizeView, now: float) -> ResizedPod | None:
@@ -256,7 +239,7 @@ def resize_situation(view: ResizeView, now: float) -> ResizeSituation:
     """Return what the control loop may do about the resources of `view` at `now`, in epoch seconds."""
     reverted = find_revert(view, now)
     if reverted is not None:
-        rules = replace(_rules(view, _first(FACTS, view, now)), cooldown=0.0, max_per_hour=inf)
+        rules = replace(_rules(view, first_hold(FACTS, view, now)), cooldown=0.0, max_per_hour=inf)
         return ResizeSituation(change=_taken_back(reverted, now), rules=rules)
     hold, pod = find_hold(view, now), view.candidate
     if hold is not None and hold.reason in QUIET:
@@ -297,7 +280,3 @@ def _rules(view: ResizeView, hold: Hold | None) -> Rules:
         max_per_hour=settings.actions_per_hour,
         counts_lane=True,
     )
-
-
-def _first(checks: tuple[Check, ...], view: ResizeView, now: float) -> Hold | None:
-    return next((hold for check in checks if (hold := check(view, now)) is not None), None)

@@ -15,7 +15,16 @@ from ...errors import number
 from ...settings.scaling import Scaling
 from ..reasons import Reason
 from ..situation import RECOMMEND, Fact, Rules, ScaleSituation
-from ..workload.hold import INTERVALS, MAX_CONTACT_AGE, Hold
+from ..workload.checks import (
+    check_contact,
+    check_owner,
+    check_rollout,
+    check_stopped,
+    check_trouble,
+    check_unknown,
+    first_hold,
+)
+from ..workload.hold import INTERVALS, Hold
 
 QUORUM = 0.5  # of the ready pods, which must have sent recent signals
 
@@ -104,20 +113,8 @@ class ScaleView:
 Check = Callable[[ScaleView, float], Hold | None]
 
 
-def _stopped(view: ScaleView, _now: float) -> Hold | None:
-    return Hold(view.stopped) if view.stopped is not None else None
-
-
-def _trouble(view: ScaleView, _now: float) -> Hold | None:
-    return view.trouble
-
-
 def _unread(view: ScaleView, _now: float) -> Hold | None:
     return Hold(Reason.WAITING) if view.replicas is None or view.wish is None else None
-
-
-def _contact(view: ScaleView, _now: float) -> Hold | None:
-    return Hold(Reason.API_SERVER_UNREACHABLE) if view.contact_age > MAX_CONTACT_AGE else None
 
 
 def _stale(view: ScaleView, now: float) -> Hold | None:
@@ -127,14 +124,6 @@ def _stale(view: ScaleView, now: float) -> Hold | None:
 
 def _off(view: ScaleView, _now: float) -> Hold | None:
     return Hold(Reason.SCALING_DISABLED) if view.current == 0 else None
-
-
-def _unknown(view: ScaleView, _now: float) -> Hold | None:
-    return view.unknown
-
-
-def _owner(view: ScaleView, _now: float) -> Hold | None:
-    return view.owner
 
 
 def _manual(view: ScaleView, _now: float) -> Hold | None:
@@ -156,12 +145,6 @@ def _held(view: ScaleView, _now: float) -> Hold | None:
     return Hold(view.wish.why, view.wish.text) if view.wish is not None and view.wish.held else None
 
 
-def _rollout(view: ScaleView, _now: float) -> Hold | None:
-    if not view.rollout:
-        return None
-    return Hold(Reason.ROLLOUT_IN_PROGRESS, f"{view.rollout}; {Reason.ROLLOUT_IN_PROGRESS.meaning}")
-
-
 def _unschedulable(view: ScaleView, _now: float) -> Hold | None:
     if view.unschedulable and view.bounded > view.current:
         what = f"{number(view.unschedulable, 'pod')} of the target: no node has room"
@@ -177,15 +160,25 @@ def _disruption(view: ScaleView, _now: float) -> Hold | None:
     return Hold(Reason.DISRUPTION_BUDGET, f"{what}; {Reason.DISRUPTION_BUDGET.remedy}")
 
 
-FACTS: tuple[Check, ...] = (_stopped, _trouble, _contact, _unread, _stale, _off)
-HOLDS: tuple[Check, ...] = (*FACTS, _unknown, _owner, _manual, _quorum, _held, _rollout, _unschedulable, _disruption)
+FACTS: tuple[Check, ...] = (check_stopped, check_trouble, check_contact, _unread, _stale, _off)
+HOLDS: tuple[Check, ...] = (
+    *FACTS,
+    check_unknown,
+    check_owner,
+    _manual,
+    _quorum,
+    _held,
+    check_rollout,
+    _unschedulable,
+    _disruption,
+)
 PUBLISHED: tuple[Check, ...] = (*FACTS, _quorum, _held)  # the autoscaler that reads the number decides the rest
 
 
 def find_hold(view: ScaleView, now: float) -> Hold | None:
     """Return the first hold on the replicas of `view` at `now` (epoch seconds); None if they may be changed."""
     checks = PUBLISHED if view.settings.surface == "metric" else HOLDS
-    return next((hold for check in checks if (hold := check(view, now)) is not None), None)
+    return first_hold(checks, view, now)
 
 
 def scale_situation(view: ScaleView, now: float) -> ScaleSituation:
