@@ -20,6 +20,7 @@ from ..kube.configuration import add_kubeconfig_arguments
 from ..log import add_log_arguments
 from ..resources.gpu.sampler import GpuSampler
 from ..resources.processes import PROC
+from ..serving.options import LISTEN, METRICS_LISTEN, add_listen_arguments
 from ..serving.tasks import pause
 from ..serving.tls import TlsFiles
 from .cgroup_tree import CgroupTree
@@ -28,7 +29,6 @@ from .server import NodeAddresses, NodeServer
 
 _LOG = logging.getLogger("pilotfish.node")
 
-LISTEN, METRICS_LISTEN = ":8443", ":8080"
 CGROUPS = Path("/sys/fs/cgroup")
 POD_RESOURCES = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
 CERTIFICATE_SECONDS = 5.0  # between two looks for a certificate that is not there yet
@@ -68,16 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--proc", type=Path, default=PROC, metavar="DIR",
         help="the /proc of the node's PID namespace (default %(default)s)",
     )  # fmt: skip
-    add(
-        "--listen",
-        default=LISTEN,
-        metavar="HOST:PORT",
-        help="address for pods, with TLS; :PORT means all addresses (default %(default)s)",
-    )
-    add(
-        "--metrics-listen", default=METRICS_LISTEN, metavar="HOST:PORT",
-        help="address for metrics and health, without TLS; :PORT means all addresses (default %(default)s)",
-    )  # fmt: skip
+    add_listen_arguments(parser, "pods")
     add(
         "--tls-cert", type=Path, required=True, metavar="FILE",
         help="certificate of --listen, PEM; waited for, and read again when it changes",

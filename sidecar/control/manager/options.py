@@ -11,13 +11,12 @@ from ...certificates.choice import add_certificate_arguments, parse_tls_files
 from ...errors import UsageError
 from ...kube.configuration import add_kubeconfig_arguments, own_namespace
 from ...log import add_log_arguments
+from ...serving.options import add_listen_arguments
 from ...serving.tls import TlsFiles
 from .pools import PoolName, parse_pools
 from .signals.endpoint import PrometheusEndpoint, add_prometheus_arguments, parse_endpoint
 
 LEASE = SERVICE = "pilotfish-control"
-LISTEN = ":8443"  # pods of all nodes connect to it
-METRICS_LISTEN = ":8080"  # kubelet and Prometheus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +62,7 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         "--pod-name", default="", metavar="NAME",
         help="name of the own pod, which gets the label pilotfish.dev/leader while it leads (default: no label)",
     )  # fmt: skip
-    add(
-        "--listen",
-        default=LISTEN,
-        metavar="HOST:PORT",
-        help="address for pods, with TLS; :PORT means all addresses (default %(default)s)",
-    )
-    add(
-        "--metrics-listen", default=METRICS_LISTEN, metavar="HOST:PORT",
-        help="address for metrics and health, without TLS; :PORT means all addresses (default %(default)s)",
-    )  # fmt: skip
+    add_listen_arguments(parser, "pods")
     add_certificate_arguments(parser, SERVICE)
     add(
         "--allow-webhook-host", action="append", default=[], metavar="HOST",

@@ -11,11 +11,10 @@ from ...certificates.choice import add_certificate_arguments, parse_tls_files
 from ...errors import UsageError
 from ...kube.configuration import add_kubeconfig_arguments, own_namespace
 from ...log import add_log_arguments
+from ...serving.options import LISTEN, METRICS_LISTEN, add_listen_arguments
 from ...serving.tls import TlsFiles
 
 NAME = "pilotfish-injector"  # of the Service and of the MutatingWebhookConfiguration
-LISTEN = ":8443"  # the API server connects to it
-METRICS_LISTEN = ":8080"  # kubelet and Prometheus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +49,7 @@ def add_injector_arguments(parser: argparse.ArgumentParser) -> None:
         help="namespace of the release, which is never injected (default: that of the service account)",
     )  # fmt: skip
     add_kubeconfig_arguments(parser)
-    add(
-        "--listen",
-        default=LISTEN,
-        metavar="HOST:PORT",
-        help="address for the API server, with TLS; :PORT means all addresses (default %(default)s)",
-    )
-    add(
-        "--metrics-listen", default=METRICS_LISTEN, metavar="HOST:PORT",
-        help="address for metrics and health, without TLS; :PORT means all addresses (default %(default)s)",
-    )  # fmt: skip
+    add_listen_arguments(parser, "the API server")
     add_certificate_arguments(parser, NAME)
     add(
         "--tls-ca", type=Path, metavar="FILE",
