@@ -181,8 +181,7 @@ def test_a_target_of_a_vertical_autoscaler_is_left_alone(begin: Begin, models: M
     kind = definition("autoscaling.k8s.io", "v1", "VerticalPodAutoscaler")
     kind["metadata"]["annotations"] = {"api-approved.kubernetes.io": "https://github.com/kubernetes/autoscaler"}
     models.cluster.plane.apply(kind)
-    name = f"crd/{kind['metadata']['name']}"
-    models.kubectl("wait", "--for=condition=Established", name)
+    models.cluster.plane.wait_for_kinds(kind["metadata"]["name"])
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME}
     vertical = {
         "apiVersion": "autoscaling.k8s.io/v1",
@@ -196,7 +195,7 @@ def test_a_target_of_a_vertical_autoscaler_is_left_alone(begin: Begin, models: M
         wait_until(lambda: resized.status().get("target"), timeout=90, what="the recommendation all the same")
         assert [millicores(actual(pod), "requests") for pod in resized.pods()] == [100]
     finally:
-        models.kubectl("delete", name)
+        models.kubectl("delete", f"crd/{kind['metadata']['name']}")
     resized.wait(cpu=200)
 
 

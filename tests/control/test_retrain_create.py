@@ -88,8 +88,7 @@ async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     if request.param == "real":
         plane: ControlPlane = request.getfixturevalue("control_plane")
         plane.apply(*DEFINITIONS)
-        names = [f"crd/{one['metadata']['name']}" for one in DEFINITIONS]
-        plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+        plane.wait_for_kinds(*(one["metadata"]["name"] for one in DEFINITIONS))
         kube = await Kube.connect(plane.kubeconfig)
         found = Place(kube, replace(OWNER, namespace=plane.namespace()), plane)
         await found.create_templates()
@@ -281,8 +280,7 @@ CREATE = [
 @pytest.mark.asyncio
 async def test_a_missing_right_is_named_and_these_rights_are_enough(control_plane: ControlPlane) -> None:
     control_plane.apply(*DEFINITIONS)
-    names = [f"crd/{one['metadata']['name']}" for one in DEFINITIONS]
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+    control_plane.wait_for_kinds(*(one["metadata"]["name"] for one in DEFINITIONS))
     admin = await Kube.connect(control_plane.kubeconfig)
     place = Place(admin, replace(OWNER, namespace=control_plane.namespace()), control_plane)
     await place.create_templates()

@@ -124,7 +124,7 @@ def test_what_the_processes_wrote_survives_upgrade_rollback_and_a_new_installati
     notes = release("install", "pilotfish", CHART, "--create-namespace")
     assert "kubectl label namespace NAMESPACE pilotfish.dev/inject=all" in notes
     release.fill()
-    release.plane.kubectl("wait", "--for=condition=Established", "crd/modelmonitors.pilotfish.dev", "--timeout=60s")
+    release.plane.wait_for_kinds("modelmonitors.pilotfish.dev")
     release.plane.apply(MONITOR)
 
     assert "until their next rollout" in release(
@@ -163,7 +163,7 @@ def test_the_api_server_accepts_every_feature(plane: ControlPlane) -> None:
     plane.apply(*(foreign_kind(group, kind) for group, kind in foreign))
     namespaces = ("flights", "loans", SYSTEM, f"{SYSTEM}-test")
     plane.apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces))
-    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    plane.wait_for_kinds()
     for name in cases():
         if rendered := objects(name):
             text = json.dumps({"apiVersion": "v1", "kind": "List", "items": rendered})

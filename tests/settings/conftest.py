@@ -15,7 +15,7 @@ CRD = ROOT / "helm/files/modelmonitors.yaml"
 def plane(control_plane: ControlPlane) -> ControlPlane:
     """A control plane with the resource."""
     control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", CRD)
-    control_plane.kubectl("wait", "--for=condition=Established", "-f", CRD)
+    control_plane.wait_for_kinds("modelmonitors.pilotfish.dev")
     return control_plane
 
 

@@ -93,6 +93,19 @@ class ControlPlane:
         """Apply objects as administrator."""
         self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
+    def wait_for_kinds(self, *names: str) -> None:
+        """Wait until the API server serves the kinds of these CustomResourceDefinitions (of all, without names).
+
+        `kubectl wait` fails on a new definition, which has no conditions for a moment.
+        """
+
+        def served() -> bool:
+            found = json.loads(self.kubectl("get", "crd", "-o", "json"))["items"]
+            ready = {item["metadata"]["name"]: item for item in found if _established(item)}
+            return ready.keys() >= (set(names) or {item["metadata"]["name"] for item in found})
+
+        wait_until(served, timeout=60, what=f"the kinds {', '.join(names) or 'of all definitions'}")
+
     def namespace(self) -> str:
         """Create a namespace with a new name, with its default service account, and return the name."""
         name = f"test-{uuid.uuid4().hex[:10]}"
@@ -210,6 +223,11 @@ def start_control_plane(
         *manager,
     )
     return plane
+
+
+def _established(definition: dict[str, Any]) -> bool:
+    conditions = definition.get("status", {}).get("conditions") or ()
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
 def _ready(url: str, context: ssl.SSLContext) -> bool:

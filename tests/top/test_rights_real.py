@@ -28,7 +28,7 @@ def documented() -> list[list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def plane(control_plane: ControlPlane) -> ControlPlane:
     control_plane.kubectl("apply", "--server-side", "-f", ROOT / "helm/files/modelmonitors.yaml")
-    control_plane.kubectl("wait", "--for=condition=Established", "crd/modelmonitors.pilotfish.dev", "--timeout=60s")
+    control_plane.wait_for_kinds("modelmonitors.pilotfish.dev")
     return control_plane
 
 

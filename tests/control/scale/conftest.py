@@ -19,8 +19,7 @@ async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
     if request.param == "real":
         plane: ControlPlane = request.getfixturevalue("control_plane")
         plane.apply(*DEFINITIONS)
-        names = [f"crd/{one['metadata']['name']}" for one in DEFINITIONS]
-        plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+        plane.wait_for_kinds(*(one["metadata"]["name"] for one in DEFINITIONS))
         kube = await Kube.connect(plane.kubeconfig)
         yield Place(kube, plane.namespace(), plane)
         await kube.close()

@@ -31,7 +31,7 @@ def rendered_rights() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 def install_kind(plane: ControlPlane) -> None:
     """Install the kind ModelMonitor."""
     plane.kubectl("apply", "--server-side", "-f", ROOT / "helm/files/modelmonitors.yaml")
-    plane.kubectl("wait", "--for=condition=Established", "crd/modelmonitors.pilotfish.dev", "--timeout=60s")
+    plane.wait_for_kinds("modelmonitors.pilotfish.dev")
 
 
 def install_rights(plane: ControlPlane, system: str, teams: list[str]) -> None:

@@ -255,7 +255,7 @@ def test_without_an_injector_the_failure_policy_decides(release: RealRelease, po
 def test_a_monitor_opts_in_the_pods_of_its_deployment(release: RealRelease) -> None:
     place = release.namespace()
     release.plane.kubectl("apply", "--server-side", "-f", "-", stdin=crd_text())
-    release.plane.kubectl("wait", "--for=condition=Established", "crd/modelmonitors.pilotfish.dev", "--timeout=30s")
+    release.plane.wait_for_kinds("modelmonitors.pilotfish.dev")
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "prices"}
     monitor = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "prices"}}
     release.create(place, {**monitor, "spec": {"targetRef": target}})
@@ -270,7 +270,7 @@ def test_a_monitor_opts_in_the_pods_of_its_deployment(release: RealRelease) -> N
 def test_new_pods_get_the_recommended_resources_and_the_template_stays(release: RealRelease) -> None:
     place = release.resized
     release.plane.kubectl("apply", "--server-side", "-f", "-", stdin=crd_text())
-    release.plane.kubectl("wait", "--for=condition=Established", "crd/modelmonitors.pilotfish.dev", "--timeout=30s")
+    release.plane.wait_for_kinds("modelmonitors.pilotfish.dev")
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "prices"}
     resources = {"container": "model", "cpu": {"max": 4}, "memory": {"max": "4Gi"}, "mode": "act"}
     monitor = {"apiVersion": "pilotfish.dev/v1alpha1", "kind": "ModelMonitor", "metadata": {"name": "prices"}}
