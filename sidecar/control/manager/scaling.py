@@ -196,6 +196,7 @@ class ScalingWatch:
             manual=self._manual_hold(settings, now),
             rollout=target.rollout,
             unschedulable=target.unschedulable,
+            refused=target.refused,
             floor=target.disruption_floor or 0,
         )
 
