@@ -33,7 +33,7 @@ MACHINE = CallPlace(None, "", -1)
 
 
 class SessionEndedError(Exception):
-    """The library answers no further call in this process."""
+    """The library answers no call about any GPU in this process: the driver is gone."""
 
     def __init__(self, problem: GpuProblem) -> None:
         super().__init__(problem.detail)
@@ -52,6 +52,8 @@ class GuardedCalls:
 
     `nvml` is the module pynvml; `avoided` are the calls that hung, as `call_key` writes them. A call that the GPU does
     not support is made again only after `forget`, since it costs as much as one that works.
+
+    A driver that is gone fails every call. One call that claims so while others work costs its own value only.
     """
 
     def __init__(self, nvml: Any, mark: Mark, avoided: frozenset[str]) -> None:
@@ -61,6 +63,8 @@ class GuardedCalls:
         self._keys: dict[tuple[str, int], tuple[bytes, bool]] = {}
         self._unsupported: dict[tuple[str, str, str, int], GpuProblem] = {}
         self._problems: dict[tuple[str, str, GpuReason], GpuProblem] = {}
+        self._gone: GpuProblem | None = None  # a call claims that the driver is gone
+        self._answered = False  # a call about a GPU worked
 
     def forget(self) -> None:
         """Call everything again: also what was not supported."""
@@ -72,6 +76,12 @@ class GuardedCalls:
         self._problems = {}
         return found
 
+    def check_session(self) -> None:
+        """Raise SessionEndedError if the driver is gone by the calls since the last check."""
+        gone, answered, self._gone, self._answered = self._gone, self._answered, None, False
+        if gone is not None and not answered:
+            raise SessionEndedError(gone)
+
     def report(self, reading: str, place: CallPlace, reason: GpuReason, detail: str = "") -> None:
         """Add a problem that a caller found in what a call returned."""
         problem = GpuProblem(reason=reason, reading=reading, device=place.label, detail=detail)
@@ -80,7 +90,7 @@ class GuardedCalls:
     def read(self, reading: str, place: CallPlace, name: str, *arguments: Any) -> Any:
         """Return the result of the function `name` of nvidia-ml-py for `place`, () if it has none.
 
-        Returns None and adds a problem if it fails. Raises SessionEndedError if the driver is gone.
+        Returns None and adds a problem if it fails.
         """
         result, problem = self._call(reading, place, name, arguments)
         if problem is not None:
@@ -159,6 +169,7 @@ class GuardedCalls:
         self._mark[:] = mark
         try:
             result = self._attempt(name, place.handle, arguments)
+            self._answered = self._answered or place.handle is not None
             return () if result is None else result, None
         except self.nvml.NVMLError as error:
             code = int(error.value)
@@ -171,7 +182,7 @@ class GuardedCalls:
             reason, detail = GpuReason.INCONSISTENT, f"{name} failed with {type(error).__name__}"
         problem = GpuProblem(reason=reason, reading=reading, device=place.label, detail=detail)
         if reason in ENDS_SESSION:
-            raise SessionEndedError(problem)
+            self._gone = self._gone or problem
         if reason in NOT_PROVIDED:
             self._unsupported[key] = problem
         return None, problem

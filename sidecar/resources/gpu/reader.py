@@ -57,6 +57,8 @@ def _instances(calls: GuardedCalls, card: GpuCard) -> Iterator[MigSample]:
         found, identity = NO_SHARES, one.gpu_instance
         if identity is not None:
             found = shares[identity] = shares.get(identity) or _gpm(calls, card, one.place.label, identity)
+        else:
+            calls.report(READING, one.place, GpuReason.FAILED, "the id of its GPU instance is not known")
         if found.running is None:
             calls.report("utilization", one.place, GpuReason.MIG, "without GPM, there is no utilization under MIG")
         yield MigSample(

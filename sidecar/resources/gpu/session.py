@@ -1,7 +1,8 @@
 """The use of the library by one sampling process, from nvmlInit on. Runs in the child.
 
 GPUs are enumerated again every 10 seconds. The library sees a GPU that was added, and one that was reset, only in a
-new process, so a session ends when the kernel's list of GPUs changes, or some time after a GPU was lost.
+new process, so a session ends when the kernel's list of GPUs changes, or some time after a GPU was lost or a call
+claimed that the driver is gone.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import Any
 
 from .calls import MACHINE, GuardedCalls
 from .card import GpuCard, enumerate_cards
-from .problems import GpuReason
+from .problems import ENDS_SESSION, GpuReason
 from .reader import read_device
 from .sample import DeviceSample, GpuProblem, GpuSample, ProcessSample
 from .tasks import read_processes
 
 REFRESH_SECONDS = 10.0
-REOPEN_SECONDS = 60.0  # after a GPU was lost
+REOPEN_SECONDS = 60.0  # after a GPU was lost, or a call claimed so of the driver
+_NEEDS_REOPEN = ENDS_SESSION | {GpuReason.DEVICE_LOST}
 FIRST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
 KERNEL_LIST = "/proc/driver/nvidia/gpus"
 
@@ -71,8 +73,9 @@ class GpuSession:
             device = read_device(self._calls, card)
             devices.append(device)
             processes += read_processes(self._calls, card, device.memory_used, isolated=self._isolated)
+        self._calls.check_session()
         problems = (*self._lasting, *self._calls.take_problems())
-        if self._reopen_at is None and any(one.reason is GpuReason.DEVICE_LOST for one in problems):
+        if self._reopen_at is None and any(one.reason in _NEEDS_REOPEN for one in problems):
             self._reopen_at = moment + REOPEN_SECONDS
         since, self._previous = self._previous, moment
         return GpuSample(

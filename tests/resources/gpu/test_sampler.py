@@ -139,7 +139,7 @@ def test_a_driver_that_is_reloaded_is_reported_and_used_again(
     async def run() -> None:
         async with sampling(driver.environment) as sampler:
             await sampled(sampler, lambda sample: sample.devices)
-            gone = {"fail.nvmlInitWithFlags": code, "fail.nvmlDeviceGetUtilizationRates": 1}
+            gone = {"fail.nvmlInitWithFlags": code, "fail.*": 1}
             driver.change(gone)
             found = await sampled(sampler, lambda sample: ("", "devices", reason) in problems(sample))
             assert found.devices == ()
@@ -202,9 +202,9 @@ def test_a_gpu_that_is_added_joins(driver: ScriptedDriver) -> None:
     async def run() -> None:
         async with sampling(driver.environment) as sampler:
             await sampled(sampler, lambda sample: sample.devices)
-            driver.change({"devices": 3, **gpu(2), "fail.nvmlDeviceGetPowerUsage": 1})  # the driver is reloaded
+            driver.change({"devices": 3, **gpu(2), "fail.*": 1})  # the driver is reloaded
             await eventually(lambda: sampler.restarts, timeout=20)
-            driver.change({"fail.nvmlDeviceGetPowerUsage": None})
+            driver.change({"fail.*": None})
             await sampled(sampler, lambda sample: len(sample.devices) == 3)
 
     asyncio.run(run())

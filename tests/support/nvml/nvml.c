@@ -11,6 +11,7 @@
    xids.0=79 31                          events; those added after the registration are delivered
    clock=-3600000000                     added to the driver's time, in microseconds
    fail.nvmlDeviceGetName.0=15           the return code of a call, without the number: for each GPU
+   fail.*=9                              the return code of every call that has no line of its own
    hang.nvmlDeviceGetName.0=1            the call never returns
    crash.nvmlDeviceGetName=1             the process ends
    count.nvmlDeviceGetSamples=400000000  the length that the call for the size of a list returns
@@ -85,7 +86,8 @@ static const char *value_of(const void *handle, const char *name) {
 
 static const char *fault(const char *kind, const char *function, int gpu) {
     const char *found = text("%s.%s.%d", kind, function, gpu);
-    return found ? found : text("%s.%s", kind, function);
+    if (!found) found = text("%s.%s", kind, function);
+    return found ? found : text("%s.*", kind);
 }
 
 static int enter(const char *function, int gpu) {
