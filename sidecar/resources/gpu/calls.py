@@ -1,6 +1,6 @@
 """Calls NVML, and turns each failure into a `GpuProblem`. Runs in the child.
 
-Before a call, its name is written to memory that the parent shares, so that the parent can name a call that hangs.
+During a call, memory that the parent shares has its name, so that the parent can name a call that hangs or crashes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from .problems import ENDS_SESSION, INSUFFICIENT_SIZE, GpuReason, reason_of
 from .sample import GpuProblem
 
+NO_CALL = b"\0"  # the first byte of the memory between two calls
 MARK_BYTES = 96  # of the shared memory; a name of NVML has at most about 50 characters
 ATTEMPTS = 3  # for a list that grows between the call for its size and the call for its content
 # Values with which NVML says that a number is not available (NVML_VALUE_NOT_AVAILABLE, of each size and sign).
@@ -180,6 +181,8 @@ class GuardedCalls:
             reason, detail = GpuReason.TOO_MANY, f"{name} needs more memory than this process may use"
         except Exception as error:  # a list that contradicts its length, text that is not UTF-8
             reason, detail = GpuReason.INCONSISTENT, f"{name} failed with {type(error).__name__}"
+        finally:
+            self._mark[:1] = NO_CALL
         problem = GpuProblem(reason=reason, reading=reading, device=place.label, detail=detail)
         if reason in ENDS_SESSION:
             self._gone = self._gone or problem
@@ -213,5 +216,5 @@ def call_key(name: str, index: int) -> str:
 
 
 def marked_call(memory: bytes) -> str:
-    """Return the call that the shared memory names; "" before the first."""
+    """Return the call that the shared memory names; "" between two calls."""
     return memory.split(b"\0")[0].decode(errors="replace")

@@ -10,7 +10,7 @@ class GpuReason(ReasonTable):
 
     AVOIDED = (
         "avoided",
-        "the call hung repeatedly; it is left out for 10 minutes",
+        "the call hung or crashed repeatedly; it is left out for 10 minutes",
         "look for Xid errors in the kernel's log; update the driver",
     )
     DEVICE_LOST = (

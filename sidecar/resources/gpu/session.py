@@ -54,10 +54,7 @@ class GpuSession:
     def open(self) -> tuple[GpuProblem, ...]:
         """Initialize the library; return the problems, empty if it worked."""
         opened = self._calls.read("devices", MACHINE, "nvmlInit")
-        if opened is not None:
-            self._driver = self._calls.read("driver", MACHINE, "nvmlSystemGetDriverVersion") or None
-            return ()
-        return self._calls.take_problems()
+        return () if opened is not None else self._calls.take_problems()
 
     def outdated(self, moment: float) -> bool:
         """Return whether another session would see other GPUs. `moment` is monotonic seconds."""
@@ -70,9 +67,9 @@ class GpuSession:
         devices: list[DeviceSample] = []
         processes: list[ProcessSample] = []
         for card in self._cards.values():
-            device = read_device(self._calls, card)
+            device = read_device(self._calls, card, now)
             devices.append(device)
-            processes += read_processes(self._calls, card, device.memory_used, isolated=self._isolated)
+            processes += read_processes(self._calls, card, device.memory_used, now, isolated=self._isolated)
         self._calls.check_session()
         problems = (*self._lasting, *self._calls.take_problems())
         if self._reopen_at is None and any(one.reason in _NEEDS_REOPEN for one in problems):
@@ -90,6 +87,8 @@ class GpuSession:
     def _refresh(self, moment: float) -> None:
         self._refresh_at = moment + REFRESH_SECONDS
         self._calls.forget()
+        if self._driver is None:
+            self._driver = self._calls.read("driver", MACHINE, "nvmlSystemGetDriverVersion") or None
         self._cards = enumerate_cards(self._calls, self._cards)
         self._lasting = self._calls.take_problems()
         if not self._cards and not self._lasting:
