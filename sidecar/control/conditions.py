@@ -115,6 +115,7 @@ CONDITIONS: dict[str, ConditionType] = {
             Reason.NOT_CONFIGURED,
             Reason.NOT_SCALABLE,
             Reason.PAUSED,
+            Reason.PODS_REFUSED,
             Reason.REVERTED,
             Reason.ROLLOUT_IN_PROGRESS,
             Reason.SCALED_OBJECT,

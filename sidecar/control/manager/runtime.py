@@ -45,6 +45,7 @@ from .scaling_status import ScalingFinding, scaling_finding
 from .status_writer import StatusWriter
 from .storing import CheckpointFile
 from .switch import is_paused
+from .target_watch import TargetWatch
 from .trouble import Trouble
 from .world import Item, World
 
@@ -78,8 +79,9 @@ class MonitorRuntime:
         self.writer = StatusWriter(self.key, self.world)
         self.injection = InjectionWatch(self.key.namespace, self.world)
         self.bypass = BypassWatch(self.key.namespace, self.world)
-        self.resizing = ResizeWatch(self.key, self.world)
-        self.scaling = ScalingWatch(self.key, self.world)
+        targets = TargetWatch(self.key, self.world)
+        self.resizing = ResizeWatch(self.key, self.world, targets)
+        self.scaling = ScalingWatch(self.key, self.world, targets)
         self._raw = b""
         self._seen: object = None
         self._targeted: dict[str, MonitoredPod] = {}

@@ -14,6 +14,7 @@ from ..reasons import Reason
 from ..workload.field_owner import FieldOwner, map_at
 from ..workload.kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas, surge_of
 from ..workload.managed_fields import FieldWriter, epoch_seconds, writers_of
+from ..workload.refusals import NO_REFUSAL, Refusal
 from .appliers import is_default, later_reset
 from .disruption import disruption_floor
 from .owners import ReplicaDriver, find_owner, find_replica_drivers, find_resources_owner
@@ -53,6 +54,8 @@ class TargetFacts:
         rollout_in_progress: whether pods of an older template are being replaced.
         rollout: what the rollout waits for, empty without one.
         unschedulable: pods of the target that no node has room for.
+        refused: why the API server refuses new pods while some are missing, in its words; empty if it does not.
+        unseen: why it is not known whether it refuses them, while some are missing.
         disruption_floor: the fewest replicas that all PodDisruptionBudgets allow now; None without one.
         problems: the facts that are unknown.
         at: when the oldest of the facts was requested, in epoch seconds.
@@ -78,6 +81,8 @@ class TargetFacts:
     rollout_in_progress: bool = False
     rollout: str = ""
     unschedulable: int = 0
+    refused: str = ""
+    unseen: str = ""
     disruption_floor: int | None = None
     problems: tuple[FactProblem, ...] = ()
 
@@ -92,6 +97,7 @@ class TargetSurroundings:
     """The objects of the namespace that decide whether the replicas of a target may change.
 
     `budgets` and `pods` are those of the target only. A list that could not be read is empty, and in `problems`.
+    `refusal` is why the API server refuses new pods of the target.
     """
 
     autoscalers: Sequence[Item] = ()
@@ -99,6 +105,7 @@ class TargetSurroundings:
     vertical_autoscalers: Sequence[Item] = ()
     budgets: Sequence[Item] = ()
     pods: Sequence[Item] = ()
+    refusal: Refusal = NO_REFUSAL
     problems: tuple[FactProblem, ...] = field(default=())
 
 
@@ -125,8 +132,10 @@ def target_facts(target: Item, scale: Item | None, found: TargetSurroundings, at
         template=map_at(target, "spec", "template", "spec") or None,
         warning=later_reset(target),
         rollout_in_progress=bool(rollout),
-        rollout=rollout,
+        rollout="; ".join(filter(None, (rollout, rollout and found.refusal.words))),
         unschedulable=count_unschedulable(found.pods),
+        refused=found.refusal.words if found.refusal.missing else "",
+        unseen=found.refusal.unseen,
         disruption_floor=disruption_floor(target, replicas, found.budgets),
         problems=found.problems,
     )

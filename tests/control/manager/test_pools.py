@@ -44,7 +44,7 @@ def test_a_pool_that_nobody_gave_changes_nothing(namespace: str, name: str) -> N
     book.update([item("a", pool=name, namespace=namespace)])
     share = book.exchange(key("a", namespace), name, member(1.0, 0.0), 0.0)
     assert (share.cores, share.entry, share.pods, share.reason) == (None, None, {"pod": 2.0}, Reason.POOL_UNKNOWN)
-    assert share.text.startswith(f"pool {namespace}/{name}: the controller was given no pool of this name")
+    assert share.text.startswith(f"pool {namespace}/{name}: the administrator has defined no pool of this name")
 
 
 def test_a_monitor_that_leaves_gives_its_cores_back() -> None:
