@@ -9,10 +9,10 @@ from statistics import fmean
 from ...podspec.amounts import ContainerResources
 from ...settings.document import ModelMonitor
 from ...settings.resources import Resources
-from ..resize.attempts import Shown
 from ..resize.plan import ResourceName
 from ..resize.pool.member import PoolLoad, PoolMember, PoolPod
 from ..resize.recommender import ResourceRecommendation
+from ..resize.refusals import Shown
 from ..scale.target import TargetFacts
 from .resizing_pods import pod_key, resources_of, statuses_of
 from .resizing_usage import UsageReading
