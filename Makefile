@@ -35,6 +35,7 @@ help: ## list the targets
 venv: $(READY) $(LINKS) $(TYPINGS) ## the virtual environment .venv, from .ci/locks/dev.txt
 
 $(READY): .ci/locks/dev.txt setup.py
+	@echo "Installing the packages for development into .venv: once, 1.5 GB, a minute or more without output"
 	python=$$(.ci/python) && "$$python" -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .ci/locks/dev.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..model import ZERO_IS_GOOD, Page, Panel, Section, Target
 from ..queries import equal, grown, series, total
+from .changes import OF_MONITOR
 from .resizing import RESIZING
 from .scaling import REPLICAS
 from .variables import MODEL, MONITOR, NAMESPACE
 
-_MONITOR = 'namespace=~"$namespace", monitor=~"$monitor"'
 _MODEL = 'namespace=~"$namespace", model=~"$model"'
 NO_CONTROL = "no control loop runs: the document has no retraining or notification"
 
@@ -23,7 +23,7 @@ INTENTS = Section(
             "Intents in this time whose effect was delivered.",
             (
                 Target(
-                    total(grown(_INTENTS, equal("outcome", "executed"), window="$__range", scope=_MONITOR)),
+                    total(grown(_INTENTS, equal("outcome", "executed"), window="$__range", scope=OF_MONITOR)),
                     "executed",
                 ),
             ),
@@ -35,7 +35,11 @@ INTENTS = Section(
             "stat",
             "Given up",
             "Intents in this time that could not be executed, after all attempts.",
-            (Target(total(grown(_INTENTS, equal("outcome", "failed"), window="$__range", scope=_MONITOR)), "failed"),),
+            (
+                Target(
+                    total(grown(_INTENTS, equal("outcome", "failed"), window="$__range", scope=OF_MONITOR)), "failed"
+                ),
+            ),
             empty="none",
             width=4,
             height=4,
@@ -45,7 +49,7 @@ INTENTS = Section(
             "stat",
             "Pending",
             "Intents that wait to be executed.",
-            (Target(total(series("pilotfish_outbox_entries", equal("state", "pending"), scope=_MONITOR))),),
+            (Target(total(series("pilotfish_outbox_entries", equal("state", "pending"), scope=OF_MONITOR))),),
             empty=NO_CONTROL,
             width=4,
             height=4,
@@ -54,7 +58,7 @@ INTENTS = Section(
             "stat",
             "Dead",
             "Intents in the outbox that were given up and need a person.",
-            (Target(total(series("pilotfish_outbox_entries", equal("state", "dead"), scope=_MONITOR))),),
+            (Target(total(series("pilotfish_outbox_entries", equal("state", "dead"), scope=OF_MONITOR))),),
             empty=NO_CONTROL,
             width=4,
             height=4,
@@ -64,7 +68,7 @@ INTENTS = Section(
             "stat",
             "Not saved",
             "Changes of the outbox that are not on disk yet.",
-            (Target(total(series("pilotfish_outbox_unsaved", scope=_MONITOR))),),
+            (Target(total(series("pilotfish_outbox_unsaved", scope=OF_MONITOR))),),
             empty=NO_CONTROL,
             width=4,
             height=4,
@@ -74,7 +78,7 @@ INTENTS = Section(
             "stat",
             "Damaged lines",
             "Lines of the outbox that were damaged and skipped.",
-            (Target(total(series("pilotfish_outbox_damaged_lines", scope=_MONITOR))),),
+            (Target(total(series("pilotfish_outbox_damaged_lines", scope=OF_MONITOR))),),
             empty=NO_CONTROL,
             width=4,
             height=4,
@@ -84,7 +88,7 @@ INTENTS = Section(
             "lines",
             "Intents by outcome",
             "Changes of intents by kind and outcome; each intent is decided once and ends once.",
-            (Target(total(grown(_INTENTS, scope=_MONITOR), "kind", "outcome"), "{{kind}} {{outcome}}"),),
+            (Target(total(grown(_INTENTS, scope=OF_MONITOR), "kind", "outcome"), "{{kind}} {{outcome}}"),),
             empty=NO_CONTROL,
         ),
         Panel(
@@ -93,7 +97,7 @@ INTENTS = Section(
             "Decisions that were not executed, by kind and reason; docs/reasons.md has the remedies.",
             (
                 Target(
-                    total(grown(_INTENTS, 'outcome!~"executed"', scope=_MONITOR), "kind", "reason"),
+                    total(grown(_INTENTS, 'outcome!~"executed"', scope=OF_MONITOR), "kind", "reason"),
                     "{{kind}} {{reason}}",
                 ),
             ),
@@ -106,7 +110,7 @@ INTENTS = Section(
             "Intents that wait for a receiver, by kind and receiver; a line that grows is a receiver without answers.",
             (
                 Target(
-                    total(series("pilotfish_outbox_waiting", scope=_MONITOR), "kind", "receiver"),
+                    total(series("pilotfish_outbox_waiting", scope=OF_MONITOR), "kind", "receiver"),
                     "{{kind}} {{receiver}}",
                 ),
             ),
@@ -119,12 +123,12 @@ INTENTS = Section(
             "Intents of each ModelMonitor in this time, and what waits or was given up.",
             (
                 Target(
-                    total(grown(_INTENTS, window="$__range", scope=_MONITOR), "namespace", "monitor"),
+                    total(grown(_INTENTS, window="$__range", scope=OF_MONITOR), "namespace", "monitor"),
                     title="Intents",
                 ),
                 Target(
                     total(
-                        series("pilotfish_outbox_entries", equal("state", "pending"), scope=_MONITOR),
+                        series("pilotfish_outbox_entries", equal("state", "pending"), scope=OF_MONITOR),
                         "namespace",
                         "monitor",
                     ),
@@ -132,7 +136,7 @@ INTENTS = Section(
                 ),
                 Target(
                     total(
-                        series("pilotfish_outbox_entries", equal("state", "dead"), scope=_MONITOR),
+                        series("pilotfish_outbox_entries", equal("state", "dead"), scope=OF_MONITOR),
                         "namespace",
                         "monitor",
                     ),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ..model import ZERO_IS_GOOD, Panel, Section, Steps, Target
-from ..queries import equal, grown, largest, series, total
+from ..model import Panel, Section, Steps, Target
+from ..queries import equal, largest, series, total
+from .changes import OF_MONITOR, ChangeKind, change_panels
 
-_MONITOR = 'namespace=~"$namespace", monitor=~"$monitor"'
 _BY = ("namespace", "monitor", "container")
 _WHO = "{{namespace}} {{monitor}} {{container}}"
-_KIND = equal("kind", "resize")
 NO_RECOMMENDATION = "no ModelMonitor has spec.resources, or nothing is recommended yet"
 BOUNDS = ("upper", "target", "lower")
 _OFF: Steps = ((None, "yellow"), (0.9, "green"), (1.5, "yellow"), (2, "red"))
@@ -17,14 +16,14 @@ _OFF: Steps = ((None, "yellow"), (0.9, "green"), (1.5, "yellow"), (2, "red"))
 def recommended(resource: str, bound: str) -> str:
     """Return the recommendation of a resource by container: `lower`, `target`, `upper` or `uncapped`."""
     selector = series(
-        "pilotfish_resource_recommendation", equal("resource", resource), equal("bound", bound), scope=_MONITOR
+        "pilotfish_resource_recommendation", equal("resource", resource), equal("bound", bound), scope=OF_MONITOR
     )
     return largest(selector, *_BY)
 
 
 def requested(resource: str) -> str:
     """Return the request of a resource that the containers have now."""
-    return largest(series("pilotfish_resource_request", equal("resource", resource), scope=_MONITOR), *_BY)
+    return largest(series("pilotfish_resource_request", equal("resource", resource), scope=OF_MONITOR), *_BY)
 
 
 def _amounts(title: str, resource: str, unit: str) -> Panel:
@@ -47,6 +46,23 @@ def _ratio(resource: str) -> Target:
     return Target(f"{requested(resource)} / ({recommended(resource, 'target')} > 0)", f"{_WHO} {resource}")
 
 
+_RESIZES = ChangeKind(
+    kind="resize",
+    one="resize",
+    many="Resizes",
+    done="resized a container",
+    none="nothing was resized",
+    held=(
+        "Resizes held",
+        "When requests were not changed to what is recommended, by reason; docs/reasons.md has the remedies.",
+    ),
+    intent="resize containers",
+    held_metric="pilotfish_resize_held",
+    done_metric="pilotfish_last_resized_timestamp_seconds",
+    by=_BY,
+    who=_WHO,
+)
+
 RESIZING = Section(
     "Requests and limits",
     (
@@ -68,54 +84,13 @@ RESIZING = Section(
             "Pods whose container has what is wanted (steady), or is to be resized, or whose resize is held or runs.",
             (
                 Target(
-                    f"{total(series('pilotfish_resize_state', scope=_MONITOR), *_BY, 'state')} > 0",
+                    f"{total(series('pilotfish_resize_state', scope=OF_MONITOR), *_BY, 'state')} > 0",
                     f"{_WHO} {{{{state}}}}",
                 ),
             ),
             empty=NO_RECOMMENDATION,
             width=12,
         ),
-        Panel(
-            "state",
-            "Resizes held",
-            "When requests were not changed to what is recommended, by reason; docs/reasons.md has the remedies.",
-            (
-                Target(
-                    largest(series("pilotfish_resize_held", scope=_MONITOR), *_BY, "reason"),
-                    f"{_WHO} {{{{reason}}}}",
-                ),
-            ),
-            empty="nothing is held",
-            width=12,
-            steps=ZERO_IS_GOOD,
-            states=(("1", "held", "orange"),),
-        ),
-        Panel(
-            "lines",
-            "Resizes by outcome",
-            "Intents to resize containers by outcome and reason.",
-            (
-                Target(
-                    total(grown("pilotfish_intents_total", _KIND, scope=_MONITOR), "outcome", "reason"),
-                    "{{outcome}} {{reason}}",
-                ),
-            ),
-            empty="nothing was resized",
-            width=12,
-        ),
-        Panel(
-            "lines",
-            "Time since the last resize",
-            "Time since the controller last resized a container.",
-            (
-                Target(
-                    f"time() - {largest(series('pilotfish_last_resized_timestamp_seconds', scope=_MONITOR), *_BY)}",
-                    _WHO,
-                ),
-            ),
-            unit="s",
-            empty="nothing was resized",
-            width=12,
-        ),
+        *change_panels(_RESIZES),
     ),
 )

@@ -17,7 +17,7 @@ class Reason(ReasonTable):
     ABOVE_TARGET = "above_target", "a signal is above its target, and more replicas are wanted"
     ACTIONS_PER_HOUR = (
         "actions_per_hour",
-        "as many changes were made in the last hour as the document allows",
+        "the document allows no further change within this hour",
         "wait, or raise actionsPerHour",
     )
     ALARM_CLOSED = "alarm_closed", "an alarm has ended"
@@ -35,12 +35,12 @@ class Reason(ReasonTable):
     )
     API_SERVER_UNREACHABLE = (
         "api_server_unreachable",
-        "the controller has no recent answer of the API server",
+        "the API server has not answered the controller recently",
         "check the API server and the network of the controller; alarms and counts are kept",
     )
     APPLIED_ELSEWHERE = (
         "applied_elsewhere",
-        "the replicas are a part of a manifest that another client applies server-side",
+        "another client applies a manifest with the replicas server-side",
         "set spec.scaling.takeOwnership, and remove the replicas from the manifest after the first change",
     )
     AT_MAXIMUM = resize_reasons.AT_MAXIMUM
@@ -49,10 +49,10 @@ class Reason(ReasonTable):
         "a HorizontalPodAutoscaler scales the target",
         "delete the autoscaler, or set spec.scaling.surface to metric and let it follow the published number",
     )
-    BACKLOG = "backlog", "too many events wait for this receiver already"
+    BACKLOG = "backlog", "too many events already wait for this receiver"
     BELOW_TARGET = "below_target", "all signals are below their targets, and fewer replicas are wanted"
-    BLIND = "blind", "nothing of the traffic can be measured", "read docs/blind-spots.md"
-    BLIND_ENDED = "blind_ended", "what could not be measured is measured again"
+    BLIND = "blind", "no traffic can be measured", "read docs/blind-spots.md"
+    BLIND_ENDED = "blind_ended", "the traffic that could not be measured is measured again"
     BOUNDS = (
         "bounds",
         "minReplicas or maxReplicas limits the number of replicas",
@@ -61,7 +61,7 @@ class Reason(ReasonTable):
     BYPASSED = (
         "bypassed",
         "the proxies of all pods have seen nothing but probes for 10 minutes, and a Service leads past them",
-        "roll the workload out again, so that the injector sees the Service as it is now",
+        "restart the workload, so that the injector sees the Service as it is now",
     )
     CHECKPOINT_FAILED = (
         "checkpoint_failed",
@@ -73,8 +73,8 @@ class Reason(ReasonTable):
         "the clock of a pod differs from the controller's, so its counts do not fit into the open ticks",
         "synchronise the clocks of the nodes",
     )
-    CONFLICT = "conflict", "the object has changed since it was observed; the next observation decides anew"
-    CONNECT = "connect", "no connection to the receiver could be made"
+    CONFLICT = "conflict", "the object has changed since it was read; the next check decides again"
+    CONNECT = "connect", "the connection to the receiver failed"
     CONTAINER_NOT_FOUND = resize_reasons.CONTAINER_NOT_FOUND
     CONTAINER_NOT_RUNNING = resize_reasons.CONTAINER_NOT_RUNNING
     CONTROLLED = (
@@ -82,7 +82,7 @@ class Reason(ReasonTable):
         "a controller above the target owns its replicas",
         "name the object above in spec.targetRef, or set spec.scaling.surface to metric",
     )
-    COOLDOWN = "cooldown", "the cooldown after the last effect of this kind has not ended"
+    COOLDOWN = "cooldown", "the cooldown after the last change of this kind has not ended"
     CPU_THROTTLED = resize_reasons.CPU_THROTTLED
     DISCONNECTED = "disconnected", "the connection to the receiver was closed before its response"
     DISRUPTION_BUDGET = (
@@ -92,8 +92,8 @@ class Reason(ReasonTable):
     )
     DOCUMENT_INVALID = (
         "document_invalid",
-        "the document has a problem; the last valid one stays in force",
-        "mend the setting that the message names",
+        "the document has a problem; the last valid document stays in force",
+        "correct the setting that the message names",
     )
     DRIFT = "drift", "a drift detector raised an alarm"
     DRIFT_DETECTED = (
@@ -101,7 +101,7 @@ class Reason(ReasonTable):
         "an episode of drift or of worse performance is open",
         "read the episode in the status and in the report; retrain, or rebaseline if the change is wanted",
     )
-    EXECUTOR_ERROR = "executor_error", "the executor raised an exception; see the log"
+    EXECUTOR_ERROR = "executor_error", "carrying out the action failed with an unexpected error; see the log"
     FEWER_REPLICAS_TOO_SLOW = (
         "fewer_replicas_too_slow",
         "the latency was above its target with fewer replicas at this load, less than 30 minutes ago",
@@ -124,15 +124,15 @@ class Reason(ReasonTable):
     )
     KILL_SWITCH = (
         "kill_switch",
-        "the kill switch of the controller is set; nothing is acted on",
+        "the kill switch of the controller is set, so Pilotfish changes nothing",
         "remove the kill switch of the controller",
     )
     LATE = "late", "the tick was closed before the counts arrived"
     LATENCY_ABOVE_TARGET = (
         "latency_above_target",
-        "the latency is above its target: one policy step more, and no fewer replicas",
+        "the latency is above its target, so replicas are added by one policy step and none is removed",
     )
-    LATENCY_NEAR_TARGET = "latency_near_target", "the latency is near its target, so the number does not fall"
+    LATENCY_NEAR_TARGET = "latency_near_target", "the latency is near its target, so no replica is removed"
     LEARNING = "learning", "a profile is being learned from the first rows of the traffic"
     LIMIT = "limit", "there are more pods, epochs or counts than the controller keeps"
     LIMIT_RANGE = resize_reasons.LIMIT_RANGE
@@ -146,14 +146,14 @@ class Reason(ReasonTable):
     MONITORING = "monitoring", "the counts of enough pods arrive, and drift detection runs on their sum"
     MORE_REPLICAS_DONT_HELP = (
         "more_replicas_dont_help",
-        "two steps of more replicas did not lower the latency, so the number stays",
-        "look for what all replicas share: a database, a feature store, a quota, the CPU limit of each pod",
+        "replicas were added twice and the latency did not fall, so the number stays",
+        "look for what limits all replicas: a database, a feature store, a quota, the CPU limit of each pod",
     )
     NO_DRIFT = "no_drift", "no episode is open"
     NO_IMPROVEMENT = (
         "no_improvement",
         "the retraining succeeded and a new version runs, but the episode is still open",
-        "check the data of the retraining and whether the cause lies in the data pipeline",
+        "check the data of the retraining, and whether the cause is in the data pipeline",
     )
     NO_PODS = (
         "no_pods",
@@ -163,7 +163,7 @@ class Reason(ReasonTable):
     NO_PROBLEM = "no_problem", "nothing prevents or limits the work of the monitor"
     NO_PROFILE = (
         "no_profile",
-        "the document names no profile, so that only the traffic is measured",
+        "the document names no profile, so only the traffic is measured",
         "add a profile to spec.profiles, or learn one",
     )
     NODE_CAPACITY = resize_reasons.NODE_CAPACITY
@@ -172,15 +172,15 @@ class Reason(ReasonTable):
         "the API server refuses the request of the controller",
         "grant the controller the verb and resource that the message names",
     )
-    NOT_CONFIGURED = "not_configured", "the document has no block for this, so that nothing is changed"
+    NOT_CONFIGURED = "not_configured", "the document has no block for this, so nothing is changed"
     NOT_INJECTED = (
         "not_injected",
         "pods of the target have no sidecar, so their traffic is not measured",
-        "do what the message says, then roll the workload out again; `pilotfish doctor` finds the cause",
+        "do what the message says, then restart the workload; `pilotfish doctor` finds the cause",
     )
     NOT_PUBLISHED = (
         "not_published",
-        "the controller sets the replicas itself, so that no other autoscaler may read the number",
+        "the controller sets the replicas itself, so no other autoscaler may read the number",
         "set spec.scaling.surface to metric, or remove the autoscaler that asks for the number",
     )
     NOT_RESIZABLE = resize_reasons.NOT_RESIZABLE
@@ -201,12 +201,17 @@ class Reason(ReasonTable):
     PARTLY_BLIND = "partly_blind", "a part of the traffic cannot be measured", "read docs/blind-spots.md"
     PAUSED = (
         "paused",
-        "the annotation pilotfish.dev/paused is set; nothing is acted on",
+        "the annotation pilotfish.dev/paused is set, so Pilotfish changes nothing",
         "remove the annotation",
     )
-    PERFORMANCE = "performance", "labels show that the model's performance became worse"
+    PERFORMANCE = "performance", "labels show that the performance of the model became worse"
     PERSON = "person", "a person closed the episode"
     POD_RESOURCES = resize_reasons.POD_RESOURCES
+    PODS_REFUSED = (
+        "pods_refused",
+        "the API server refuses pods that are wanted, as a ResourceQuota, a LimitRange or an admission webhook asks",
+        "raise the quota, or correct what the message names; the workload's controller tries again within 17 minutes",
+    )
     PODS_SILENT = (
         "pods_silent",
         "pods of the target have sent nothing for several ticks",
@@ -237,7 +242,7 @@ class Reason(ReasonTable):
     QOS_CLASS = resize_reasons.QOS_CLASS
     QUORUM_MISSING = (
         "quorum_missing",
-        "too few of the expected pods have sent their counts, so that ticks stay open",
+        "too few of the expected pods have sent their counts, so ticks stay open",
         "read the log of the analyzer in the pods that are missing",
     )
     QUOTA = resize_reasons.QUOTA
@@ -262,14 +267,14 @@ class Reason(ReasonTable):
     )
     RETRAINING_GONE = (
         "retraining_gone",
-        "the object of the retraining was deleted before its end was seen",
-        "check the retraining in your training system; close the episode, if there was none",
+        "the object of the retraining was deleted before Pilotfish saw its end",
+        "check in your training system whether the model was trained; if not, close the episode",
     )
     RETRAINING_REQUESTED = "retraining_requested", "a retraining is requested and has not ended"
     RETRAINING_SUCCEEDED = "retraining_succeeded", "the last retraining has succeeded"
     REVERTED = (
         "reverted",
-        "another client has set the replicas back repeatedly after they were changed",
+        "another client has set the replicas back several times",
         "remove the replicas from what the named client applies, then set another number by `kubectl scale`",
     )
     ROLLOUT_IN_PROGRESS = (
@@ -286,7 +291,7 @@ class Reason(ReasonTable):
     SCALING = "scaling", "replicas follow the signals"
     SCALING_DISABLED = (
         "scaling_disabled",
-        "the target has 0 replicas, which switches its scaling off, as with an HPA",
+        "the target has 0 replicas, which switches scaling off, as with an HPA",
         "scale the target to at least 1 replica",
     )
     SCALING_ELSEWHERE = (
@@ -297,14 +302,14 @@ class Reason(ReasonTable):
     SECRET = "secret", "the secret cannot be used", "check the Secret or file that the document names, and its key"
     SECRET_REF = "secret_ref", "the document names a Kubernetes Secret, which exists only in a cluster"
     SERVER_VERSION = resize_reasons.SERVER_VERSION
-    SETTLING = "settling", "the signals are from before the last change of the replicas; the next ones decide"
+    SETTLING = "settling", "the signals are older than the last change of the replicas; the next ones decide"
     SIGNALS_MISSING = (
         "signals_missing",
         "fewer than half of the ready pods have sent recent signals, or no signal can be read; replicas stay",
         "read the message and the log of the analyzer in the pods that are missing",
     )
     STABILIZED = "stabilized", "a stabilisation window of spec.scaling.behavior delays the change"
-    STALE = "stale", "the observation is too old to act on"
+    STALE = "stale", "the data is too old to decide on"
     STARTING = "starting", "replicas are starting, and the number is enough for the arriving requests"
     TARGET_MOVED = resize_reasons.TARGET_MOVED
     TARGET_NOT_FOUND = (
@@ -329,23 +334,23 @@ class Reason(ReasonTable):
     UNKNOWN = "unknown", "the episode ended without a recorded cause"
     UNSCHEDULABLE = (
         "unschedulable",
-        "a pod of the target waits for a node with room; no further pod is added before it has one",
+        "a pod of the target waits for a node with room; until it has one, no further pod is added",
         "add nodes, or lower the requests of the pods or maxReplicas; a node autoscaler sees the pod that waits",
     )
-    UNSUBSCRIBED = "unsubscribed", "the receiver is not configured for this event"
+    UNSUBSCRIBED = "unsubscribed", "the receiver is configured without this event"
     URL = "url", "the receiver's URL cannot be used", "check the URL or the file with it"
     URL_REFUSED = (
         "url_refused",
-        "the host of the URL is not allowed, or its address is internal to the cluster's machines",
+        "the host of the URL is not allowed, or its address is internal",
         "add the host to the controller's --allow-webhook-host, if it should be reached",
     )
     USAGE_MISSING = resize_reasons.USAGE_MISSING
     VERSION_UNPROFILED = (
         "version_unprofiled",
-        "no profile matches a version that runs, so that its drift is not measured",
+        "no profile matches a version that runs, so its drift is not measured",
         "add a profile for the version to spec.profiles",
     )
     VERTICAL_AUTOSCALER = resize_reasons.VERTICAL_AUTOSCALER
-    WAITING = "waiting", "the controller has not yet observed enough to tell"
+    WAITING = "waiting", "the controller does not have enough data yet"
     WITHDRAWN = "withdrawn", "the policy no longer wants the action"
     WITHIN_BOUNDS = resize_reasons.WITHIN_BOUNDS

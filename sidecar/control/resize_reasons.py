@@ -19,12 +19,12 @@ CONTAINER_NOT_RUNNING = (
 CPU_THROTTLED = "cpu_throttled", "the CPU limit throttles the container"
 HORIZONTAL_OWNS_CPU = (
     "horizontal_owns_cpu",
-    "the number of replicas follows the use of CPU, so that the CPU of a pod stays",
+    "the number of replicas follows the use of CPU, so the CPU of a pod is not changed",
     "scale by another signal, or remove spec.resources.cpu",
 )
 HORIZONTAL_OWNS_MEMORY = (
     "horizontal_owns_memory",
-    "the number of replicas follows the use of memory, so that the memory of a pod stays",
+    "the number of replicas follows the use of memory, so the memory of a pod is not changed",
     "scale by another signal, or remove spec.resources.memory",
 )
 INIT_CONTAINER = (
@@ -37,8 +37,8 @@ LIMIT_RANGE = (
     "a LimitRange of the namespace limits the resources of a container",
     "change the LimitRange, if the recommendation should apply",
 )
-LOW_CONFIDENCE = "low_confidence", "the use was not observed for long enough"
-MEMORY_IN_USE = "memory_in_use", "a memory limit is not lowered to what the container uses"
+LOW_CONFIDENCE = "low_confidence", "the use has not been observed for long enough"
+MEMORY_IN_USE = "memory_in_use", "the container uses too much memory to lower its memory limit"
 NODE_CAPACITY = (
     "node_capacity",
     "the node is smaller than what the pod would need",
@@ -54,11 +54,11 @@ NOT_SET = (
     "the container has no request or limit of the resource, and none is added",
     "add a request to the container",
 )
-OOM_KILLED = "oom_killed", "the container was killed for using more memory than its limit, so that it gets more"
+OOM_KILLED = "oom_killed", "the container was killed because it used more memory than its limit, so it gets more"
 OUTSIDE_BOUNDS = "outside_bounds", "the request is outside of the bounds of the recommendation"
 POD_RESOURCES = (
     "pod_resources",
-    "the resources of the pod itself leave no room for more",
+    "the resources of the whole pod leave no room for more",
     "raise spec.resources of the pod, in its template",
 )
 POOL_EXHAUSTED = (
@@ -69,12 +69,12 @@ POOL_EXHAUSTED = (
 POOL_SHARE = "pool_share", "the CPU of each pod is its share of the pool"
 POOL_TOO_SMALL = (
     "pool_too_small",
-    "the minima of the monitors need more CPU than the pool has, so that the CPU of all pods stays",
+    "the minima of the monitors need more CPU than the pool has, so the CPU of all pods is not changed",
     "raise the CPU of the pool, or lower spec.resources.cpu.min of its monitors",
 )
 POOL_UNKNOWN = (
     "pool_unknown",
-    "the controller was given no pool of this name in this namespace, so that the CPU stays",
+    "the administrator has defined no pool of this name in this namespace, so the CPU is not changed",
     "ask the administrator for the pool, or correct spec.resources.pool",
 )
 POOL_WAITING = (
@@ -90,7 +90,7 @@ QOS_CLASS = (
 QUOTA = "quota", "a ResourceQuota of the namespace has no room for more", "raise the quota, or lower spec.resources"
 REQUEST_LIMIT = (
     "request_limit",
-    "the limit of the container bounds its request",
+    "the request cannot exceed the limit of the container",
     "raise the limit, or set spec.resources.controlledValues to RequestsAndLimits",
 )
 RESIZE_DEFERRED = (
@@ -98,10 +98,10 @@ RESIZE_DEFERRED = (
     "the node has no room for the resize at present; the kubelet tries again",
     "free the node, or lower spec.resources",
 )
-RESIZE_IN_PROGRESS = "resize_in_progress", "a pod is being resized; the next one follows when it has ended"
+RESIZE_IN_PROGRESS = "resize_in_progress", "a pod is being resized; the next pod follows after that"
 RESIZE_INFEASIBLE = (
     "resize_infeasible",
-    "the node cannot make the resize, so that the resources of the pod stay",
+    "the node cannot carry out the resize, so the resources of the pod are not changed",
     "read the message of the node; lower spec.resources, or use larger nodes",
 )
 RESIZE_SLOW = (
@@ -127,7 +127,7 @@ RESIZING_ELSEWHERE = (
 )
 RESTART_NEEDED = (
     "restart_needed",
-    "the container restarts when this resource is resized, by its resizePolicy",
+    "the resizePolicy of the container restarts it when this resource is resized",
     "set spec.resources.allowRestart, or the resizePolicy NotRequired",
 )
 SERVER_VERSION = (
@@ -135,7 +135,7 @@ SERVER_VERSION = (
     "the API server is too old for the resize",
     "upgrade the cluster, or set spec.resources.method to rollout",
 )
-TARGET_MOVED = "target_moved", "the request has differed from the recommendation for long"
+TARGET_MOVED = "target_moved", "the request has differed from the recommendation for 12 hours"
 TEMPLATE_OWNED = (
     "template_owned",
     "another client or controller sets the resources in the template of the target",

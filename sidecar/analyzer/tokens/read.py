@@ -15,6 +15,7 @@ from ..decode.targets import MAX_CACHED_TARGET, parse_target
 from ..decode.types import MIB, SkipExchangeError
 from ..defects import log_defect
 from . import documents
+from .choices import of_one_choice
 from .counts import InvalidCountError, TokenCounts, added, count, counts
 
 BODY_BYTES = 2 * MIB  # of a body after decompression
@@ -93,9 +94,10 @@ def _read(record: Record, allowance: Allowance) -> TokenCounts | TokenReason:
     return TokenReason.TRUNCATED if cut else TokenReason.ABSENT
 
 
-def _counts(body: bytes, headers: Headers, *, cut: bool) -> TokenCounts | None:
-    """Return the counts in a body; None if it has none."""
-    if headers.begins(CONTENT_TYPE, b"text/event-stream") or documents.looks_like_events(body):
+def _counts(body: bytes, headers: Headers, *, cut: bool) -> TokenCounts | TokenReason | None:
+    """Return the counts in a body, or that they are not those of the whole response; None if it has none."""
+    stream = headers.begins(CONTENT_TYPE, b"text/event-stream") or documents.looks_like_events(body)
+    if stream:
         told = [documents.cut_stream(body) if cut else documents.events(body)]
     elif cut:
         told = [documents.end(body)]
@@ -103,6 +105,8 @@ def _counts(body: bytes, headers: Headers, *, cut: bool) -> TokenCounts | None:
         told = [documents.lines(body)]
     else:
         told = _of_json(body)
+    if len(told) == 1 and of_one_choice(told[0], body, stream=stream):
+        return TokenReason.PARTIAL
     found = [counts(each) for each in told]
     known = [each for each in found if each is not None]
     return added(known) if known and len(known) == len(found) else None

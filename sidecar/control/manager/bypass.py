@@ -159,8 +159,7 @@ def _text(found: Sequence[Detour], pods: int) -> str:
     where = ", ".join(sorted({f"Service {one.service} leads to port {one.port}" for one in found})[:5])
     return (
         f"the proxies of {number(pods, 'ready pod')} have seen nothing but probes for {QUIET_SECONDS / 60:g} min, and "
-        f"{where} of the pods, past the proxy; roll the workload out again, so that the injector sees the Service as "
-        "it is now"
+        f"{where} of the pods, past the proxy; restart the workload, so that the injector sees the Service as it is now"
     )
 
 

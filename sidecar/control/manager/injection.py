@@ -100,7 +100,7 @@ def _why(metadata: Mapping[str, Any]) -> str:
         note = json.loads(raw)
         reason, message = str(note["reason"]), str(note["message"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        return f"their annotation {INJECTION} cannot be read: {quote_value(raw)}; roll the workload out again"
+        return f"their annotation {INJECTION} cannot be read: {quote_value(raw)}; restart the workload"
     return f"{camel_case(reason[:MAX_WHY])}: {message}"[:MAX_WHY]
 
 

@@ -139,7 +139,7 @@ FLEET_BLIND_REASONS = MappingProxyType(
         "bypassed": BlindReason(
             "The proxies of all pods have seen nothing but probes for 10 minutes, and a Service leads to the model's "
             "port, past the proxies.",
-            "Roll the workload out again, so that the injector sees the Service that the text names as it is now.",
+            "Restart the workload, so that the injector sees the Service that the text names as it is now.",
         ),
         "fleet_silent": BlindReason(
             "The controller does not hear from enough pods of the target, or cannot find the target, so ticks of the "

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.analyzer.sync import signals
 from pilotfish.sidecar.analyzer.sync.labels import LabelCourier, Submit
-from pilotfish.sidecar.analyzer.sync.signals import QuietTime, SignalSender, ThrottledShare, signals_of
+from pilotfish.sidecar.analyzer.sync.signals import QuietTime, SignalSender, TimeShare, signals_of
 from pilotfish.sidecar.analyzer.sync.transport import Transport
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import LatencyHistogram, PageSnapshot, RouteCounters
@@ -135,14 +135,14 @@ SECOND = 10**9
 def test_throttling_is_the_share_of_the_time_between_two_samples(
     samples: list[tuple[int, int] | None], share: float | None
 ) -> None:
-    throttled = ThrottledShare()
+    throttled = TimeShare()
     assert [throttled.update(sample) for sample in samples][-1] == share
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=9), st.integers(1, 30))
 @settings(max_examples=examples(50), deadline=None)
 def test_looks_without_a_new_sample_do_not_change_the_share(looks: list[int], seconds: int) -> None:
-    throttled = ThrottledShare()
+    throttled = TimeShare()
     shares = [
         throttled.update((number * seconds * SECOND // 4, number * seconds * SECOND))
         for number, times in enumerate(looks)
@@ -173,7 +173,7 @@ async def test_signals_that_do_not_arrive_are_logged_at_the_begin_and_the_end(
     monkeypatch.setattr(signals, "SIGNAL_SECONDS", 0.0)
     controller = cast("Transport", Unreachable("status 413", "status 413", "", ""))
     courier = LabelCourier(OPTIONS, controller, cast("Submit", None))
-    sender = SignalSender(OPTIONS, controller, courier, lambda: None, time.time, Random(), lambda: None)
+    sender = SignalSender(OPTIONS, controller, courier, lambda: None, time.time, Random(), lambda: None, lambda: None)
     with pytest.raises(asyncio.CancelledError):
         await sender.run()
     assert caplog.messages == [

@@ -146,7 +146,7 @@ def chosen(runs: Sequence[Run], contender: str) -> Choice:
 
     def rank(choice: Choice) -> tuple[bool, float]:
         own = [one for one in runs if one.contender == contender and one.choice == choice]
-        assert all(trace(one.trace).half == TUNING for one in own)
+        assert all(trace(one.trace).part == TUNING for one in own)
         throttled = sum(one.played.throttled / one.played.minutes for one in own) / len(own)
         cost = sum(relative_cost(one) for one in own) / len(own)
         return (False, cost) if throttled <= MOST_THROTTLED else (True, throttled)

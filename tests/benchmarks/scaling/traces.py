@@ -206,7 +206,8 @@ def _weekly(seed: np.random.Generator, _: int) -> tuple[LoadTrace, Service]:
 def _recorded(seed: np.random.Generator, number: int) -> tuple[LoadTrace, Service]:
     """Return the departures of 17 days of 2013 from the airports of New York, counted in quarters of an hour."""
     service = _service(seed, (60.0, 300.0))
-    first = datetime(2013, (2, 5, 8, 10)[number], (4, 6, 5, 7)[number], tzinfo=UTC).timestamp()  # Mondays
+    month, day = ((2, 4), (5, 6), (8, 5), (10, 7), (1, 7), (3, 11), (6, 10), (9, 9))[number]  # Mondays
+    first = datetime(2013, month, day, tzinfo=UTC).timestamp()
     step, days = 900.0, 17
     found = _departures()
     assert found is not None

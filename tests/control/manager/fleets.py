@@ -71,10 +71,10 @@ class Fleet:
         self.scaling |= scaling
         self.life.runtime.item = self.item()
 
-    async def elapse(self, seconds: float) -> None:
-        """Let the time pass, in steps of STEP; the pods send their signals at each."""
-        for _ in range(round(seconds / STEP)):
-            self.small.now += STEP
+    async def elapse(self, seconds: float, step: float = STEP) -> None:
+        """Let the time pass in steps; the pods send their signals at each."""
+        for _ in range(round(seconds / step)):
+            self.small.now += step
             if self.follows:
                 self.follow()
             self.send()

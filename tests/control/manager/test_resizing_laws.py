@@ -8,23 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.control.manager.switch import PAUSED
-from pilotfish.sidecar.control.manager.trouble import TroubleError
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.podspec.amounts import ContainerResources, qos_class
-from tests.control.cycles import Crash
-from tests.control.manager.lives import Killer, Life
-from tests.control.manager.owning import HPA
+from tests.control.manager.histories import SWITCHES, History, Operation
 from tests.control.manager.resized import CONTAINER, ResizedFleet
 from tests.control.manager.worlds import KEY
 from tests.support.examples import examples
 
-STEP, LIMIT = 15.0, 8
+LIMIT = 8
 NAMES = ("p0", "p1", "p2")
 LEAST, MOST = {"cpu": 0.05, "memory": 64 * 2**20}, {"cpu": 4.0, "memory": 4 * 2**30}
 GIVEN = {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}}
 OPERATION = (
-    st.sampled_from(("owner", "no owner", "pause", "resume", "outage", "answers", "rollout", "settled", "restart"))
+    st.sampled_from(SWITCHES)
     | st.tuples(st.just("kill"), st.sampled_from(NAMES))
     | st.tuples(st.sampled_from(("deferred", "infeasible", "in_progress", "error", "done")), st.sampled_from(NAMES))
     | st.tuples(st.just("crash"), st.integers(1, 12))
@@ -34,67 +30,37 @@ USE = st.tuples(st.sampled_from((None, 0.05, 0.4, 1.5, 6.0)), st.sampled_from((3
 OPERATIONS = st.lists(st.tuples(OPERATION, USE), min_size=4, max_size=10)
 
 
-class History:
-    """Applies operations to a fleet, and checks each write as it is made."""
+class ResizingHistory(History):
+    """Checks each resize of a pod."""
+
+    settling, recovering, lasting = 5, 4, 10
+    owned = "resources_owner"
 
     def __init__(self) -> None:
-        fleet = ResizedFleet(given=GIVEN)
-        fleet.resources |= {"actionsPerHour": LIMIT, "cooldown": "1m", "minHistory": "1m"}
-        self.fleet = fleet
-        self.forbidden: set[str] = set()
-        self.writes: list[float] = []
+        self.fleet = ResizedFleet(given=GIVEN)
+        self.fleet.resources |= {"actionsPerHour": LIMIT, "cooldown": "1m", "minHistory": "1m"}
+        super().__init__(self.fleet)
 
-    async def apply(self, operation: str | tuple[str, str | int]) -> None:
-        fleet, target = self.fleet, self.fleet.small.target
+    async def apply_own(self, operation: Operation) -> None:
         match operation:
-            case "owner" | "no owner":
-                target.fields["resources_owner"] = HPA if operation == "owner" else None
-                await self.switch("owner", on=operation == "owner")
-            case "pause" | "resume":
-                metadata = fleet.life.runtime.item["metadata"]
-                metadata["annotations"] = {PAUSED: "true"} if operation == "pause" else {}
-                await self.switch("pause", on=operation == "pause")
-            case "outage" | "answers":
-                out = operation == "outage"
-                target.trouble = TroubleError(Reason.API_SERVER_UNREACHABLE, "no answer") if out else None
-                await self.switch("outage", on=out)
-            case "rollout" | "settled":
-                target.fields["rollout"] = "1 of 3 pods is old" if operation == "rollout" else ""
-            case "restart":
-                self.restart()
             case ("kill", name):
-                fleet.kill(str(name))
-            case ("crash", value):
-                fleet.life = Life(fleet.small, dict(fleet.life.runtime.item), Killer(int(value)))
-                await self.elapse(4)
-                self.restart()
-            case ("wait", value):
-                await self.elapse(int(value))
+                self.fleet.kill(name)
             case (answer, name):
-                fleet.node.answers[str(name)] = str(answer)
+                self.fleet.node.answers[name] = answer
 
-    async def switch(self, name: str, *, on: bool) -> None:
-        """Record that nothing may be written while `name` is on; a decision on the look before is still allowed."""
-        if on:
-            await self.elapse(5)
-        (self.forbidden.add if on else self.forbidden.discard)(name)
+    def use(self, load: tuple[float | None, float]) -> None:
+        cores, mebibytes = load
+        self.fleet.cpu, self.fleet.memory = cores, mebibytes * 2**20
 
-    def restart(self) -> None:
-        self.fleet.life = Life(self.fleet.small, dict(self.fleet.life.runtime.item))
-
-    async def elapse(self, steps: int) -> None:
-        for _ in range(steps):
-            before = {name: self.fleet.resources_of(name) for name in NAMES}
-            active = [name for name in NAMES if self.active(name)]
-            made = len(self.fleet.node.applied)
-            try:
-                await self.fleet.elapse(STEP, step=STEP)
-            except Crash:
-                self.restart()
-            for name, written in self.fleet.node.applied[made:]:
-                self.check(name, written, before[name], active)
-                before[name] = written
-                active = [one for one in active if one != name or self.active(one)]
+    async def observe_step(self) -> None:
+        before = {name: self.fleet.resources_of(name) for name in NAMES}
+        active = [name for name in NAMES if self.active(name)]
+        made = len(self.fleet.node.applied)
+        await self.pass_step()
+        for name, written in self.fleet.node.applied[made:]:
+            self.check(name, written, before[name], active)
+            before[name] = written
+            active = [one for one in active if one != name or self.active(one)]
 
     def active(self, name: str) -> bool:
         """Whether the node has not ended a resize of a pod."""
@@ -119,26 +85,17 @@ class History:
         self.writes.append(self.fleet.small.now)
 
 
-async def live(operations: list[tuple[str | tuple[str, str | int], tuple[float | None, float]]]) -> History:
-    history = History()
-    await history.fleet.begin()
-    for operation, (cores, mebibytes) in operations:
-        history.fleet.cpu, history.fleet.memory = cores, mebibytes * 2**20
-        await history.apply(operation)
-        await history.elapse(10)
-    return history
-
-
 @pytest.mark.long
 @settings(max_examples=examples(25), deadline=None)
 @given(OPERATIONS)
 def test_no_history_leads_to_a_write_that_the_guard_forbids(
-    operations: list[tuple[str | tuple[str, str | int], tuple[float | None, float]]],
+    operations: list[tuple[Operation, tuple[float | None, float]]],
 ) -> None:
-    history = asyncio.run(live(operations))
-    back = sum(entry.why in {"resize_infeasible", "resize_deferred", "resize_slow"} for entry in history.fleet.entries)
-    writes = history.writes
+    history = ResizingHistory()
+    asyncio.run(history.live(operations))
+    entries, writes = history.fleet.entries, history.writes
+    back = sum(entry.why in {"resize_infeasible", "resize_deferred", "resize_slow"} for entry in entries)
     assert all(sum(0 <= at - other < 3600 for other in writes) <= LIMIT + back for at in writes)
-    assert {entry.state for entry in history.fleet.entries} <= {
+    assert {entry.state for entry in entries} <= {
         "dead", "delivered", "pending", "recommended", "refused", "superseded",
     }  # fmt: skip

@@ -31,7 +31,7 @@ def test_the_cheapest_choice_wins_that_is_rarely_throttled() -> None:
 
 def test_held_out_runs_do_not_choose() -> None:
     with pytest.raises(AssertionError):
-        chosen(runs("machine-1", throttled=5), PILOTFISH)
+        chosen(runs("burst-5", throttled=5), PILOTFISH)
 
 
 def test_a_pod_with_room_is_neither_throttled_nor_killed() -> None:
