@@ -53,7 +53,7 @@ COMMANDS = {
     ),
     "completion": Command("print a script that completes command lines in a shell", "pilotfish.sidecar.completion"),
     "control": Command(
-        "watch all ModelMonitors of a cluster, and act for them",
+        "detect drift over all pods of the models of a cluster; retrain, scale and resize them",
         "pilotfish.sidecar.control.manager.app",
         variables=None,
         logs=True,
@@ -61,7 +61,7 @@ COMMANDS = {
     "dashboards": Command(
         "list the Grafana dashboards, write them to files, or push them", "pilotfish.sidecar.dashboards.app"
     ),
-    "demo": Command("run the closed loop on real data on this machine", "pilotfish.sidecar.demo.app"),
+    "demo": Command("show drift, alarm and retraining on real data, on this machine", "pilotfish.sidecar.demo.app"),
     "doctor": Command("check an installation in a cluster, and print remedies", "pilotfish.sidecar.doctor.app"),
     "inject": Command("add the sidecars to workloads in files", "pilotfish.sidecar.inject.offline.app", reads=True),
     "injector": Command(
@@ -74,7 +74,7 @@ COMMANDS = {
         "print the manifests of an installation, without Helm", "pilotfish.sidecar.inject.offline.manifests"
     ),
     "node": Command(
-        "answer the pods of a node with their use of its GPUs, CPUs and memory",
+        "serve the pods of a node their use of its GPUs, CPUs and memory",
         "pilotfish.sidecar.node.app",
         variables=None,
         logs=True,
@@ -83,10 +83,10 @@ COMMANDS = {
         "build, show and compare profiles of reference data", "pilotfish.sidecar.profiles.app", reads=True
     ),
     "proxy": Command(
-        "relay a model's traffic, unaltered, and count it", "pilotfish.sidecar.proxy.app", variables=None, logs=True
+        "relay the traffic of a model unchanged, and count it", "pilotfish.sidecar.proxy.app", variables=None, logs=True
     ),
     "recommend": Command(
-        "recommend requests and limits of containers by their real use",
+        "recommend requests and limits that fit the real use of containers",
         "pilotfish.sidecar.recommend.app",
         variables=("--prometheus", "--token-file"),
     ),
@@ -105,7 +105,7 @@ COMMANDS = {
         "pilotfish.sidecar.settings.app",
     ),
     "simulate": Command(
-        "simulate spec.scaling of a document under a recorded load, beside an HPA",
+        "simulate scaling or resizing of a document with a recorded load, beside an HPA or VPA",
         "pilotfish.sidecar.simulate.app",
         reads=True,
     ),

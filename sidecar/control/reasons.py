@@ -207,6 +207,11 @@ class Reason(ReasonTable):
     PERFORMANCE = "performance", "labels show that the performance of the model became worse"
     PERSON = "person", "a person closed the episode"
     POD_RESOURCES = resize_reasons.POD_RESOURCES
+    PODS_REFUSED = (
+        "pods_refused",
+        "the API server refuses pods that are wanted, as a ResourceQuota, a LimitRange or an admission webhook asks",
+        "raise the quota, or correct what the message names; the workload's controller tries again within 17 minutes",
+    )
     PODS_SILENT = (
         "pods_silent",
         "pods of the target have sent nothing for several ticks",

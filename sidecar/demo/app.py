@@ -47,7 +47,9 @@ Queue = asyncio.Queue[AnyMessage | Report]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `pilotfish demo`."""
-    parser.add_argument("--keep", action="store_true", help="leave everything running at the end and print where it is")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave everything running at the end, and print the addresses"
+    )
     parser.add_argument("--plain", action="store_true", help="print plain lines, as without a terminal")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="save the view during the alarm as an SVG file")
 

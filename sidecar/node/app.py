@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--cgroup", type=Path, default=CGROUPS, metavar="DIR",
-        help="where /sys/fs/cgroup of the node is mounted (default %(default)s)",
+        help="folder at which /sys/fs/cgroup of the node is mounted (default %(default)s)",
     )  # fmt: skip
     add(
         "--proc", type=Path, default=PROC, metavar="DIR",

@@ -35,7 +35,7 @@ def add_pair_arguments(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument(
         "--connect-wait-seconds", type=_seconds, default=CONNECT_WAIT_SECONDS, metavar="S",
-        help="seconds that a client waits for a model server that is not reached yet (default %(default)s)",
+        help="seconds that a client waits for a model server that has not started yet (default %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--drain-seconds", type=_seconds, default=DRAIN_SECONDS, metavar="S",

@@ -50,10 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--for", dest="duration", metavar="DURATION",
         help="sample metrics.k8s.io for this time; without another source, the default is 5m",
     )  # fmt: skip
-    add("--ignore-status", action="store_true", help="compute anew what the status of a ModelMonitor has")
+    add("--ignore-status", action="store_true", help="ignore the recommendation in the status of a ModelMonitor")
     add(
         "--output", choices=("table", "json", "yaml"), default="table",
-        help="yaml: patches that you may apply; Pilotfish does not",
+        help="form of the result; yaml: patches for you to apply",
     )  # fmt: skip
     add(
         "--png", type=Path, metavar="OUT",

@@ -6,9 +6,11 @@ VerticalPodAutoscaler: its percentiles and margins, no maximum, and its minimum 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import structs
 
 from ..control.resize.plan import ResizePlan
 from ..control.resize.recommender import observe, recommend
@@ -17,7 +19,8 @@ from ..control.resize.usage import ContainerUsage, OomKill
 from ..podspec.quantity import quantity
 from ..settings.resources import CpuRange, MemoryRange, Resources
 from .recommended import ContainerRecommendation, Source, exact
-from .workload import Container, Json, MeasuredWorkload, pod_uid
+from .throttling import LIVE, ThrottlingCount, ThrottlingSource
+from .workload import Container, MeasuredWorkload, pod_uid, statuses
 
 POD_MIN_CPU, POD_MIN_MEMORY = 0.025, 250 * 2**20  # pod-recommendation-min-* of the VPA
 MAX_CPU, MAX_MEMORY = 1e4, 2**50  # more than a node has
@@ -41,6 +44,7 @@ class ContainerHistory:
         self._name = container.name
         self._kills = sorted(oom_kills(workload, container), key=lambda kill: kill.at)
         self._last = 0.0
+        self._throttling = ThrottlingCount()
         self.use: list[UseSample] = []
 
     def add(self, usages: Sequence[ContainerUsage]) -> None:
@@ -51,10 +55,11 @@ class ContainerHistory:
             kills = [kill for kill in self._kills if kill.at <= self._last]
             self._kills = self._kills[len(kills) :]
             self.use.append(UseSample(self._last, *(_largest(values) for values in _by_resource(own))))
+            self._throttling.add(own)
             self._state = observe(self._state, self._plan, own, kills, self._last)
 
-    def recommended(self, source: Source) -> ContainerRecommendation | None:
-        """Return the recommendation; None if nothing was measured."""
+    def recommended(self, source: Source, throttling: ThrottlingSource = LIVE) -> ContainerRecommendation | None:
+        """Return the recommendation; None if nothing was measured. `throttling` says where that is from."""
         if not self._last:
             return None
         found = recommend(self._plan, self._state, self._last)
@@ -69,6 +74,11 @@ class ContainerHistory:
             confidence_days=found.confidence_days,
             samples=found.samples,
             uncapped=exact(found.uncapped),
+            throttling=replace(
+                self._throttling.result(self._name, throttling),
+                decides=found.throttled,
+                needs_latency=self._plan.raises and self._plan.latency is not None,
+            ),
         )
 
 
@@ -86,8 +96,8 @@ def settings_of(workload: MeasuredWorkload, container: Container) -> Resources:
     own = workload.resources
     chosen = own if own is not None and own.container == container.name else None
     share = max(1, len(workload.containers()))
-    return Resources(
-        container=container.name,
+    return structs.replace(
+        chosen or Resources(container=container.name),
         cpu=(chosen and chosen.cpu) or CpuRange(max=MAX_CPU, min=POD_MIN_CPU / share),
         memory=(chosen and chosen.memory) or MemoryRange(max=MAX_MEMORY, min=POD_MIN_MEMORY // share),
     )
@@ -101,16 +111,11 @@ def oom_kills(workload: MeasuredWorkload, container: Container) -> Iterator[OomK
     sides = container.amounts("limits"), container.amounts("requests")
     memory = next((found for side in sides if (found := quantity(side.get("memory")))), None)
     for pod in workload.pods if memory else ():
-        for one in _statuses(pod):
+        for one in statuses(pod):
             ended = (one.get("lastState") or {}).get("terminated") or {}
             at = _time(ended.get("finishedAt"))
             if one.get("name") == container.name and ended.get("reason") == "OOMKilled" and at:
                 yield OomKill(pod_uid=pod_uid(pod), container=container.name, memory_bytes=int(memory or 0), at=at)
-
-
-def _statuses(pod: Json) -> Iterable[Json]:
-    status = pod.get("status") or {}
-    return [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
 
 
 def _time(text: object) -> float:

@@ -45,6 +45,14 @@ def _container(advice: Advice) -> Json:
         "uncapped": _amounts(found.uncapped),
         "confidence_days": round(found.confidence_days, 4),
         "samples": found.samples,
+        "throttling": {
+            "how": found.throttling.how,
+            "samples": found.throttling.samples,
+            "throttled": found.throttling.throttled,
+            "measure": found.throttling.measure,
+            "limits": found.throttling.limits,
+            "decides": found.throttling.decides,
+        },
     }
     return {
         "name": advice.container.name,

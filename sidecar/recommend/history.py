@@ -3,6 +3,7 @@
     container_cpu_usage_seconds_total  --> rate over a few scrapes, at each minute --+
                                                                                      +--> ContainerUsage
     container_memory_working_set_bytes --> largest value of each minute -------------+
+    throttling, requests and limits (limits.py) -------------------------------------+
 
 Pods that no longer exist count, too: their names follow from the name of the workload. Containers that were replaced
 have two series for some minutes; the larger one counts.
@@ -12,12 +13,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..control.resize.usage import ContainerUsage
 from ..errors import redact_urls
 from ..prometheus import PrometheusError, query_range, read_matrix
+from .limits import EnforcedChunk, EnforcedHistory, Values
 from .workload import MeasuredWorkload
 
 CPU, MEMORY = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
@@ -27,7 +29,6 @@ DAY, HOUR = 86_400.0, 3600.0
 SCRAPES = 4  # in the window of a rate, so that one lost scrape leaves no gap
 REMEDY = "give fewer --days, or one --monitor"
 
-Values = dict[tuple[str, str], float]  # by pod and container
 Progress = Callable[[str, float], None]
 
 
@@ -54,21 +55,26 @@ class PrometheusServer:
         return found
 
 
+def find_enforced(server: PrometheusServer, workload: MeasuredWorkload, days: float, now: float) -> EnforcedHistory:
+    """Return what the Prometheus has about throttling and limits; raise PrometheusError if it does not answer."""
+    return EnforcedHistory.find(workload, selector(workload), server.series, now - days * DAY, now)
+
+
 def read_history(
-    server: PrometheusServer, workload: MeasuredWorkload, days: float, now: float, progress: Progress
+    server: PrometheusServer, enforced: EnforcedHistory, days: float, now: float, progress: Progress
 ) -> Iterator[list[ContainerUsage]]:
     """Yield the use of the containers of a workload at each minute of the last `days` days, the oldest first.
 
     Raises PrometheusError if the server does not answer, NoSeriesError if it knows none of these pods.
     """
-    start = now - days * DAY
+    start, workload = now - days * DAY, enforced.workload
     scrapes = _scrapes(server, workload, start, now)
     interval = min(DAY, max(1.0, HOUR / max(scrapes.values())))
     begin = max(start, min(scrapes) - HOUR)
     for first in _steps(begin, now, CHUNK):
         progress(f"history of {workload.title}", (first - begin) / (now - begin))
         last = min(first + CHUNK - STEP, now)
-        yield from _chunk(server, workload, first, last, interval)
+        yield from _chunk(server, enforced, first, last, interval)
 
 
 def selector(workload: MeasuredWorkload) -> str:
@@ -91,27 +97,32 @@ def _scrapes(server: PrometheusServer, workload: MeasuredWorkload, start: float,
 
 
 def _chunk(
-    server: PrometheusServer, workload: MeasuredWorkload, start: float, end: float, interval: float
+    server: PrometheusServer, enforced: EnforcedHistory, start: float, end: float, interval: float
 ) -> Iterator[list[ContainerUsage]]:
-    chosen = selector(workload)
+    chosen = enforced.chosen
     window = max(STEP, SCRAPES * interval)
     rate = f"rate({CPU}{{{chosen}}}[{math.ceil(window)}s])"
     cpu = server.series(f"sum by (pod, container) (max by (pod, container, cpu) ({rate}))", start, end, STEP)
     peak = f"max_over_time({MEMORY}{{{chosen}}}[{math.ceil(max(STEP, 2 * interval))}s])"
     memory = server.series(f"max by (pod, container) ({peak})", start, end, STEP)
+    chunk = enforced.read(start, end, STEP, window)
     for at in sorted({*cpu, *memory}):
-        yield list(_usages(at, cpu.get(at, {}), memory.get(at, {})))
+        yield list(_usages(at, cpu.get(at, {}), memory.get(at, {}), enforced, chunk))
 
 
-def _usages(at: float, cpu: Mapping[tuple[str, str], float], memory: Values) -> Iterator[ContainerUsage]:
+def _usages(
+    at: float, cpu: Values, memory: Values, enforced: EnforcedHistory, chunk: EnforcedChunk
+) -> Iterator[ContainerUsage]:
     for pod, container in sorted({*cpu, *memory}):
-        used = memory.get((pod, container))
+        used, held = memory.get((pod, container)), enforced.at(chunk, at, (pod, container))
         yield ContainerUsage(
             pod_uid=pod,
             container=container,
             cpu_cores=cpu.get((pod, container)),
             memory_bytes=None if used is None else int(used),
-            throttled_ratio=None,
+            throttled_ratio=held.throttled,
+            cpu_request=held.request,
+            cpu_limit=held.limit,
             at=at,
         )
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from ..kube.client import Kube
 from .compute import ContainerHistory, UseSample
-from .history import NoSeriesError, PrometheusServer, read_history
+from .history import NoSeriesError, PrometheusServer, find_enforced, read_history
 from .recommended import ContainerRecommendation, Source, from_status
 from .sampling import sample
+from .throttling import LIVE, ThrottlingSource
 from .workload import MeasuredWorkload
 
 SAMPLED = 300.0  # seconds, if no time is asked for
@@ -38,10 +39,10 @@ class Measured:
     use: dict[Key, Sequence[UseSample]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
-    def add(self, histories: dict[Key, ContainerHistory], source: Source) -> None:
+    def add(self, histories: dict[Key, ContainerHistory], source: Source, throttling: ThrottlingSource = LIVE) -> None:
         """Add the results of histories; a container that is known already stays as it is."""
         for key, history in histories.items():
-            recommended = history.recommended(source)
+            recommended = history.recommended(source, throttling)
             if recommended is not None and key not in self.found:
                 self.found[key], self.use[key] = recommended, history.use
 
@@ -64,11 +65,11 @@ async def measure(
     if choice.server is not None:
         for workload in unknown:
             try:
-                histories = await asyncio.to_thread(_history, choice.server, workload, choice.days, progress)
+                found = await asyncio.to_thread(_history, choice.server, workload, choice.days, progress)
             except NoSeriesError as error:
                 measured.problems.append(str(error))
             else:
-                measured.add(histories, "prometheus")
+                measured.add(found[0], "prometheus", found[1])
         return measured
     if choice.seconds is None:  # do not let a person wait for containers that no monitor names
         unknown = [one for one in unknown if not any(title == one.title for title, _ in measured.found)]
@@ -89,12 +90,13 @@ def _of_status(workloads: Sequence[MeasuredWorkload]) -> Iterator[tuple[Key, Con
 
 def _history(
     server: PrometheusServer, workload: MeasuredWorkload, days: float, progress: Progress
-) -> dict[Key, ContainerHistory]:
-    histories = _histories([workload])
-    for usages in read_history(server, workload, days, time.time(), progress):
+) -> tuple[dict[Key, ContainerHistory], ThrottlingSource]:
+    histories, now = _histories([workload]), time.time()
+    enforced = find_enforced(server, workload, days, now)
+    for usages in read_history(server, enforced, days, now, progress):
         for history in histories.values():
             history.add(usages)
-    return histories
+    return histories, enforced.source
 
 
 async def _samples(

@@ -12,6 +12,7 @@ import msgspec
 from ..podspec.amounts import KINDS, Kind
 from ..podspec.quantity import quantity
 from ..settings.status import ResourceAmounts, ResourcesStatus
+from .throttling import Throttling
 from .workload import Json
 
 Source = Literal["status", "prometheus", "metrics"]
@@ -33,6 +34,7 @@ class ContainerRecommendation:
         lower, upper: a request outside of them is too small or too large.
         confidence_days: days of observed use.
         samples: measurements.
+        throttling: how often the CPU limit held the container back, and how that is known.
         uncapped: what the use asks for, without the bounds of the document or the minimum; empty if not known.
     """
 
@@ -43,6 +45,7 @@ class ContainerRecommendation:
     confidence_days: float
     samples: int
     uncapped: Bounds = field(default_factory=dict)
+    throttling: Throttling = field(default_factory=Throttling)
 
     @property
     def is_confident(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from ..control.manager.pods import epoch_seconds
 from ..control.resize.usage import ContainerUsage
@@ -37,7 +37,7 @@ async def sample(
     nothing was measured, and ForbiddenError.
     """
     namespace = workloads[0].namespace
-    pods = {pod_name(pod): pod_uid(pod) for workload in workloads for pod in workload.pods}
+    pods = {pod_name(pod): (pod_uid(pod), workload) for workload in workloads for pod in workload.pods}
     found: dict[tuple[str, str, float], ContainerUsage] = {}
     started, problem = clock(), ""
     while True:
@@ -61,24 +61,31 @@ async def sample(
     return [[one for one in found.values() if one.at == at] for at in times]
 
 
-def usages(metrics: object, pods: dict[str, str]) -> Iterator[ContainerUsage]:
-    """Yield the use of the containers of `pods` (UID by name) in a PodMetricsList; invalid parts are left out."""
+def usages(metrics: object, pods: Mapping[str, tuple[str, MeasuredWorkload]]) -> Iterator[ContainerUsage]:
+    """Yield the use of the containers in a PodMetricsList; invalid parts are left out.
+
+    `pods` has the UID and the workload of each pod by its name; other pods are left out.
+    """
     for item in _objects(metrics, "items"):
         metadata, at = item.get("metadata"), _time(item.get("timestamp"))
         name = metadata.get("name") if isinstance(metadata, dict) else None
-        if name not in pods or at is None:
+        if not isinstance(name, str) or name not in pods or at is None:
             continue
         for container in _objects(item, "containers"):
             found = container.get("usage")
             used = found if isinstance(found, dict) else {}
             cpu, memory = quantity(used.get("cpu")), quantity(used.get("memory"))
-            if isinstance(container.get("name"), str) and (cpu is not None or memory is not None):
+            called = container.get("name")
+            if isinstance(called, str) and (cpu is not None or memory is not None):
+                uid, workload = pods[name]
+                request, limit = workload.cpu_in_force(name, called)
                 yield ContainerUsage(
-                    pod_uid=pods[name],
-                    container=container["name"],
+                    pod_uid=uid,
+                    container=called,
                     cpu_cores=None if cpu is None else float(cpu),
                     memory_bytes=None if memory is None else int(memory),
-                    throttled_ratio=None,
+                    cpu_request=request,
+                    cpu_limit=limit,
                     at=at,
                 )
 

@@ -97,6 +97,7 @@ def _sentences(advice: Advice) -> Iterator[tuple[str, str]]:
     observed = f"{found.confidence_days:.1f} days" if found.confidence_days >= 0.1 else "less than 3 hours"
     doubt = "" if found.is_confident else "; low confidence, so the range is wide"
     yield name, f"from {SOURCES[found.source]}: {observed} of use, {number(found.samples, 'sample')}{doubt}"
+    yield f"{name} throttling", found.throttling.text
     for note in advice.notes:
         yield name, note
     if advice.unapplied:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UsageError, quote_value
+from ..podspec.quantity import quantity
 from ..settings.document import ModelMonitor, Prices, TargetRef
 from ..settings.resources import Resources
 
@@ -104,6 +105,14 @@ class MeasuredWorkload:
             for one, is_init in long_running(newest)
         ]
 
+    def cpu_in_force(self, pod: str, container: str) -> tuple[float | None, float | None]:
+        """Return CPU request and limit, in cores, that a pod has by name; those of most pods for a pod that is gone."""
+        found = next((one for one in self.pods if pod_name(one) == pod), None)
+        given = _in_force(found, container) if found is not None else self._usual(container)
+        sides = ((given or {}).get(side) for side in ("requests", "limits"))
+        request, limit = (quantity(side.get("cpu")) if isinstance(side, dict) else None for side in sides)
+        return (None if request is None else float(request)), (None if limit is None else float(limit))
+
     def pod_name_pattern(self) -> str:
         """Return a regular expression in RE2 for the names of present and past pods."""
         names = sorted(map(pod_name, self.pods))
@@ -143,6 +152,20 @@ def long_running(pod: Json) -> Iterator[tuple[Json, bool]]:
     spec = pod.get("spec") or {}
     yield from ((one, False) for one in spec.get("containers") or ())
     yield from ((one, True) for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always")
+
+
+def statuses(pod: Json) -> list[Json]:
+    """Return the statuses of all containers of a pod."""
+    status = pod.get("status") or {}
+    return [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
+
+
+def _in_force(pod: Json, container: str) -> Json:
+    """Return the resources that the node enforces for a container; those of the spec if it reports none."""
+    given = next((one.get("resources") for one in statuses(pod) if one.get("name") == container), None)
+    if isinstance(given, dict):
+        return given
+    return next((one.get("resources") or {} for one, _ in long_running(pod) if one["name"] == container), {})
 
 
 def parse_workload(text: str) -> TargetRef:

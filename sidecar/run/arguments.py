@@ -50,7 +50,7 @@ def add_analyzer_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--resources", choices=SOURCES, default=SOURCES[0],
-        help="source of the figures on CPU, memory and GPU; auto: local if the model server's process is visible",
+        help="source of the figures on CPU, memory and GPU; auto: local if the process of the model server is visible",
     )  # fmt: skip
     parser.add_argument(
         "--upstream-pid", type=process_id, metavar="PID", help="process id of the model server, for --resources local"
@@ -80,7 +80,7 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         "--control-token",
         type=Path,
         metavar="FILE",
-        help="file with the pod's token for --control; read anew each time",
+        help="file with the pod's token for --control; read again for each request",
     )
     parser.add_argument(
         "--monitor", type=object_name, metavar="NAME",
@@ -102,7 +102,7 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
         "--node-token",
         type=Path,
         metavar="FILE",
-        help="file with the pod's token for --node, with the audience pilotfish-node; read anew each time",
+        help="file with the pod's token for --node, with the audience pilotfish-node; read again for each request",
     )
 
 

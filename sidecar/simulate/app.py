@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument("--prometheus", metavar="URL", help="query a Prometheus for the load")
     add("--query", default=QUERY, metavar="PROMQL", help="requests per second, one series (default %(default)s)")
-    add("--last", default="1w", metavar="DURATION", help="how much time to query, up to now (default %(default)s)")
+    add("--last", default="1w", metavar="DURATION", help="length of the time to query, up to now (default %(default)s)")
     add("--pool", metavar="CPU", help="with --usage: the cores that the documents share, as a pool")
     add("--token-file", type=Path, metavar="FILE", help="a file with the bearer token for --prometheus")
     service = parser.add_argument_group("the simulated service")
@@ -91,7 +91,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="replicas at the start, or pods of each monitor (default: for the first load, or 1)",
     )
-    service.add_argument("--seed", type=int, default=0, metavar="N", help="of the arrivals (default %(default)s)")
+    service.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the random arrivals (default %(default)s)"
+    )
     add("--html", type=Path, metavar="OUT", help="also write one self-contained HTML page with charts")
     add("--png", type=Path, metavar="OUT", help="also write a PNG picture; needs the extra `plots`")
     add("--json", action="store_true", help="print the figures and all changes as JSON")

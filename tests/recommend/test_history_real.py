@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +13,12 @@ import pytest
 
 from pilotfish.sidecar import cli
 from pilotfish.sidecar.control.resize.usage import ContainerUsage
-from pilotfish.sidecar.recommend.history import HOUR, NoSeriesError, PrometheusServer, read_history
+from pilotfish.sidecar.recommend.history import HOUR, NoSeriesError, PrometheusServer, find_enforced, read_history
 from tests.dashboards.prometheus import Prometheus
 from tests.recommend.made import filled, pod, workload
+from tests.recommend.series import recorded, series
 from tests.support.apiserver.server import ApiServer
-from tests.support.ports import free_port
-from tests.support.processes import Children
-from tests.support.programs import find, needs
-from tests.support.waiting import patient, wait_until
+from tests.support.programs import needs
 
 pytestmark = [pytest.mark.real, needs("prometheus", "promtool"), pytest.mark.timeout(300)]
 SCRAPE = 30  # seconds
@@ -60,37 +57,17 @@ def samples(end: int) -> Iterator[str]:
     yield "# EOF"
 
 
-def series(metric: str, name: str, container: str, value: float, at: int, **labels: str) -> str:
-    found = {"namespace": "shop", "pod": name, "container": container, "id": f"/{name}/{container}", **labels}
-    text = ",".join(f'{label}="{word}"' for label, word in found.items())
-    return f"{metric}{{{text}}} {value:.12g} {at}"
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    folder = tmp_path_factory.mktemp("prometheus")
     end = int(time.time()) // 60 * 60
-    (folder / "samples.txt").write_text("\n".join(samples(end)) + "\n")
-    blocks = ("tsdb", "create-blocks-from", "openmetrics", str(folder / "samples.txt"), str(folder / "tsdb"))
-    subprocess.run([find("promtool") or "", *blocks], check=True, capture_output=True, timeout=patient(60))
-    (folder / "prometheus.yml").write_text("{}\n")
-    address = f"127.0.0.1:{free_port()}"
-    children = Children(folder)
-    try:
-        children(
-            find("prometheus") or "", f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address={address}", "--log.level=warn",
-        )  # fmt: skip
-        found = Prometheus(f"http://{address}", float(end))
-        wait_until(found.ready, timeout=60, what="Prometheus")
+    with recorded(tmp_path_factory.mktemp("prometheus"), samples(end), end) as found:
         yield found
-    finally:
-        children.end()
 
 
 def read(server: Prometheus, days: float = 2.0, **changed: Any) -> list[list[ContainerUsage]]:
     asked = PrometheusServer(server.url)
-    return list(read_history(asked, workload(**changed), days, server.started, lambda _what, _share: None))
+    enforced = find_enforced(asked, workload(**changed), days, server.started)
+    return list(read_history(asked, enforced, days, server.started, lambda _what, _share: None))
 
 
 def test_the_use_of_present_and_past_pods_is_read_for_each_minute(server: Prometheus) -> None:
@@ -102,7 +79,7 @@ def test_the_use_of_present_and_past_pods_is_read_for_each_minute(server: Promet
     assert {one.container for one in found} == {"model"}, "neither the pod's sum nor the sandbox"
     assert {one.pod_uid for one in found} == {pod(0)["metadata"]["name"], OLD}, "not the other workload"
     old = [one.cpu_cores for one in found if one.pod_uid == OLD and one.cpu_cores is not None]
-    assert old[1:] == pytest.approx([0.25] * (len(old) - 1), rel=0.02), "the first rate is from two scrapes"
+    assert old[1:-1] == pytest.approx([0.25] * (len(old) - 2), rel=0.02), "the first and the last are from two scrapes"
     assert len(old) == pytest.approx(6 * 60, abs=5)
     last = [one.cpu_cores for one in found if one.at > times[-1] - 0.9 * HOUR and one.cpu_cores is not None]
     assert last == pytest.approx([1.0] * len(last), rel=0.02)

@@ -114,6 +114,6 @@ JSON = st.recursive(
 @given(JSON)
 @settings(max_examples=examples(300))
 def test_any_answer_is_read(value: Any) -> None:
-    for one in usages(value, {"a": "uid"}):
+    for one in usages(value, {"a": ("uid", workload())}):
         assert one.pod_uid == "uid"
         assert one.cpu_cores is not None or one.memory_bytes is not None

@@ -23,6 +23,8 @@ model            cpu           2    350m  280m-410m     4→700m    -82%
 pilotfish-proxy  cpu         50m       -          -          -
                  memory     64Mi       -          -       64Mi
   model: from the status of the ModelMonitor: 8.0 days of use, 11,520 samples
+  model throttling: unknown: the status of the ModelMonitor does not say;
+    --ignore-status --prometheus URL reads it
   model not applied: the mode of spec.resources is recommend; in the mode act,
     Pilotfish applies it
   model cost: -172.80 EUR in 30 days for 3 pods"""

@@ -52,6 +52,7 @@ class EventAnnouncer:
     world: World
     _open: frozenset[str] | None = None
     _futile: bool = False
+    _refused: bool = False
     _resizing: ResizingFinding | None = None
     _blind: dict[str, tuple[float, bool]] = field(default_factory=dict)  # by reason: since when, and whether announced
 
@@ -97,12 +98,19 @@ class EventAnnouncer:
                 self._event(item, kind.camel, "Observe", spot.text, WARNING)
 
     def scaling(self, found: ScalingFinding | None, item: Item) -> None:
-        """Announce that more replicas do not help: no intent says so, because nothing is wanted then."""
-        futile = found is not None and found.held is not None and found.held.reason is Reason.MORE_REPLICAS_DONT_HELP
+        """Announce that more replicas do not help, and that pods are refused while no other number is wanted.
+
+        No intent says so, because nothing is wanted then.
+        """
+        held = found.held.reason if found is not None and found.held is not None else None
+        futile, refused = held is Reason.MORE_REPLICAS_DONT_HELP, held is Reason.PODS_REFUSED
         if futile and not self._futile and found is not None:
             self.world.audit.record("scaling_futile", self.key, text=found.text)
             self._event(item, Reason.MORE_REPLICAS_DONT_HELP.camel, "Scale", found.text, WARNING)
-        self._futile = futile
+        if refused and not self._refused and found is not None and found.desired == found.current:
+            self.world.audit.record("pods_refused", self.key, text=found.text)
+            self._event(item, Reason.PODS_REFUSED.camel, "Scale", found.text, WARNING)
+        self._futile, self._refused = futile, refused
 
     def resizing(self, found: ResizingFinding | None, item: Item) -> None:
         """Announce kills for memory, and resizes that do not end: no intent says so."""

@@ -1,8 +1,10 @@
-"""The identity of one monitor in a cluster."""
+"""The identity of one monitor in a cluster, and of its target."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from ...settings.document import TargetRef
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -15,3 +17,8 @@ class MonitorKey:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+def target_key(namespace: str, target: TargetRef) -> str:
+    """Return kind, namespace and name of `target`, the key of intents for it."""
+    return f"{target.kind}/{namespace}/{target.name}"

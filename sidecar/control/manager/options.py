@@ -60,7 +60,7 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--pod-name", default="", metavar="NAME",
-        help="name of the own pod, which gets the label pilotfish.dev/leader while it leads (default: no label)",
+        help="name of this pod, which gets the label pilotfish.dev/leader while it leads (default: no label)",
     )  # fmt: skip
     add_listen_arguments(parser, "pods")
     add_certificate_arguments(parser, SERVICE)
@@ -70,11 +70,11 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--kill-switch", type=Path, metavar="FILE",
-        help="while this file exists and does not say false, nothing is acted on; everything is still measured",
+        help="while this file exists and does not contain false, the controller changes nothing; it still measures",
     )  # fmt: skip
     add(
         "--pool", action="append", default=[], metavar="NAMESPACE/NAME=CPU",
-        help="cores that the monitors of a namespace share which name this pool, such as ml/shared=4; may be repeated",
+        help="a pool: CPU cores that monitors of this namespace share, such as ml/shared=4; may be repeated",
     )  # fmt: skip
     add(
         "--issue-certificate", action="append", default=[], metavar="SERVICE",

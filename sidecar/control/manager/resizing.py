@@ -10,7 +10,6 @@ monitor's checkpoint, and the control loop's ledger has what was changed. Anothe
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -23,70 +22,55 @@ from ..resize.guard import ResizedPod, ResizeView
 from ..resize.plan import ResizePlan
 from ..resize.pool.member import PoolLoad, PoolShare
 from ..resize.recommender import ResourceRecommendation, observe, recommend
-from ..resize.state import ResizeState, ResizeStateError
 from ..resize.usage import OomKill
 from ..resize.wish import rounded, target_of
 from ..scale.target import TargetFacts
 from ..situation import ACT
 from ..workload.hold import Hold
-from .checkpoint import ResizingCheckpoint
 from .core import MonitorCore
 from .facts import stop_reason
-from .key import MonitorKey
+from .key import MonitorKey, target_key
 from .resizing_effect import EffectWatch
+from .resizing_memory import ResizeMemory
 from .resizing_owners import withheld_resources
-from .resizing_pods import (
-    PastChanges,
-    ResizePlanning,
-    is_settling,
-    oom_kills,
-    pod_key,
-    pod_view,
-    present_pods,
-    template_view,
-)
-from .resizing_pool import latency_of, pool_load, pool_member, with_share
+from .resizing_pods import ResizePlanning, present_pods
+from .resizing_pool import latency_of, pool_load, pool_member, unchanged_member, with_share
 from .resizing_sources import NamespaceLimits, PodMetricsReading
 from .resizing_usage import NO_USAGE, UsageReading, read_usage, unknown_resources
+from .resizing_views import PodViews, template_views
 from .selectors import Selector
-from .trouble import Trouble, TroubleError
+from .target_watch import SHARED_SECONDS, TargetReading, TargetWatch
 from .world import Item, World
 
-_LOG = logging.getLogger("pilotfish.control")
-FACTS_SECONDS = 15.0  # between two readings of the target while a pod is to be resized
-MOST_KILLS = 500  # identities of kills that are kept
 _UNSURE = frozenset((Reason.LOW_CONFIDENCE, Reason.USAGE_MISSING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResizeLook:
-    """What one interval has seen and computed, begun at `at` in epoch seconds.
+    """What one interval has seen and computed, begun at `at` in epoch seconds; `began` is the same without clock steps.
 
-    `target` is None until it was read once; `trouble` is why it could not be read now. `planning` decides on the pods.
+    `reading` is that of the target; one that failed has no `target`, which stays from before. `selector` is that of the
+    pods; None while it is not known. `planning` decides on them.
     """
 
     at: float
+    began: float
     document: ModelMonitor
     settings: Resources
+    reading: TargetReading
     target: TargetFacts | None = None
-    trouble: Trouble | None = None
+    selector: Selector | None = None
     usage: UsageReading = NO_USAGE
-    recommendation: ResourceRecommendation | None = None
     planning: ResizePlanning | None = None
     withheld: Mapping[str, Hold] = field(default_factory=dict)
     unknown: Hold | None = None
     share: PoolShare | None = None
     without_effect: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A pod as it was when its view was made."""
-
-    item: Item
-    planning: ResizePlanning
-    past: PastChanges
-    view: ResizedPod
+    @property
+    def recommendation(self) -> ResourceRecommendation | None:
+        """What `planning` is from; None before it is known."""
+        return self.planning.recommendation if self.planning is not None else None
 
 
 @dataclass
@@ -95,56 +79,42 @@ class ResizeWatch:
 
     key: MonitorKey
     world: World
+    targets: TargetWatch
     latest: ResizeLook | None = None
-    _state: ResizeState = field(default_factory=ResizeState)
-    _subject: str = ""  # what the state is about; empty before the first look
-    _core: MonitorCore | None = None  # whose checkpoint the state is from
+    _core: MonitorCore | None = None  # whose checkpoint the memory is from
+    _memory: ResizeMemory = field(default_factory=ResizeMemory)
     _ledger: IntentLedger | None = None
-    _attempts: Attempts = field(default_factory=Attempts)
-    _kills: dict[str, OomKill | None] = field(default_factory=dict)  # that the recommender has seen, by identity
-    _killed_at: float = 0.0
+    _attempts: Attempts = field(default_factory=Attempts)  # of the ledger
     _effects: EffectWatch = field(default_factory=EffectWatch)
-    _views: dict[str, _Seen] = field(default_factory=dict)
-    _looked_at: float = float("-inf")
-    _read_at: float = float("-inf")
-    _selector: Selector | None = None
+    _views: PodViews = field(default_factory=PodViews)
 
     def due(self, core: MonitorCore, selector: Selector | None) -> bool:
         """Return whether to look again: after the interval, for a new document, and at once after an OOM kill."""
         monitor, look = _monitor(core), self.latest
         if look is None or look.document is not monitor or core is not self._core:
             return look is not None or (monitor is not None and monitor.spec.resources is not None)
-        if selector is not None and look.planning is None and look.trouble is None:
+        if selector is not None and look.planning is None and look.reading.trouble is None:
             return True
-        waited = self.world.monotonic() - self._looked_at >= look.settings.interval
+        waited = self.world.monotonic() - look.began >= look.settings.interval
         return waited or (selector is not None and bool(self._new_kills(selector, look.settings)))
 
     async def turn(self, core: MonitorCore, selector: Selector | None) -> None:
         """Look again if that is due; else read the target again while a pod is to be resized."""
-        if self.due(core, selector):
+        if self.due(core, selector) or (self._views.wanted and await self._owned_anew()):
             await self.look(core, selector)
-        elif self.world.monotonic() - self._read_at >= FACTS_SECONDS and any(
-            one.view.wanted for one in self._views.values()
-        ):
-            await self._read_facts()
 
-    async def _read_facts(self) -> None:
-        """Read rollout, owners and pods without a node again; another owner of a resource needs a whole look."""
-        look, self._read_at = self.latest, self.world.monotonic()
+    async def _owned_anew(self) -> bool:
+        """Take rollout, owners and pods without a node again; return whether a resource has got another owner."""
+        look = self.latest
         if look is None or look.document.spec.target_ref is None:
-            return
-        try:
-            target = await self.world.read_resize_target(self.key.namespace, look.document.spec.target_ref)
-        except TroubleError:
-            return  # the next look reports it
+            return False
+        reading = await self.targets.read_object(look.document, look.document.spec.target_ref, SHARED_SECONDS)
+        target = reading.facts
+        if target is None or reading is look.reading:
+            return False  # the next look reports why it cannot be read
+        self.latest = replace(look, reading=reading, target=target, unknown=_unknown(target) or look.unknown)
         owned = withheld_resources(self.world.scaling_targets, self.key.namespace, look.document, target)
-        changed = not owned.keys() <= look.withheld.keys()
-        self.latest = replace(
-            look,
-            target=target,
-            unknown=_unknown(target) or look.unknown,
-            planning=None if changed else look.planning,
-        )
+        return not owned.keys() <= look.withheld.keys()
 
     async def look(self, core: MonitorCore, selector: Selector | None) -> None:
         """Read the target and the use of its container, and recommend; a target that cannot be read is trouble."""
@@ -153,24 +123,24 @@ class ResizeWatch:
             self.latest = None
             return
         self._continue(core)
-        self._turn_to(f"{target_key(self.key.namespace, monitor.spec.target_ref)}/{monitor.spec.resources.container}")
-        self._looked_at = self._read_at = self.world.monotonic()
-        self._selector, before = selector, self.latest
-        found = ResizeLook(at=self.world.clock(), document=monitor, settings=monitor.spec.resources)
-        try:
-            target = await self.world.read_resize_target(self.key.namespace, monitor.spec.target_ref)
-        except TroubleError as error:
-            self.latest = _troubled(found, before, error.trouble)
+        settings, reference = monitor.spec.resources, monitor.spec.target_ref
+        if self._memory.turn_to(f"{target_key(self.key.namespace, reference)}/{settings.container}"):
+            self._effects, self.latest = EffectWatch(), None
+        at, began, before = self.world.clock(), self.world.monotonic(), self.latest
+        reading = await self.targets.read_object(monitor, reference, SHARED_SECONDS)
+        found = ResizeLook(at=at, began=began, document=monitor, settings=settings, reading=reading)
+        target = reading.facts
+        if target is None:
+            self.latest = _troubled(found, before)
+            if reading.trouble is not None and reading.trouble.reason is Reason.TARGET_NOT_FOUND:
+                self._publish_absent(settings, selector)
             return
-        found = replace(
-            found,
-            target=target,
-            withheld=withheld_resources(self.world.scaling_targets, self.key.namespace, monitor, target),
-        )
+        withheld = withheld_resources(self.world.scaling_targets, self.key.namespace, monitor, target)
+        found = replace(found, target=target, selector=selector, withheld=withheld)
         if selector is None or self._ledger is None:
             self.latest = found
             return
-        pods = tuple(present_pods(self.world.pods.pods_in(self.key.namespace), selector, found.settings.container))
+        pods = self._present(selector, settings)
         nodes = [str((item.get("spec") or {}).get("nodeName") or "") for item in pods]
         metrics, limits = await asyncio.gather(
             self.world.read_pod_metrics(self.key.namespace), self.world.read_limits(self.key.namespace, nodes)
@@ -179,12 +149,7 @@ class ResizeWatch:
         self.latest = self._recommend(
             replace(found, unknown=_unknown(target) or unknown), pods, metrics, limits, selector
         )
-        core.resizing = ResizingCheckpoint(
-            subject=self._subject,
-            recommender=self._state.encode(),
-            kills=tuple(self._kills),
-            killed_at=self._killed_at,
-        )
+        core.resizing = self._memory.stored
 
     def _recommend(
         self,
@@ -200,12 +165,11 @@ class ResizeWatch:
         newest, recent = self.world.signals.newest(uids), self.world.signals.recent(uids, now - settings.interval, now)
         usage, kills = read_usage(pods, settings.container, metrics, newest, now), self._new_kills(selector, settings)
         latency = latency_of(settings, recent.values())
-        self._state = observe(self._state, plan, usage.usages, tuple(kills.values()), now, latency)
+        self._memory.state = observe(self._memory.state, plan, usage.usages, tuple(kills.values()), now, latency)
         if kills and self._core is not None:
             self._core.dirty = True
-        self._kills = dict([*self._kills.items(), *kills.items()][-MOST_KILLS:])
-        self._killed_at = max((self._killed_at, *(kill.at for kill in kills.values())))
-        recommendation = recommend(plan, self._state, now)
+        self._memory.kills = self._memory.kills.counted(kills, self._own(selector), settings.container)
+        recommendation = recommend(plan, self._memory.state, now)
         target = target_of(recommendation, settings)
         load = pool_load(usage, len(pods), newest.values(), now)
         share = self._share(found, selector, load, now)
@@ -224,23 +188,16 @@ class ResizeWatch:
             at=now,
             limits=limits,
             memory=usage.memory,
-            killed_at=self._killed_at,
+            killed_at=self._memory.kills.last_at,
             withheld=frozenset(withheld),
             shares=share.pods if share is not None else None,
         )
         slow = settings.latency is not None and latency is not None and latency > settings.latency.target
         template = found.target.template if found.target is not None else None
-        return replace(
-            found,
-            without_effect=self._effects.look(
-                pods, usage.usages, self._attempts, template, settings.container, busy=slow or None, now=now
-            ),
-            usage=usage,
-            recommendation=recommendation,
-            planning=planning,
-            share=share,
-            withheld=withheld,
+        effects = self._effects.look(
+            pods, usage.usages, self._attempts, template, settings.container, busy=slow or None, now=now
         )
+        return replace(found, without_effect=effects, usage=usage, planning=planning, share=share, withheld=withheld)
 
     def _share(self, found: ResizeLook, selector: Selector, load: PoolLoad | None, now: float) -> PoolShare | None:
         """Publish the pods to the pool of the document, and return its share; None without a pool."""
@@ -254,15 +211,25 @@ class ResizeWatch:
         member = pool_member(found.document, items, selector, target, self._attempts.waiting, load, acts=acts)
         return self.world.pools.exchange(self.key, pool, member, now) if member is not None else None
 
+    def _publish_absent(self, settings: Resources, selector: Selector | None) -> None:
+        """Publish to the pool that the target does not exist: only its last pods count, and nobody waits for it."""
+        if settings.pool is not None and settings.cpu is not None:
+            items = self.world.pods.pods_in(self.key.namespace)
+            member = unchanged_member(items, selector, settings.container)
+            self.world.pools.exchange(self.key, settings.pool, member, self.world.clock())
+
     def _new_kills(self, selector: Selector, settings: Resources) -> dict[str, OomKill]:
         """Return the kills for memory that the recommender has not seen, by identity."""
+        return self._memory.kills.unseen(self._own(selector), settings.container, self.world.clock())
+
+    def _own(self, selector: Selector) -> list[Item]:
+        """Return all pods of the target."""
         items = self.world.pods.pods_in(self.key.namespace)
-        own = [item for item in items if selector.matches(item["metadata"].get("labels") or {})]
-        kills = (kill for item in own for kill in oom_kills(item, settings.container))
-        now = self.world.clock()  # the clock of a node may be ahead
-        return {
-            identity: replace(kill, at=min(kill.at, now)) for identity, kill in kills if identity not in self._kills
-        }
+        return [item for item in items if selector.matches(item["metadata"].get("labels") or {})]
+
+    def _present(self, selector: Selector, settings: Resources) -> list[Item]:
+        """Return the pods of the target that run and have the container."""
+        return [*present_pods(self.world.pods.pods_in(self.key.namespace), selector, settings.container)]
 
     def view(self, *, paused: bool) -> ResizeView | None:
         """Return what is known about the resources now; None while the document has no `spec.resources`."""
@@ -270,14 +237,15 @@ class ResizeWatch:
         if look is None or current is None or current.spec.resources is None or look.document.spec.target_ref is None:
             return None
         target, reference = look.target, look.document.spec.target_ref
-        trouble = Hold(look.trouble.reason, look.trouble.text) if look.trouble is not None else None
+        trouble = look.reading.trouble
         owner = target.resources_owner if target is not None else None
         return ResizeView(
             key=target_key(self.key.namespace, reference),
             settings=look.settings,
             mode=current.spec.resources.mode or current.spec.mode,
             stopped=stop_reason(killed=self.world.kill_switch.on(), paused=paused),
-            trouble=self._elsewhere(reference, look.settings) or trouble,
+            trouble=self._elsewhere(reference, look.settings)
+            or (Hold(trouble.reason, trouble.text) if trouble is not None else None),
             contact_age=self.world.contact_age(),
             at=look.at if look.planning is not None and look.document is current else None,
             unknown=look.unknown,
@@ -301,58 +269,19 @@ class ResizeWatch:
 
     def _pods(self, look: ResizeLook, now: float) -> tuple[ResizedPod, ...]:
         """Return the pods as the guard sees them; one that has not changed since the last call is not read again."""
-        planning, selector = look.planning, self._selector
-        if planning is None or selector is None:
+        planning, target, reference = look.planning, look.target, look.document.spec.target_ref
+        if planning is None or look.selector is None or target is None or reference is None:
             return ()
         if look.settings.method == "rollout":
-            return self._template(look, planning, now)
-        namespace, container = self.key.namespace, look.settings.container
-        found: dict[str, _Seen] = {}
-        for item in present_pods(self.world.pods.pods_in(namespace), selector, container):
-            uid, key = item["metadata"]["uid"], pod_key(namespace, item, container)
-            past, known = self._past(key), self._views.get(uid)
-            if known is None or known.item is not item or known.planning is not planning or known.past != past:
-                known = _Seen(item, planning, past, pod_view(item, key, planning, past))
-            found[uid] = known
-        self._views = found
-        return tuple(
-            replace(one.view, settling=True) if is_settling(one.view, one.past, now) else one.view
-            for one in found.values()
-        )
-
-    def _template(self, look: ResizeLook, planning: ResizePlanning, now: float) -> tuple[ResizedPod, ...]:
-        target = look.target
-        if target is None or target.template is None or look.document.spec.target_ref is None:
-            return ()
-        key = f"{target_key(self.key.namespace, look.document.spec.target_ref)}/{look.settings.container}"
-        past = self._past(key)
-        view = template_view(target.template, key, planning, past, target.created_at)
-        if view is None:
-            return ()
-        unread = past.attempt is not None and past.attempt.at >= look.at  # the template is from before the change
-        return (replace(view, settling=True) if unread or is_settling(view, past, now) else view,)
-
-    def _past(self, key: str) -> PastChanges:
-        return PastChanges(self._attempts.newest.get(key), self._attempts.refusals.get(key))
+            key = f"{target_key(self.key.namespace, reference)}/{look.settings.container}"
+            return template_views(target, key, planning, self._attempts, look.reading.at, now)
+        return self._views.of_pods(self._present(look.selector, look.settings), planning, self._attempts, now)
 
     def _continue(self, core: MonitorCore) -> None:
         """Take the state from the checkpoint of `core`, if it is another one than before."""
         if core is self._core:
             return
-        self._core, stored = core, core.resizing
-        self._subject = stored.subject
-        self._kills, self._killed_at = dict.fromkeys(stored.kills), stored.killed_at
-        try:
-            self._state = ResizeState.decode(stored.recommender) if stored.recommender else ResizeState()
-        except ResizeStateError as error:
-            _LOG.warning("monitor %s: %s", self.key, error)
-            self._state = ResizeState()
-
-    def _turn_to(self, subject: str) -> None:
-        """Begin anew if the document names another container or target: their use says nothing about this one."""
-        if self._subject not in ("", subject):
-            self._state, self._killed_at, self._effects, self.latest = ResizeState(), 0.0, EffectWatch(), None
-        self._subject = subject
+        self._core, self._memory = core, ResizeMemory.of(core.resizing, self.key)
 
     def _elsewhere(self, target: TargetRef, settings: Resources) -> Hold | None:
         resizer = self.world.scaling_targets.resizer(self.key.namespace, target, settings.container)
@@ -361,11 +290,6 @@ class ResizeWatch:
         what = f"the container {settings.container} of {target.kind} {target.name}"
         text = f"the older ModelMonitor {resizer.name} decides on {what}, in its own mode"
         return Hold(Reason.RESIZING_ELSEWHERE, f"{text}; {Reason.RESIZING_ELSEWHERE.remedy}")
-
-
-def target_key(namespace: str, target: TargetRef) -> str:
-    """Return kind, namespace and name of `target`."""
-    return f"{target.kind}/{namespace}/{target.name}"
 
 
 def _monitor(core: MonitorCore | None) -> ModelMonitor | None:
@@ -388,8 +312,8 @@ def _unsure(look: ResizeLook) -> Hold | None:
     return None
 
 
-def _troubled(found: ResizeLook, before: ResizeLook | None, trouble: Trouble) -> ResizeLook:
+def _troubled(found: ResizeLook, before: ResizeLook | None) -> ResizeLook:
     """Return a look without a target: what was known before stays, grows old, and is not acted on."""
     if before is None or before.settings != found.settings:
-        return replace(found, trouble=trouble)
-    return replace(before, document=found.document, trouble=trouble)
+        return found
+    return replace(before, document=found.document, reading=found.reading, began=found.began)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import isfinite
+from math import inf, isfinite
 
 from ...log import whole_second
 from ...podspec.adjust import Adjusted, ResizeSurroundings, adjusted
@@ -22,13 +22,14 @@ from ...podspec.rules import ResizeRules
 from ...podspec.running import RunningPod
 from ...settings.resources import Resources
 from ..reasons import Reason
-from ..resize.attempts import Attempt, RefusedResize, Shown, exceeds
+from ..resize.attempts import Attempt
 from ..resize.guard import RETRY_SECONDS, ResizedPod
 from ..resize.progress import NONE, resize_progress
 from ..resize.recommender import ResourceRecommendation
+from ..resize.refusals import RefusedResize
 from ..resize.usage import OomKill
 from ..resize.wish import ResizeWish, find_wish, rounded
-from ..workload.hold import Hold
+from ..workload.hold import INTERVALS, Hold
 from .pods import epoch_seconds, running_containers
 from .resizing_sources import NO_LIMITS, NamespaceLimits, NodeFacts
 from .selectors import Selector
@@ -162,15 +163,13 @@ def _view(subject: _Subject, plan: ResizePlanning, done: PastChanges) -> Resized
     wish = _wish(own, plan, subject, max(subject.created_at, attempt.at if attempt is not None else 0.0))
     kept = _restarting(subject, settings) & wish.target.keys()
     target = {kind: amount for kind, amount in wish.target.items() if kind not in kept}
-    found = adjusted(
-        subject.item,
-        settings.container,
-        target,
-        rules_of(settings),
-        ResizeSurroundings(plan.limits.limit_ranges, plan.limits.quotas, subject.running),
-    )
-    observed, desired = own.as_object(), found.resources.as_object() if target else own.as_object()
-    held = _refused(done.refusal, desired, observed, plan.at)
+    found, observed = _adjusted(subject, plan, target), own.as_object()
+    repeated = _repeated(done.refusal, found, own, plan)
+    if repeated:  # the other resource may change
+        target = {kind: amount for kind, amount in target.items() if kind not in repeated}
+        found = _adjusted(subject, plan, target)
+    desired = found.resources.as_object() if target else observed
+    held = _refused(done.refusal) if repeated and desired == observed else None
     if desired != observed and subject.running is not None and not _is_running(subject.item, settings.container):
         # the kubelet would change the limit of the container, and not that of its pod
         desired, held = observed, held or Hold(Reason.CONTAINER_NOT_RUNNING)
@@ -240,14 +239,29 @@ def rules_of(settings: Resources) -> ResizeRules:
     )
 
 
-def _refused(refusal: RefusedResize | None, desired: Shown, observed: Shown, now: float) -> Hold | None:
-    """Return why a pod does not get what the API server or its node has refused lately."""
-    if refusal is None or not 0 <= now - refusal.at < RETRY_SECONDS:
-        return None
-    if not exceeds(desired, refusal.amounts, observed):
+def _repeated(
+    refusal: RefusedResize | None, found: Adjusted, own: ContainerResources, plan: ResizePlanning
+) -> frozenset[Kind]:
+    """Return the resources that would change to what the API server or the node of the pod has refused lately.
+
+    The refusal may be newer than the recommendation, as old as one may be. A later one is of a clock that was set back.
+    """
+    age = plan.at - refusal.at if refusal is not None else inf
+    if refusal is None or not -INTERVALS * plan.settings.interval <= age < RETRY_SECONDS:
+        return frozenset()
+    return refusal.repeated(found.resources.as_object(), own.as_object())
+
+
+def _refused(refusal: RefusedResize | None) -> Hold | None:
+    if refusal is None:
         return None
     reason = Reason.of_value(refusal.reason) or Reason.RESIZE_INFEASIBLE
     return Hold(reason, f"{refusal.text}; it is tried again at {whole_second(refusal.at + RETRY_SECONDS)}")
+
+
+def _adjusted(subject: _Subject, plan: ResizePlanning, target: Mapping[Kind, Fraction]) -> Adjusted:
+    surroundings = ResizeSurroundings(plan.limits.limit_ranges, plan.limits.quotas, subject.running)
+    return adjusted(subject.item, plan.settings.container, target, rules_of(plan.settings), surroundings)
 
 
 def _kept(found: Adjusted, restarting: Iterable[str]) -> Hold | None:

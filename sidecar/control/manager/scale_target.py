@@ -27,6 +27,7 @@ from ...settings.document import TargetRef
 from ..reasons import Reason
 from ..scale.target import FactProblem, TargetFacts, TargetSurroundings, target_facts
 from ..workload.kinds import at_path, kserve_kind, needs_scale, resource_of
+from .scale_refusal import read_refusal
 from .selectors import Selector, SelectorError, from_object, from_text
 from .trouble import TroubleError, of_kube
 from .world import Item
@@ -76,6 +77,7 @@ class ScaleTargetReader:
         names = [*LISTS]
         lists = dict(zip(names, await asyncio.gather(*(self._list(namespace, name) for name in names)), strict=True))
         pods, problem = await self._pending(namespace, found, scale)
+        refusal = await read_refusal(self.kube, namespace, found, scale)
         problems += tuple(filter(None, (*(one.problem for one in lists.values()), problem)))
         surroundings = TargetSurroundings(
             autoscalers=lists["autoscalers"].items,
@@ -83,6 +85,7 @@ class ScaleTargetReader:
             vertical_autoscalers=lists["verticalAutoscalers"].items,
             budgets=tuple(_selecting(lists["budgets"].items, found, scale)),
             pods=pods,
+            refusal=refusal,
             problems=problems,
         )
         return target_facts(found, scale, surroundings, min(at, *(one.at for one in lists.values())))
@@ -217,7 +220,17 @@ def _triggers(triggers: object) -> dict[str, Any]:
 
 
 _KEPT_METADATA = ("generation", "labels", "name", "ownerReferences")
-_KEPT = ("maxUnavailable", "metrics", "minAvailable", "scaleTargetRef", "selector", "targetRef", "updatePolicy")
+_KEPT = (
+    "maxReplicaCount",
+    "maxReplicas",
+    "maxUnavailable",
+    "metrics",
+    "minAvailable",
+    "scaleTargetRef",
+    "selector",
+    "targetRef",
+    "updatePolicy",
+)
 _TRIGGER = ("containerName",)  # of the metadata of a trigger of KEDA, which may have secrets
 
 

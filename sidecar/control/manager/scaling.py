@@ -22,7 +22,7 @@ from ..ledger import DELIVERED, SUPERSEDED, IntentLedger, LedgerEntry
 from ..reasons import Reason
 from ..scale.facts import ScaleFacts
 from ..scale.guard import ScaleView, Wish
-from ..scale.manual import ManualChange, OwnWrite, blocking_owner, manual_change
+from ..scale.manual import OwnWrite, blocking_owner, manual_change
 from ..scale.plan import ScalePlan
 from ..scale.policy import KIND
 from ..scale.recommender import Recommendation, recommend
@@ -33,11 +33,13 @@ from ..workload.hold import Hold
 from .checkpoint import ScalingCheckpoint
 from .core import MonitorCore
 from .facts import stop_reason
-from .key import MonitorKey
+from .key import MonitorKey, target_key
+from .saturation import saturation
 from .scaling_pods import NO_PODS, RECENT_SECONDS, PodsReading, read_pods
 from .scaling_sources import SignalReading, SignalRequest
 from .selectors import Selector
-from .trouble import Trouble, TroubleError
+from .target_watch import SHARED_SECONDS, TargetWatch
+from .trouble import Trouble
 from .world import World
 
 _LOG = logging.getLogger("pilotfish.control")
@@ -48,8 +50,8 @@ SETTLING = 1.0  # seconds between two looks while the target is not known yet
 class ScalingLook:
     """What one interval has seen and computed, begun at `at` in epoch seconds.
 
-    `target` is None until it was read once; `trouble` is why it could not be read now. `problems` are those of the
-    sources, by signal id.
+    `target` is None until it was read once, and `target_at` is when it was requested. `trouble` is why it could not be
+    read now. `problems` are those of the sources, by signal id.
     """
 
     at: float
@@ -60,9 +62,16 @@ class ScalingLook:
     trouble: Trouble | None = None
     pods: PodsReading = NO_PODS
     external: bool = False
-    wish: Wish | None = None
     recommendation: Recommendation | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def wish(self) -> Wish | None:
+        """The recommendation for the guard; None before the first one."""
+        found = self.recommendation
+        if found is None:
+            return None
+        return Wish(found.desired, found.reason, _explained(found, self.pods), self.at, held=found.held)
 
 
 @dataclass
@@ -71,6 +80,7 @@ class ScalingWatch:
 
     key: MonitorKey
     world: World
+    targets: TargetWatch
     latest: ScalingLook | None = None
     _state: ScaleState = field(default_factory=ScaleState)
     _core: MonitorCore | None = None  # whose checkpoint the state is from
@@ -78,7 +88,6 @@ class ScalingWatch:
     _writes: tuple[OwnWrite, ...] = ()  # that were or may have been made, the oldest first
     _attempted_at: float = 0.0  # when the replicas were, or may have been, changed last
     _recorded: float = 0.0  # the time of the newest one that the recommender knows
-    _manual: ManualChange | None = None
 
     @property
     def wait(self) -> float:
@@ -95,19 +104,21 @@ class ScalingWatch:
         self._continue(core)
         at, before = self.world.clock(), self.latest
         found = ScalingLook(at=at, document=monitor, settings=monitor.spec.scaling)
-        try:
-            target = await self.world.read_scale_target(self.key.namespace, monitor.spec.target_ref)
-        except TroubleError as error:
-            self.latest = _troubled(found, before, error.trouble)
+        key = target_key(self.key.namespace, monitor.spec.target_ref)
+        attempted_at = last_attempt(self._ledger, key) if self._ledger is not None else 0.0
+        max_age = min(SHARED_SECONDS, found.settings.interval / 2)  # one that was made for the resources since
+        reading = await self.targets.read_replicas(monitor.spec.target_ref, max_age, after=attempted_at)
+        target = reading.facts
+        if target is None:
+            self.latest = _troubled(found, before, reading.trouble)
             return
-        found = replace(found, target=target, target_at=at)
+        found = replace(found, target=target, target_at=reading.at)
         if selector is None or self._ledger is None:
             self.latest = found
             return
-        key = target_key(self.key.namespace, monitor.spec.target_ref)
         self._writes, self._attempted_at = own_writes(self._ledger, key), last_attempt(self._ledger, key)
-        reading = await self._read_sources(monitor, selector, at)
-        self.latest = self._recommend(found, target, selector, reading, core)
+        signals = await self._read_sources(monitor, selector, at)
+        self.latest = self._recommend(found, target, selector, signals, core)
 
     async def _read_sources(self, monitor: ModelMonitor, selector: Selector, now: float) -> SignalReading:
         items = self.world.pods.pods_in(self.key.namespace)
@@ -136,6 +147,7 @@ class ScalingWatch:
             status_replicas=target.status_replicas,
             pods=pods.pods,
             external=reading.totals,
+            saturated=saturation(pods.pods, loads, settings),
             at=found.at,
         )
         if self._recorded > now:  # the clock was set back
@@ -145,22 +157,14 @@ class ScalingWatch:
                 self._state = scaled(self._state, write.before, write.after, write.at)
                 self._recorded = write.at
         recommendation, self._state = recommend(ScalePlan.of(settings), facts, self._state, now)
-        manual = manual_change(self._writes, target, self._manual)
-        core.dirty = core.dirty or manual != self._manual
-        self._manual = manual
+        manual = manual_change(self._writes, target, core.scaling.manual)
+        core.dirty = core.dirty or manual != core.scaling.manual
         core.scaling = ScalingCheckpoint(recommender=self._state.encode(), manual=manual)
         return replace(
             found,
             pods=pods,
             external=bool(reading.totals),
             recommendation=recommendation,
-            wish=Wish(
-                recommendation.desired,
-                recommendation.reason,
-                _explained(recommendation, pods),
-                found.at,
-                held=recommendation.held,
-            ),
             problems=reading.problems,
         )
 
@@ -196,6 +200,7 @@ class ScalingWatch:
             manual=self._manual_hold(settings, now),
             rollout=target.rollout,
             unschedulable=target.unschedulable,
+            refused=target.refused,
             floor=target.disruption_floor or 0,
         )
 
@@ -207,7 +212,7 @@ class ScalingWatch:
         """Take the state from the checkpoint of `core`, if it is another one than before."""
         if core is self._core:
             return
-        self._core, self._recorded, self._manual = core, 0.0, core.scaling.manual
+        self._core, self._recorded = core, 0.0
         try:
             stored = core.scaling.recommender
             self._state = ScaleState.decode(stored) if stored else ScaleState()
@@ -227,18 +232,13 @@ class ScalingWatch:
         return Hold(owner.reason, owner.message) if owner is not None else None
 
     def _manual_hold(self, settings: Scaling, now: float) -> Hold | None:
-        change = self._manual
+        change = self._core.scaling.manual if self._core is not None else None
         left = change.held_for(settings.manual_hold, now) if change is not None else 0.0
         if change is None or not left:
             return None
         who = f"{quote_value(change.manager)} set" if change.manager else "somebody set"
         until = whole_second(now + left)
         return Hold(Reason.MANUAL_CHANGE, f"{who} {number(change.replicas, 'replica')}; scaling continues at {until}")
-
-
-def target_key(namespace: str, target: TargetRef) -> str:
-    """Return the key of the intents for `target`."""
-    return f"{target.kind}/{namespace}/{target.name}"
 
 
 def own_writes(ledger: IntentLedger, key: str) -> tuple[OwnWrite, ...]:
@@ -279,7 +279,7 @@ def _explained(recommendation: Recommendation, pods: PodsReading) -> str:
     return f"{recommendation.text}; {sampled}"
 
 
-def _troubled(found: ScalingLook, before: ScalingLook | None, trouble: Trouble) -> ScalingLook:
+def _troubled(found: ScalingLook, before: ScalingLook | None, trouble: Trouble | None) -> ScalingLook:
     """Return a look without a target: what was known before stays, grows old, and is not acted on."""
     if before is None or before.document.spec.target_ref != found.document.spec.target_ref:
         return replace(found, trouble=trouble)

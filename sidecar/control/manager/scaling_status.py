@@ -81,13 +81,13 @@ def scaling_finding(
     hold, wish = find_hold(view, now), view.wish
     fresh = wish is not None and (hold is None or hold.reason not in NOT_SEEN)
     problems = "; ".join(f"signal {name}: {text}" for name, text in sorted(look.problems.items()))
-    warning = look.target.warning if look.target is not None else ""
+    warnings = (look.target.unseen, look.target.warning) if look.target is not None else ()
     said = wish.text if wish is not None else ""
     return ScalingFinding(
         current=view.replicas.value if view.replicas is not None else None,
         desired=view.bounded if fresh else None,
         why=wish.why if wish is not None else Reason.WAITING,
-        message="; ".join(filter(None, (said, problems, warning))),
+        message="; ".join(filter(None, (said, problems, *warnings))),
         held=hold or _limited(view, own),
         owner=_owner_name(view, look),
         scaled_at=next((item.changed_at for item in own if item.state == DELIVERED), None),

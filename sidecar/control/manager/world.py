@@ -67,6 +67,14 @@ class PodSource(Protocol):
         """Return a number that changes with the pods of a namespace."""
 
 
+class ReadTarget(Protocol):
+    """Reads the targets of all monitors; `ScaleTargetReader.read` in a cluster."""
+
+    async def __call__(self, namespace: str, target: TargetRef, *, scaled: bool) -> TargetFacts:
+        """Return the facts about a target, with its replicas if it is `scaled`; raise TroubleError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """The surroundings of all runtimes.
@@ -77,9 +85,7 @@ class World:
         check_leading: raises NotLeaderError when this process must not act.
         pods: the pods with a sidecar, as objects of the API server.
         find_target: the workload of a target; raises TroubleError.
-        read_scale_target: the replicas of a target, and everything that decides whether they may be changed; raises
-            TroubleError.
-        read_resize_target: a target whose pods are resized; raises TroubleError.
+        read_target: a target, and everything that decides whether it may be changed.
         read_pod_metrics: the use of all containers of a namespace, by metrics.k8s.io.
         read_limits: what limits the resources of the pods of a namespace, on these nodes.
         signal_sources: where scaling signals come from, besides the pods.
@@ -105,8 +111,7 @@ class World:
     check_leading: Callable[[], object]
     pods: PodSource
     find_target: Callable[[str, TargetRef], Awaitable[TargetWorkload]]
-    read_scale_target: Callable[[str, TargetRef], Awaitable[TargetFacts]]
-    read_resize_target: Callable[[str, TargetRef], Awaitable[TargetFacts]]
+    read_target: ReadTarget
     read_pod_metrics: Callable[[str], Awaitable[PodMetricsReading]]
     read_limits: Callable[[str, Iterable[str]], Awaitable[NamespaceLimits]]
     list_uninjected: Callable[[str, Selector], Awaitable[Sequence[Item]]]

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 
-from ...podspec.quantity import quantity
 from ..ledger import DEAD, DELIVERED, PENDING, SUPERSEDED, IntentLedger, LedgerEntry
 from ..reasons import Reason
 from .guard import TAKEN_BACK
 from .policy import KIND
-
-Shown = Mapping[str, Mapping[str, str]]  # requests and limits as in an intent
-NOTHING: Shown = {}
+from .refusals import RefusedResize, Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +31,6 @@ class Attempt:
     def takes_back(self) -> bool:
         """Whether it took back a resize that the node did not make."""
         return self.why in TAKEN_BACK
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedResize:
-    """Amounts that the API server or the node refused at the time `at` in epoch seconds, and why."""
-
-    amounts: Shown
-    at: float
-    reason: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +79,3 @@ def _attempt(entry: LedgerEntry) -> Attempt | None:
         text=entry.text,
         answered=done,
     )
-
-
-def exceeds(wanted: Shown, refused: Shown, present: Shown) -> bool:
-    """Return whether `wanted` raises an amount over `present`, to as much as in `refused` or more."""
-    return any(
-        _number(amount) > _number(present.get(side, NOTHING).get(kind)) and _number(amount) >= _number(limit)
-        for side, amounts in wanted.items()
-        for kind, amount in amounts.items()
-        if (limit := refused.get(side, NOTHING).get(kind)) is not None
-        and _number(limit) > _number(present.get(side, NOTHING).get(kind))
-    )
-
-
-def _number(value: object) -> Fraction:
-    return quantity(value) or Fraction(0)

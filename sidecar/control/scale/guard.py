@@ -65,6 +65,7 @@ class ScaleView:
         external: whether a signal that does not come from pods is known.
         rollout: what a rollout that is in progress waits for; empty without one.
         unschedulable: the number of pods that no node has room for.
+        refused: why the API server refuses pods of the target that are missing; empty if it does not.
         floor: the least number of pods that the PodDisruptionBudgets allow at present.
     """
 
@@ -86,6 +87,7 @@ class ScaleView:
     external: bool = False
     rollout: str = ""
     unschedulable: int = 0
+    refused: str = ""
     floor: int = 0
 
     @property
@@ -152,6 +154,13 @@ def _unschedulable(view: ScaleView, _now: float) -> Hold | None:
     return None
 
 
+def _refused(view: ScaleView, _now: float) -> Hold | None:
+    """Hold also while nothing more is wanted, because some of the wanted pods do not exist."""
+    if not view.refused or view.bounded < view.current:
+        return None
+    return Hold(Reason.PODS_REFUSED, f"the API server refuses new pods: {view.refused}; {Reason.PODS_REFUSED.remedy}")
+
+
 def _disruption(view: ScaleView, _now: float) -> Hold | None:
     wish = view.wish
     if wish is None or view.bounded != view.current or max(wish.desired, view.settings.min_replicas) >= view.current:
@@ -169,6 +178,7 @@ HOLDS: tuple[Check, ...] = (
     _quorum,
     _held,
     check_rollout,
+    _refused,
     _unschedulable,
     _disruption,
 )

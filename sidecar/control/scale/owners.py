@@ -56,7 +56,8 @@ def find_resources_owner(target: Item, *, vertical_autoscalers: Sequence[Item] =
     """
     for found in vertical_autoscalers:
         policy = map_at(found, "spec", "updatePolicy")
-        if _refers(found, "targetRef", target) and policy.get("updateMode") != "Off":
+        named = any(_refers(found, "targetRef", one) for one in (target, *_made(target)))
+        if named and policy.get("updateMode") != "Off":
             return FieldOwner(
                 kind="VerticalPodAutoscaler",
                 name=name_of(found),
@@ -76,6 +77,18 @@ class ReplicaDriver:
     resource: str
     container: str
     text: str
+
+
+def find_most_replicas(target: Item, *, autoscalers: Sequence[Item] = (), scaled_objects: Sequence[Item] = ()) -> int:
+    """Return the most replicas to which an autoscaler may set `target`; 0 without one.
+
+    `autoscalers` and `scaled_objects` are all HorizontalPodAutoscalers and ScaledObjects of the namespace.
+    """
+    bounds = [at_path(item, ("spec", "maxReplicas")) for item in autoscalers if _scales(item, target)]
+    bounds += [
+        at_path(item, ("spec", "maxReplicaCount")) for item in scaled_objects if _scales(item, target, "Deployment")
+    ]
+    return max((bound for bound in bounds if isinstance(bound, int)), default=0)
 
 
 def find_replica_drivers(
@@ -170,17 +183,22 @@ def _controller(reference: Item, target: Item) -> FieldOwner:
 
 
 def _scales(found: Item, target: Item, kind: str = "") -> bool:
-    """Return whether an autoscaler names `target`, or the Deployment that KServe makes of it.
+    """Return whether an autoscaler names `target`, or the Deployment or LeaderWorkerSet that KServe makes of it.
 
     The autoscaler that KServe itself makes of `target` follows its bounds, and is none.
     """
     if _refers(found, "scaleTargetRef", target, kind):
         return True
-    row = kserve_kind(str(target.get("apiVersion") or ""), str(target.get("kind") or ""))
-    if row is None or any(_name_of(target) == _name_of(owner) for owner in _references(found)):
+    if any(_name_of(target) == _name_of(owner) for owner in _references(found)):
         return False
-    made = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name_of(target) + row.deployment}}
-    return _refers(found, "scaleTargetRef", made, kind)
+    return any(_refers(found, "scaleTargetRef", made, kind) for made in _made(target))
+
+
+def _made(target: Item) -> Iterator[Item]:
+    """Yield the workloads that KServe may have made of `target`; none for another kind."""
+    row = kserve_kind(str(target.get("apiVersion") or ""), str(target.get("kind") or ""))
+    for api_version, kind, name in row.workloads(name_of(target)) if row is not None else ():
+        yield {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}
 
 
 def _name_of(item: Item) -> tuple[str, str]:

@@ -14,9 +14,10 @@ from ..reasons import Reason
 from ..workload.field_owner import FieldOwner, map_at
 from ..workload.kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas, surge_of
 from ..workload.managed_fields import FieldWriter, epoch_seconds, writers_of
+from ..workload.refusals import NO_REFUSAL, Refusal
 from .appliers import is_default, later_reset
 from .disruption import disruption_floor
-from .owners import ReplicaDriver, find_owner, find_replica_drivers, find_resources_owner
+from .owners import ReplicaDriver, find_most_replicas, find_owner, find_replica_drivers, find_resources_owner
 
 Item = Mapping[str, Any]
 
@@ -47,12 +48,15 @@ class TargetFacts:
         owner: another owner of the replicas.
         resources_owner: another owner of the resources of the pods.
         replica_drivers: autoscalers that set the replicas by the use of CPU or memory.
+        most_replicas: to which an autoscaler may set the replicas; 0 without one.
         surge: how many pods a rollout may create beyond the replicas.
         template: the pod spec of the template; None for a kind without one.
         warning: who will reset the replicas at a later time, and the remedy; empty if nobody will.
         rollout_in_progress: whether pods of an older template are being replaced.
         rollout: what the rollout waits for, empty without one.
         unschedulable: pods of the target that no node has room for.
+        refused: why the API server refuses new pods while some are missing, in its words; empty if it does not.
+        unseen: why it is not known whether it refuses them, while some are missing.
         disruption_floor: the fewest replicas that all PodDisruptionBudgets allow now; None without one.
         problems: the facts that are unknown.
         at: when the oldest of the facts was requested, in epoch seconds.
@@ -72,12 +76,15 @@ class TargetFacts:
     owner: FieldOwner | None = None
     resources_owner: FieldOwner | None = None
     replica_drivers: tuple[ReplicaDriver, ...] = ()
+    most_replicas: int = 0
     surge: int = 0
     template: Item | None = None
     warning: str = ""
     rollout_in_progress: bool = False
     rollout: str = ""
     unschedulable: int = 0
+    refused: str = ""
+    unseen: str = ""
     disruption_floor: int | None = None
     problems: tuple[FactProblem, ...] = ()
 
@@ -92,6 +99,7 @@ class TargetSurroundings:
     """The objects of the namespace that decide whether the replicas of a target may change.
 
     `budgets` and `pods` are those of the target only. A list that could not be read is empty, and in `problems`.
+    `refusal` is why the API server refuses new pods of the target.
     """
 
     autoscalers: Sequence[Item] = ()
@@ -99,6 +107,7 @@ class TargetSurroundings:
     vertical_autoscalers: Sequence[Item] = ()
     budgets: Sequence[Item] = ()
     pods: Sequence[Item] = ()
+    refusal: Refusal = NO_REFUSAL
     problems: tuple[FactProblem, ...] = field(default=())
 
 
@@ -121,12 +130,15 @@ def target_facts(target: Item, scale: Item | None, found: TargetSurroundings, at
         replica_drivers=find_replica_drivers(
             target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects
         ),
+        most_replicas=find_most_replicas(target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects),
         surge=surge_of(target, replicas),
         template=map_at(target, "spec", "template", "spec") or None,
         warning=later_reset(target),
         rollout_in_progress=bool(rollout),
-        rollout=rollout,
+        rollout="; ".join(filter(None, (rollout, rollout and found.refusal.words))),
         unschedulable=count_unschedulable(found.pods),
+        refused=found.refusal.words if found.refusal.missing else "",
+        unseen=found.refusal.unseen,
         disruption_floor=disruption_floor(target, replicas, found.budgets),
         problems=found.problems,
     )

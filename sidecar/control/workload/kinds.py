@@ -11,6 +11,7 @@ the mode Knative, each change of these fields starts a new revision, so it is re
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ Item = Mapping[str, Any]
 
 KSERVE_GROUP = "serving.kserve.io"
 DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"  # annotation of an InferenceService
+LONGEST_NAME, MD5_DIGITS = 63, 32
 STANDARD_MODES = frozenset(("RawDeployment", "Standard"))
 
 
@@ -32,19 +34,34 @@ COMPLETE = frozenset(("apps", kind) for kind in ("Deployment", "ReplicaSet", "St
 class KServeKind:
     """A kind of KServe: the fields that are set to the desired replicas, and the labels of its pods besides the name.
 
-    The label `selected` has the name of the object. The name of its Deployment is that name and `deployment`.
-    `problem` returns why an object cannot be scaled, empty if it can.
+    The label `selected` has the name of the object. `made` are the workloads of which it creates one: API version,
+    kind, and what follows the name of the object. `problem` returns why an object cannot be scaled, empty if it can.
     """
 
     fields: tuple[tuple[str, ...], ...]
     selected: str
     labels: Mapping[str, str]
-    deployment: str
+    made: tuple[tuple[str, str, str], ...]
     problem: Callable[[Item], str]
 
     def pod_labels(self, name: str) -> dict[str, str]:
         """Return the labels that select the pods of the object `name`."""
         return {**self.labels, self.selected: name}
+
+    def workloads(self, name: str) -> list[tuple[str, str, str]]:
+        """Return API version, kind and name of each workload that it may create for the object `name`."""
+        return [(api_version, kind, child_name(name, suffix)) for api_version, kind, suffix in self.made]
+
+
+def child_name(name: str, suffix: str) -> str:
+    """Return the name of a workload that KServe makes: a long name is cut, and gets a hash.
+
+    Source: ChildName of knative.dev/pkg/kmeta.
+    """
+    if len(name) + len(suffix) <= LONGEST_NAME:
+        return name + suffix
+    kept = name[: LONGEST_NAME - MD5_DIGITS - len(suffix)]
+    return f"{kept}{hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()}{suffix}"
 
 
 def resource_of(api_version: str, kind: str) -> Resource:
@@ -229,14 +246,14 @@ KSERVE: Mapping[str, KServeKind] = {
         (("spec", "predictor", "minReplicas"), ("spec", "predictor", "maxReplicas")),
         "serving.kserve.io/inferenceservice",
         {"component": "predictor"},
-        "-predictor",
+        (("apps/v1", "Deployment", "-predictor"),),
         _knative,
     ),
     "LLMInferenceService": KServeKind(
         (("spec", "replicas"),),
         "app.kubernetes.io/name",
         {"app.kubernetes.io/part-of": "llminferenceservice", "kserve.io/component": "workload"},
-        "-kserve",
+        (("apps/v1", "Deployment", "-kserve"), ("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", "-kserve-mn")),
         _has_scaling,
     ),
 }

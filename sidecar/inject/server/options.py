@@ -54,7 +54,7 @@ def add_injector_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--tls-ca", type=Path, metavar="FILE",
         help="certificates that clients must trust, PEM, beside --tls-cert: they are written into caBundle and into "
-        "the ConfigMaps pilotfish-ca (default: both are left alone)",
+        "the ConfigMaps pilotfish-ca (default: neither is written)",
     )  # fmt: skip
     add(
         "--webhook", default=NAME, metavar="NAME",
@@ -69,9 +69,7 @@ def add_injector_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="refuse a pod when the injector fails, instead of admitting it as it is",
     )
-    add(
-        "--pod-name", default="", metavar="NAME", help="name of the own pod, for Events (default: the name of the host)"
-    )
+    add("--pod-name", default="", metavar="NAME", help="name of this pod, for Events (default: the name of the host)")
     add(
         "--drain-seconds", type=float, default=5.0, metavar="SECONDS",
         help="how long it serves after SIGTERM, while the API server still sends reviews (default %(default)g)",

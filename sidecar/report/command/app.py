@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--admin",
         default=ADMIN_ADDRESS,
         metavar="HOST:PORT",
-        help="of a running sidecar (default %(default)s)",
+        help="admin address of a running sidecar (default %(default)s)",
     )
     source.add_argument("--file", type=Path, metavar="FILE", help="read a report that --json saved, instead of --admin")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="a file with the bearer token for --admin")

@@ -1,6 +1,6 @@
 """Calls NVML, and turns each failure into a `GpuProblem`. Runs in the child.
 
-Before a call, its name is written to memory that the parent shares, so that the parent can name a call that hangs.
+During a call, memory that the parent shares has its name, so that the parent can name a call that hangs or crashes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from .problems import ENDS_SESSION, INSUFFICIENT_SIZE, GpuReason, reason_of
 from .sample import GpuProblem
 
+NO_CALL = b"\0"  # the first byte of the memory between two calls
 MARK_BYTES = 96  # of the shared memory; a name of NVML has at most about 50 characters
 ATTEMPTS = 3  # for a list that grows between the call for its size and the call for its content
 # Values with which NVML says that a number is not available (NVML_VALUE_NOT_AVAILABLE, of each size and sign).
@@ -33,7 +34,7 @@ MACHINE = CallPlace(None, "", -1)
 
 
 class SessionEndedError(Exception):
-    """The library answers no further call in this process."""
+    """The library answers no call about any GPU in this process: the driver is gone."""
 
     def __init__(self, problem: GpuProblem) -> None:
         super().__init__(problem.detail)
@@ -52,6 +53,8 @@ class GuardedCalls:
 
     `nvml` is the module pynvml; `avoided` are the calls that hung, as `call_key` writes them. A call that the GPU does
     not support is made again only after `forget`, since it costs as much as one that works.
+
+    A driver that is gone fails every call. One call that claims so while others work costs its own value only.
     """
 
     def __init__(self, nvml: Any, mark: Mark, avoided: frozenset[str]) -> None:
@@ -61,6 +64,8 @@ class GuardedCalls:
         self._keys: dict[tuple[str, int], tuple[bytes, bool]] = {}
         self._unsupported: dict[tuple[str, str, str, int], GpuProblem] = {}
         self._problems: dict[tuple[str, str, GpuReason], GpuProblem] = {}
+        self._gone: GpuProblem | None = None  # a call claims that the driver is gone
+        self._answered = False  # a call about a GPU worked
 
     def forget(self) -> None:
         """Call everything again: also what was not supported."""
@@ -72,6 +77,12 @@ class GuardedCalls:
         self._problems = {}
         return found
 
+    def check_session(self) -> None:
+        """Raise SessionEndedError if the driver is gone by the calls since the last check."""
+        gone, answered, self._gone, self._answered = self._gone, self._answered, None, False
+        if gone is not None and not answered:
+            raise SessionEndedError(gone)
+
     def report(self, reading: str, place: CallPlace, reason: GpuReason, detail: str = "") -> None:
         """Add a problem that a caller found in what a call returned."""
         problem = GpuProblem(reason=reason, reading=reading, device=place.label, detail=detail)
@@ -80,7 +91,7 @@ class GuardedCalls:
     def read(self, reading: str, place: CallPlace, name: str, *arguments: Any) -> Any:
         """Return the result of the function `name` of nvidia-ml-py for `place`, () if it has none.
 
-        Returns None and adds a problem if it fails. Raises SessionEndedError if the driver is gone.
+        Returns None and adds a problem if it fails.
         """
         result, problem = self._call(reading, place, name, arguments)
         if problem is not None:
@@ -159,6 +170,7 @@ class GuardedCalls:
         self._mark[:] = mark
         try:
             result = self._attempt(name, place.handle, arguments)
+            self._answered = self._answered or place.handle is not None
             return () if result is None else result, None
         except self.nvml.NVMLError as error:
             code = int(error.value)
@@ -169,9 +181,11 @@ class GuardedCalls:
             reason, detail = GpuReason.TOO_MANY, f"{name} needs more memory than this process may use"
         except Exception as error:  # a list that contradicts its length, text that is not UTF-8
             reason, detail = GpuReason.INCONSISTENT, f"{name} failed with {type(error).__name__}"
+        finally:
+            self._mark[:1] = NO_CALL
         problem = GpuProblem(reason=reason, reading=reading, device=place.label, detail=detail)
         if reason in ENDS_SESSION:
-            raise SessionEndedError(problem)
+            self._gone = self._gone or problem
         if reason in NOT_PROVIDED:
             self._unsupported[key] = problem
         return None, problem
@@ -202,5 +216,5 @@ def call_key(name: str, index: int) -> str:
 
 
 def marked_call(memory: bytes) -> str:
-    """Return the call that the shared memory names; "" before the first."""
+    """Return the call that the shared memory names; "" between two calls."""
     return memory.split(b"\0")[0].decode(errors="replace")

@@ -61,9 +61,9 @@ def _info(sample: GpuSample) -> Family:
 
 
 def _processes(sample: GpuSample) -> Family:
-    """Count the processes of each GPU and each MIG instance whose list could be read."""
+    """Count the processes of each GPU and each MIG instance whose list could be read; a GPU under MIG has none."""
     unread = {one.device for one in sample.problems if one.reading == "processes"}
-    counts = {device.uuid: 0 for device in sample.devices if not device.instances}
+    counts = {device.uuid: 0 for device in sample.devices if not device.mig_enabled}
     counts |= {part.uuid: 0 for device in sample.devices for part in device.instances}
     for process in sample.processes:
         counts[process.instance or process.device] += 1

@@ -63,6 +63,15 @@ class GpuUse:
     with_energy: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _EnergyCounter:
+    """The last value of a card's counter of energy, its time, and what was estimated from the power since then."""
+
+    joules: float
+    at: float
+    estimated: float = 0.0
+
+
 class GpuMeter:
     """Adds samples up. Call `add` with each sample, in order."""
 
@@ -75,7 +84,7 @@ class GpuMeter:
         self._xids: dict[tuple[str, int], int] = {}
         self._with_utilization: set[str] = set()
         self._with_energy: set[str] = set()
-        self._counters: dict[str, tuple[float, float]] = {}  # joules and time of the previous sample, by GPU
+        self._counters: dict[str, _EnergyCounter] = {}  # by GPU
 
     @property
     def use(self) -> GpuUse:
@@ -113,11 +122,14 @@ class GpuMeter:
         _busy(self._devices, device.uuid, device.utilization, seconds)
         self._know(device.uuid, device.utilization)
         before = self._devices[device.uuid]
-        counted = self._counted(device, seconds, at)
+        counter = self._counters.get(device.uuid)
+        counted, estimated = _counted(device, counter, seconds, at), 0.0
         if counted is None and device.power is not None:
             counted = estimated = device.power * seconds
-        else:
-            estimated = 0.0
+        if device.energy is not None:
+            self._counters[device.uuid] = _EnergyCounter(device.energy, at)
+        elif counter is not None:
+            self._counters[device.uuid] = replace(counter, estimated=counter.estimated + estimated)
         if counted is not None:
             self._with_energy.add(device.uuid)
             self._devices[device.uuid] = replace(
@@ -128,20 +140,6 @@ class GpuMeter:
         for number in device.xids:
             self._xids[device.uuid, number] = self._xids.get((device.uuid, number), 0) + 1
 
-    def _counted(self, device: DeviceSample, seconds: float, at: float) -> float | None:
-        """Return the joules since the previous sample by the counter of the card; None without it.
-
-        The counter goes on without samples, so it also covers a restart of the sampling process.
-        """
-        if device.energy is None:
-            self._counters.pop(device.uuid, None)
-            return None
-        previous, self._counters[device.uuid] = self._counters.get(device.uuid), (device.energy, at)
-        if previous is None:
-            return 0.0
-        risen, passed = device.energy - previous[0], seconds or at - previous[1]
-        return risen if 0.0 <= risen <= MOST_WATTS * passed else None  # reset by a restart of the driver
-
     def _add_process(self, process: ProcessSample, seconds: float) -> None:
         key = _unit(process)
         self._processes[key] = self._processes.pop(key, ResourceSum())  # to the end: the oldest are dropped first
@@ -150,6 +148,21 @@ class GpuMeter:
     def _know(self, uuid: str, utilization: float | None) -> None:
         if utilization is not None:
             self._with_utilization.add(uuid)
+
+
+def _counted(device: DeviceSample, counter: _EnergyCounter | None, seconds: float, at: float) -> float | None:
+    """Return the joules by the counter of the card that are in no sum yet; None without it.
+
+    The counter goes on without samples, so it also covers a restart of the sampling process and samples without it.
+    """
+    if device.energy is None:
+        return None
+    if counter is None:
+        return 0.0
+    risen, passed = device.energy - counter.joules, max(seconds, at - counter.at)
+    if not 0.0 <= risen <= MOST_WATTS * passed:
+        return None  # reset by a restart of the driver
+    return max(0.0, risen - counter.estimated)
 
 
 def _unit(process: ProcessSample) -> tuple[int, str]:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 SET_BACK = 10_000_000  # microseconds; a clock that is corrected by less is waited for
+AHEAD = 10_000_000  # microseconds; a stamp that is later than now by more is wrong, unless all are
 FIRST = 1_000_000  # microseconds before the newest sample that are used if none was seen yet
 
 
 class NewestStamp:
-    """The time of the newest sample so far, in microseconds of the driver's clock."""
+    """The time of the newest sample so far, in microseconds of the driver's clock.
+
+    Attributes:
+        rejected: number of stamps of the last call that cannot be: 0, or in the future.
+    """
 
     def __init__(self) -> None:
+        self.rejected = 0
         self._newest = 0
         self._asks_for_all = True
 
@@ -23,13 +29,21 @@ class NewestStamp:
         """
         return 0 if self._asks_for_all else self._newest
 
-    def take_new(self, stamps: Sequence[int]) -> list[int]:
-        """Return the places of the new samples in `stamps`, and remember the newest one."""
-        newest = max(stamps, default=0)
+    def take_new(self, stamps: Sequence[int], now: int) -> list[int]:
+        """Return the places of the new samples in `stamps`, and remember the newest one.
+
+        `now` is the time of this machine in microseconds. One sample with a stamp far ahead of it must not make all
+        others look old. If all stamps are ahead, the driver has another clock.
+        """
+        stamped = [stamp for stamp in stamps if stamp > 0]
+        past = [stamp for stamp in stamped if stamp <= now + AHEAD]
+        possible = past or stamped
+        self.rejected = len(stamps) - len(possible)
+        newest = max(possible, default=0)
         if newest < self._newest - SET_BACK and newest:
             self._newest = 0
-        after = self._newest or newest - FIRST
-        found = [place for place, stamp in enumerate(stamps) if stamp > after]
+        after = max(0, self._newest or newest - FIRST)
+        found = [place for place, stamp in enumerate(stamps) if after < stamp <= newest]
         self._asks_for_all = not found
         self._newest = max(newest, self._newest)
         return found

@@ -10,7 +10,7 @@ class GpuReason(ReasonTable):
 
     AVOIDED = (
         "avoided",
-        "the call hung repeatedly; it is left out for 10 minutes",
+        "the call hung or crashed repeatedly; it is left out for 10 minutes",
         "look for Xid errors in the kernel's log; update the driver",
     )
     DEVICE_LOST = (
@@ -79,7 +79,7 @@ BY_CODE = {
     28: GpuReason.DEVICE_LOST,  # GPU_NOT_FOUND
 }
 INSUFFICIENT_SIZE = 7
-# The library answers nothing from then on; a new process has to load it.
+# If every call fails so, the library answers nothing from then on; a new process has to load it.
 ENDS_SESSION = frozenset((GpuReason.DRIVER_NOT_LOADED, GpuReason.VERSION_MISMATCH))
 # On a machine without a GPU, these are no faults.
 EXPECTED = frozenset((GpuReason.DRIVER_NOT_LOADED, GpuReason.LIBRARY_MISSING, GpuReason.NO_DEVICE, GpuReason.STARTING))

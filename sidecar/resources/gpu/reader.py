@@ -11,6 +11,7 @@ from .gpm import NO_SHARES, PER_CENT, READING, GpmMeter, GpmShares, query_suppor
 from .problems import GpuReason
 from .sample import DeviceSample, MigSample
 
+MICRO = 10**6
 MOST_BYTES = 2**50
 MOST_MILLIJOULES = 2**62
 MOST_CELSIUS = 300
@@ -18,10 +19,10 @@ MOST_XIDS = 64  # of one sample; a flood of errors must not delay the sample
 MEMBERS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")  # of nvmlValue_t, by nvmlValueType_t
 
 
-def read_device(calls: GuardedCalls, card: GpuCard) -> DeviceSample:
-    """Return the sample of one GPU."""
+def read_device(calls: GuardedCalls, card: GpuCard, now: float) -> DeviceSample:
+    """Return the sample of one GPU. `now` is epoch seconds."""
     place = card.place
-    utilization, memory_utilization = _utilization(calls, card)
+    utilization, memory_utilization = _utilization(calls, card, now)
     total, used, free = _memory(calls, place)
     power = calls.read("power", place, "nvmlDeviceGetPowerUsage")
     energy = calls.read("energy", place, "nvmlDeviceGetTotalEnergyConsumption")
@@ -57,6 +58,8 @@ def _instances(calls: GuardedCalls, card: GpuCard) -> Iterator[MigSample]:
         found, identity = NO_SHARES, one.gpu_instance
         if identity is not None:
             found = shares[identity] = shares.get(identity) or _gpm(calls, card, one.place.label, identity)
+        else:
+            calls.report(READING, one.place, GpuReason.FAILED, "the id of its GPU instance is not known")
         if found.running is None:
             calls.report("utilization", one.place, GpuReason.MIG, "without GPM, there is no utilization under MIG")
         yield MigSample(
@@ -89,12 +92,15 @@ def _memory(calls: GuardedCalls, place: CallPlace) -> tuple[int | None, int | No
     found = calls.first("memory", place, (("nvmlDeviceGetMemoryInfo", version), ("nvmlDeviceGetMemoryInfo",)))
     if found is None:
         return None, None, None
+    if not found.total:
+        calls.report("memory", place, GpuReason.INVALID_VALUE, "a GPU without memory")
+        return None, None, None
     total = calls.count("memory", place, found.total, MOST_BYTES)
     most = MOST_BYTES if total is None else total
     return total, calls.count("memory", place, found.used, most), calls.count("memory", place, found.free, most)
 
 
-def _utilization(calls: GuardedCalls, card: GpuCard) -> tuple[float | None, float | None]:
+def _utilization(calls: GuardedCalls, card: GpuCard, now: float) -> tuple[float | None, float | None]:
     """Return the shares of time with a kernel and with access to memory.
 
     The driver keeps several samples a second. Their mean covers the whole interval, and `nvmlDeviceGetUtilizationRates`
@@ -108,13 +114,13 @@ def _utilization(calls: GuardedCalls, card: GpuCard) -> tuple[float | None, floa
     rates = calls.read("utilization", place, "nvmlDeviceGetUtilizationRates")
     if rates is None:
         return None, None
-    mean = _mean_utilization(calls, card)
+    mean = _mean_utilization(calls, card, now)
     last = calls.number("utilization", place, rates.gpu, PER_CENT, scale=1 / PER_CENT)
     memory = calls.number("utilization", place, rates.memory, PER_CENT, scale=1 / PER_CENT)
     return last if mean is None else mean, memory
 
 
-def _mean_utilization(calls: GuardedCalls, card: GpuCard) -> float | None:
+def _mean_utilization(calls: GuardedCalls, card: GpuCard, now: float) -> float | None:
     """Return the mean of the driver's samples since the last call; None without any."""
     kind, newest = calls.nvml.NVML_GPU_UTILIZATION_SAMPLES, card.utilization_newest
     found = calls.optional("utilization", card.place, "nvmlDeviceGetSamples", kind, newest.since, quiet=_NO_MEAN)
@@ -122,7 +128,7 @@ def _mean_utilization(calls: GuardedCalls, card: GpuCard) -> float | None:
     if not 0 <= kind_of_value < len(MEMBERS):
         return None
     member = MEMBERS[kind_of_value]
-    new = (samples[place] for place in newest.take_new([one.timeStamp for one in samples]))
+    new = (samples[place] for place in newest.take_new([one.timeStamp for one in samples], round(now * MICRO)))
     valid = [value for one in new if 0 <= (value := getattr(one.sampleValue, member)) <= PER_CENT]
     return float(sum(valid)) / len(valid) / PER_CENT if valid else None
 

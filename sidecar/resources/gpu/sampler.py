@@ -91,9 +91,7 @@ class GpuSampler:
                 detail = f"it cannot be started: {error.strerror}"
                 failed = GpuProblem(reason=GpuReason.SAMPLER_DIED, reading="devices", detail=detail)
                 plan = self._watch.on_end(failed, 0.0, None)
-            self._latest = _without_devices(plan.problem)
-            if plan.log is not None:
-                _LOG.log(*plan.log)
+                self._show(plan)
             await self._sleep(plan.wait)
 
     async def _run_process(self) -> RestartPlan:
@@ -110,13 +108,23 @@ class GpuSampler:
                 ended = await self._read(process)
                 ran = time.monotonic() - began
                 call = marked_call(memory[:])
+                if ended.silence is not None:
+                    plan = self._watch.on_hang(call, ended.silence, ran, time.monotonic())
+                    self._show(plan)  # now: a process that waits inside the kernel may never end
                 await _end(process)
             except BaseException:  # also when this task is cancelled
                 await asyncio.shield(_end(process, KILLED_SECONDS))
                 raise
-        if ended.silence is not None:
-            return self._watch.on_hang(call, ended.silence, ran, time.monotonic())
-        return self._watch.on_end(ended.problem, ran, process.returncode)
+        if ended.silence is None:
+            plan = self._watch.on_end(ended.problem, ran, process.returncode, call, time.monotonic())
+            self._show(plan)
+        return plan
+
+    def _show(self, plan: RestartPlan) -> None:
+        """Show and log why there is no sample."""
+        self._latest = _without_devices(plan.problem)
+        if plan.log is not None:
+            _LOG.log(*plan.log)
 
     async def _read(self, process: subprocess.Popen[bytes]) -> _End:
         """Take samples until the process ends, sends something else, or is silent for too long."""

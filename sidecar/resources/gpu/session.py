@@ -1,7 +1,8 @@
 """The use of the library by one sampling process, from nvmlInit on. Runs in the child.
 
 GPUs are enumerated again every 10 seconds. The library sees a GPU that was added, and one that was reset, only in a
-new process, so a session ends when the kernel's list of GPUs changes, or some time after a GPU was lost.
+new process, so a session ends when the kernel's list of GPUs changes, or some time after a GPU was lost or a call
+claimed that the driver is gone.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import Any
 
 from .calls import MACHINE, GuardedCalls
 from .card import GpuCard, enumerate_cards
-from .problems import GpuReason
+from .problems import ENDS_SESSION, GpuReason
 from .reader import read_device
 from .sample import DeviceSample, GpuProblem, GpuSample, ProcessSample
 from .tasks import read_processes
 
 REFRESH_SECONDS = 10.0
-REOPEN_SECONDS = 60.0  # after a GPU was lost
+REOPEN_SECONDS = 60.0  # after a GPU was lost, or a call claimed so of the driver
+_NEEDS_REOPEN = ENDS_SESSION | {GpuReason.DEVICE_LOST}
 FIRST_NAMESPACE = "pid:[4026531836]"  # PROC_PID_INIT_INO of the kernel
 KERNEL_LIST = "/proc/driver/nvidia/gpus"
 
@@ -52,10 +54,7 @@ class GpuSession:
     def open(self) -> tuple[GpuProblem, ...]:
         """Initialize the library; return the problems, empty if it worked."""
         opened = self._calls.read("devices", MACHINE, "nvmlInit")
-        if opened is not None:
-            self._driver = self._calls.read("driver", MACHINE, "nvmlSystemGetDriverVersion") or None
-            return ()
-        return self._calls.take_problems()
+        return () if opened is not None else self._calls.take_problems()
 
     def outdated(self, moment: float) -> bool:
         """Return whether another session would see other GPUs. `moment` is monotonic seconds."""
@@ -68,11 +67,12 @@ class GpuSession:
         devices: list[DeviceSample] = []
         processes: list[ProcessSample] = []
         for card in self._cards.values():
-            device = read_device(self._calls, card)
+            device = read_device(self._calls, card, now)
             devices.append(device)
-            processes += read_processes(self._calls, card, device.memory_used, isolated=self._isolated)
+            processes += read_processes(self._calls, card, device.memory_used, now, isolated=self._isolated)
+        self._calls.check_session()
         problems = (*self._lasting, *self._calls.take_problems())
-        if self._reopen_at is None and any(one.reason is GpuReason.DEVICE_LOST for one in problems):
+        if self._reopen_at is None and any(one.reason in _NEEDS_REOPEN for one in problems):
             self._reopen_at = moment + REOPEN_SECONDS
         since, self._previous = self._previous, moment
         return GpuSample(
@@ -87,6 +87,8 @@ class GpuSession:
     def _refresh(self, moment: float) -> None:
         self._refresh_at = moment + REFRESH_SECONDS
         self._calls.forget()
+        if self._driver is None:
+            self._driver = self._calls.read("driver", MACHINE, "nvmlSystemGetDriverVersion") or None
         self._cards = enumerate_cards(self._calls, self._cards)
         self._lasting = self._calls.take_problems()
         if not self._cards and not self._lasting:

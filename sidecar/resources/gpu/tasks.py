@@ -10,7 +10,7 @@ from .calls import NOT_PROVIDED, CallPlace, GuardedCalls
 from .card import GpuCard
 from .gpm import PER_CENT
 from .problems import GpuReason
-from .reader import MOST_BYTES
+from .reader import MICRO, MOST_BYTES
 from .sample import ProcessSample
 
 MOST_PROCESSES = 1024  # of one GPU
@@ -27,8 +27,10 @@ class _Share:
     memory_utilization: float | None
 
 
-def read_processes(calls: GuardedCalls, card: GpuCard, used: int | None, *, isolated: bool) -> Iterator[ProcessSample]:
-    """Yield the processes on one GPU, which have `used` bytes of its memory.
+def read_processes(
+    calls: GuardedCalls, card: GpuCard, used: int | None, now: float, *, isolated: bool
+) -> Iterator[ProcessSample]:
+    """Yield the processes on one GPU, which have `used` bytes of its memory. `now` is epoch seconds.
 
     In a PID namespace of its own (`isolated`), the driver leaves out the processes of others, or lists them with the
     id 0. An empty list then does not mean that nobody uses the GPU.
@@ -43,7 +45,7 @@ def read_processes(calls: GuardedCalls, card: GpuCard, used: int | None, *, isol
     memory_of = _memory_by_pid(calls, card.place)
     if isolated and not memory_of and (used or 0) >= USED_BYTES:
         calls.report("processes", card.place, GpuReason.FOREIGN_PROCESS, "memory is used, and no process is listed")
-    shares = _shares(calls, card, wanted=bool(memory_of))
+    shares = _shares(calls, card, now, wanted=bool(memory_of))
     for pid in sorted({*memory_of, *shares})[:MOST_PROCESSES]:
         yield _sample(card, pid, memory_of.get(pid), shares.get(pid, _Share(None, None)), None)
 
@@ -84,7 +86,7 @@ def _named(calls: GuardedCalls, place: CallPlace, reading: str, entries: Iterabl
             calls.report(reading, place, GpuReason.FOREIGN_PROCESS)
 
 
-def _shares(calls: GuardedCalls, card: GpuCard, *, wanted: bool) -> dict[int, _Share]:
+def _shares(calls: GuardedCalls, card: GpuCard, now: float, *, wanted: bool) -> dict[int, _Share]:
     """Return the utilization of each process that was active since the last sample. Several samples are averaged.
 
     The driver returns an error, or success without a sample, if it has none; this is a problem if it is `wanted`.
@@ -93,8 +95,11 @@ def _shares(calls: GuardedCalls, card: GpuCard, *, wanted: bool) -> dict[int, _S
     found = calls.first("process_utilization", card.place, [(name, newest.since) for name in UTILIZATION], _EMPTY)
     samples = list(_named(calls, card.place, "process_utilization", found or ()))
     by_pid: dict[int, list[Any]] = {}
-    for place in newest.take_new([one.timeStamp for one in samples]):
+    for place in newest.take_new([one.timeStamp for one in samples], round(now * MICRO)):
         by_pid.setdefault(samples[place].pid, []).append(samples[place])
+    if newest.rejected:
+        detail = "a sample has the time 0, or one in the future"
+        calls.report("process_utilization", card.place, GpuReason.INVALID_VALUE, detail)
     if wanted and found is not None and not by_pid:
         calls.report("process_utilization", card.place, GpuReason.NO_SAMPLES)
     return {

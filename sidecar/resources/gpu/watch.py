@@ -1,12 +1,13 @@
 """Decides how long to wait for the sampling process, when to start it again, and what to log. Pure.
 
-A call that hangs twice within 10 minutes is left out for 10 minutes: the other readings go on. A GPU with three such
-calls is left out.
+A call that hangs or crashes twice within 10 minutes is left out for 10 minutes: the other readings go on. A GPU with
+three such calls is left out.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
 from dataclasses import dataclass, field
 
 from ...errors import escape_unprintable, number
@@ -18,6 +19,8 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0  # seconds before a restart
 HEALTHY_SECONDS = 60.0  # a process that ran so long resets the wait
 AVOID_DEVICE_AFTER = 3  # calls of one GPU that are avoided
 AVOID_SECONDS = 600.0
+ESSENTIAL = frozenset(("nvmlInit", "nvmlDeviceGetCount"))  # without these calls, there are no samples
+CRASHES = frozenset(-one for one in (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV))
 # The first sample includes nvmlInit, which wakes each GPU up if the driver is not persistent.
 FIRST_SAMPLE_SECONDS, SAMPLE_SECONDS = 60.0, 10.0
 
@@ -43,7 +46,7 @@ class SamplerWatch:
 
     restarts: dict[GpuReason, int] = field(default_factory=dict)
     _failures: int = 0
-    _hangs: dict[str, float] = field(default_factory=dict)  # when a call last hung
+    _blamed: dict[str, float] = field(default_factory=dict)  # when a call last hung or crashed
     _avoided: dict[str, float] = field(default_factory=dict)  # until when
     _logged: tuple[GpuReason, str] | None = None
 
@@ -63,25 +66,36 @@ class SamplerWatch:
         found = f"{number(len(sample.devices), 'GPU')} ({', '.join(names)}), driver {sample.driver or 'unknown'}"
         return logging.INFO, f"GPU samples: {found}"
 
-    def on_end(self, problem: GpuProblem | None, ran: float, status: int | None) -> RestartPlan:
+    def on_end(
+        self, problem: GpuProblem | None, ran: float, status: int | None, call: str = "", now: float = 0.0
+    ) -> RestartPlan:
         """Plan the restart after a process that `ran` so many seconds.
 
-        `problem` is from its last sample, None if it just ended; `status` is its exit status.
+        `problem` is from its last sample, None if it just ended; `status` is its exit status, and `call` the call in
+        which it ended, "" between two calls.
         """
         if status == RECYCLE:
             return RestartPlan(self._wait(ran), GpuProblem(reason=GpuReason.STARTING, reading="devices"), None)
         if problem is None:
-            problem = GpuProblem(reason=GpuReason.SAMPLER_DIED, reading="devices", detail=f"exit status {status}")
+            if status in CRASHES:
+                self._blame(call, now)
+            detail = f"exit status {status}{f' in {call}' if call else ''}"
+            problem = GpuProblem(reason=GpuReason.SAMPLER_DIED, reading="devices", detail=detail)
         return self._plan(problem, ran)
 
     def on_hang(self, call: str, silence: float, ran: float, now: float) -> RestartPlan:
         """Plan the restart after a process that was killed because it sent nothing for `silence` seconds."""
-        if "@" in call:
-            previous, self._hangs[call] = self._hangs.get(call), now
-            if previous is not None and now - previous < AVOID_SECONDS:
-                self._avoided[call] = now + AVOID_SECONDS
-        detail = f"{call or 'the start'} did not return for {silence:g} s"
+        self._blame(call, now)
+        detail = f"{call} did not return for {silence:g} s" if call else f"it sent nothing for {silence:g} s"
         return self._plan(GpuProblem(reason=GpuReason.SAMPLER_HUNG, reading="devices", detail=detail), ran)
+
+    def _blame(self, call: str, now: float) -> None:
+        """Remember that a call hung or crashed; at the second time, leave it out for a while."""
+        if not call or call in ESSENTIAL:
+            return
+        previous, self._blamed[call] = self._blamed.get(call), now
+        if previous is not None and now - previous < AVOID_SECONDS:
+            self._avoided[call] = now + AVOID_SECONDS
 
     def _plan(self, problem: GpuProblem, ran: float) -> RestartPlan:
         wait = self._wait(ran)

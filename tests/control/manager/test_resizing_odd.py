@@ -159,3 +159,17 @@ async def test_a_use_beyond_the_maximum_is_not_said_to_be_right() -> None:
     assert fleet.condition == "False/AtMaximum"
     assert "the use asks for 1051Mi of memory, and spec.resources.memory.max is 400Mi" in fleet.shown["message"]
     assert "raise the maximum" in fleet.shown["message"]
+
+
+@pytest.mark.parametrize("cores", [0.4, 3.0])
+async def test_a_node_that_never_resizes_the_cpu_is_not_asked_at_each_interval(cores: float) -> None:
+    given = {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+    bounds = {"cpu": {"min": "50m", "max": 1}} if cores < 1 else {"cpu": {"min": "3", "max": 4}}
+    fleet = ResizedFleet(given=given, resources=RESOURCES | bounds | {"cooldown": "1m"}, cpu=cores, pods=1)
+    fleet.node.answers["p0"] = "infeasible"
+    await fleet.begin()
+    await fleet.elapse(25 * MINUTE, step=10.0)
+    assert fleet.applied == ["p0", "p0"], "tried once, and taken back"
+    assert fleet.resources_of("p0") == given
+    assert fleet.condition == "False/ResizeInfeasible"
+    assert "node: infeasible" in fleet.shown["message"]

@@ -222,6 +222,7 @@ async def test_the_surface_metric_publishes_the_number_although_an_autoscaler_wr
 HELD = {
     "rollout": ({"rollout_in_progress": True, "rollout": "1 of 3 pods is old"}, "RolloutInProgress"),
     "a pod without a node": ({"unschedulable": 1}, "Unschedulable"),
+    "pods that a quota refuses": ({"refused": "exceeded quota: small"}, "PodsRefused"),
 }
 
 
@@ -236,6 +237,28 @@ async def test_a_target_that_is_not_settled_is_left_alone(fields: dict[str, Any]
         del fleet.small.target.fields[name]
     await fleet.elapse(MINUTE)
     assert fleet.applied == [6]
+
+
+async def test_refused_pods_are_announced_once_although_no_other_number_is_wanted() -> None:
+    fleet = await running()
+    fleet.small.target.fields["refused"] = "exceeded quota: small"
+    await fleet.elapse(2 * MINUTE)
+    assert (fleet.applied, fleet.condition) == ([], "False/PodsRefused")
+    assert "the API server refuses new pods: exceeded quota: small" in fleet.shown["message"]
+    told = [note for reason, note in fleet.small.events if reason == "PodsRefused"]
+    assert len(told) == 1
+    assert "exceeded quota: small" in told[0]
+    assert len(fleet.audit("pods_refused")) == 1
+    fleet.small.target.fields["refused"] = ""
+    await fleet.elapse(MINUTE)
+    assert fleet.condition == "True/Scaling"
+
+
+async def test_what_cannot_be_seen_of_missing_pods_is_in_the_message() -> None:
+    fleet = await running()
+    fleet.small.target.fields["unseen"] = "1 replica missing, and it is not known why"
+    await fleet.elapse(MINUTE)
+    assert "1 replica missing, and it is not known why" in fleet.shown["message"]
 
 
 async def test_a_target_with_no_replicas_is_off() -> None:

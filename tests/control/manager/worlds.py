@@ -223,8 +223,7 @@ class SmallWorld:
             check_leading=self._check,
             pods=self.pods,
             find_target=self.find_target,
-            read_scale_target=self.read_scale_target,
-            read_resize_target=self.read_scale_target,
+            read_target=self.read_target,
             read_pod_metrics=self.read_pod_metrics,
             read_limits=self.read_limits,
             list_uninjected=self.list_uninjected,
@@ -265,7 +264,7 @@ class SmallWorld:
     async def find_target(self, _namespace: str, _target: TargetRef) -> TargetWorkload:
         return TargetWorkload(from_object({"matchLabels": {"app": "delays"}}), self.replicas)
 
-    async def read_scale_target(self, _namespace: str, _target: TargetRef) -> TargetFacts:
+    async def read_target(self, namespace: str, target: TargetRef, *, scaled: bool) -> TargetFacts:
         return self.target.facts(self.now)
 
     async def read_pod_metrics(self, _namespace: str) -> PodMetricsReading:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.scale.appliers import is_default, later_reset
-from pilotfish.sidecar.control.scale.owners import find_owner, find_resources_owner
+from pilotfish.sidecar.control.scale.owners import find_owner, find_replica_drivers, find_resources_owner
 from pilotfish.sidecar.control.workload.managed_fields import writers_of
 from tests.control.scale.targets import autoscaler, deployment, reference, scaled_object, written_by
 from tests.support.examples import examples
@@ -226,6 +227,34 @@ def test_an_autoscaler_on_the_deployment_of_kserve_is_an_owner_unless_kserve_mad
     assert find_owner(target, autoscalers=[found]) is None
     keda = scaled_object({"name": deployment_name})
     assert find_owner(target, scaled_objects=[keda]) is not None
+    vertical = {"metadata": {"name": "vpa"}, "spec": {"targetRef": reference(name=deployment_name)}}
+    assert find_resources_owner(target, vertical_autoscalers=[vertical]) is not None
+
+
+LWS = "leaderworkerset.x-k8s.io/v1"
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("llm", "llm-kserve-mn"),
+        ("m" * 60, f"{'m' * 21}{hashlib.md5(b'm' * 60, usedforsecurity=False).hexdigest()}-kserve-mn"),
+    ],
+)
+def test_an_autoscaler_on_the_leader_worker_set_of_kserve_is_an_owner(name: str, made: str) -> None:
+    target = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "LLMInferenceService", "metadata": {"name": name}}
+    assert len(made) <= 63
+    found = autoscaler(reference("LeaderWorkerSet", made, LWS))
+    owner = find_owner(target, autoscalers=[found])
+    assert owner is not None
+    assert (owner.reason, owner.name) == (Reason.AUTOSCALER, "delays-hpa")
+    assert find_replica_drivers(target, autoscalers=[found])[0].resource == "cpu"
+    keda = scaled_object(reference("LeaderWorkerSet", made, LWS))
+    assert find_owner(target, scaled_objects=[keda]) is not None
+    for other in (reference("LeaderWorkerSet", f"{made}-prefill", LWS), reference("Deployment", made)):
+        assert find_owner(target, autoscalers=[autoscaler(other)]) is None, "the pods for prefill have own replicas"
+    service = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService", "metadata": {"name": name}}
+    assert find_owner(service, autoscalers=[found]) is None
 
 
 JSON = st.recursive(

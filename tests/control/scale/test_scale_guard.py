@@ -23,6 +23,8 @@ from tests.support.examples import examples
 SCALING = Scaling(min_replicas=2, max_replicas=8)
 HPA = Hold(Reason.AUTOSCALER, "the HorizontalPodAutoscaler delays scales it; delete it")
 
+QUOTA = 'pods "delays-7d9f8-x" is forbidden: exceeded quota: small, requested: pods=1, used: pods=4, limited: pods=4'
+
 
 def seen(current: int = 4, wanted: int = 6, *, now: float = NOON, **changes: object) -> ScaleView:
     """Return a view in which nothing prevents a change from `current` to `wanted`."""
@@ -80,6 +82,10 @@ VIEWS = {
         "signals_missing",
     ),
     "rollout": (seen(rollout="1 of 4 pods is old"), "refused", "rollout_in_progress"),
+    "pods are refused": (seen(refused=QUOTA), "refused", "pods_refused"),
+    "pods are refused, and no other number is wanted": (seen(wanted=4, refused=QUOTA), "refused", "pods_refused"),
+    "fewer pods while some are refused": (seen(wanted=3, refused=QUOTA), PENDING, "scaling"),
+    "published while pods are refused": (seen(settings=METRIC, refused=QUOTA), RECOMMENDED, "published"),
     "a pod waits for a node": (seen(unschedulable=1), "refused", "unschedulable"),
     "fewer pods while one waits for a node": (seen(wanted=3, unschedulable=1), PENDING, "scaling"),
     "a disruption budget needs all": (seen(wanted=3, floor=4), "refused", "disruption_budget"),
@@ -125,6 +131,12 @@ def test_a_refusal_names_the_owner_and_the_remedy() -> None:
     assert build_entry(decision, found).detail == HPA.text
 
 
+def test_a_refusal_of_pods_has_the_words_of_the_api_server_and_the_remedy() -> None:
+    hold = find_hold(seen(refused=QUOTA), NOON)
+    assert hold is not None
+    assert hold.explained == f"the API server refuses new pods: {QUOTA}; {Reason.PODS_REFUSED.remedy}"
+
+
 def test_a_step_down_ends_at_what_the_disruption_budgets_need() -> None:
     assert seen(8, 2, floor=5).bounded == 5
 
@@ -154,6 +166,7 @@ views = st.builds(
     expected=st.integers(0, 12),
     rollout=st.sampled_from(("", "1 of 4 pods is old")),
     unschedulable=st.integers(0, 2),
+    refused=st.sampled_from(("", QUOTA)),
     floor=st.integers(0, 14),
 )
 
@@ -182,7 +195,7 @@ def test_no_history_of_observations_is_acted_on_outside_of_bounds_limits_and_fre
                 assert moved.contact_age <= 90
                 assert 2 <= entry.desired <= max(8, min(moved.floor, moved.current))
                 assert entry.desired > moved.current or entry.desired >= min(moved.floor, moved.current)
-                assert not (moved.unschedulable and entry.desired > moved.current)
+                assert not ((moved.unschedulable or moved.refused) and entry.desired > moved.current)
                 assert moved.replicas is not None
                 assert now - moved.replicas.at <= 45.0
                 assert moved.current > 0

@@ -62,6 +62,14 @@ def test_a_counter_that_was_reset_is_replaced_by_the_power_once() -> None:
     assert total.estimated_joules == 100.0
 
 
+def test_samples_without_the_counter_are_estimated_once_and_the_counter_covers_them_later() -> None:
+    values = ((1000.0, 300.0), (None, 300.0), (None, None), (1900.0, 300.0), (2200.0, 300.0))
+    samples = [sample(device(energy=joules, power=watts), at=float(at)) for at, (joules, watts) in enumerate(values)]
+    sums = [used(*samples[:count]).devices["GPU-0"] for count in range(1, 6)]
+    assert [one.energy_joules for one in sums] == [0.0, 300.0, 300.0, 900.0, 1200.0]
+    assert sums[-1].estimated_joules == 300.0
+
+
 def test_the_counter_covers_a_restart_of_the_sampling_process() -> None:
     total = used(
         sample(device(energy=1000.0), at=100.0), sample(device(energy=2000.0), at=105.0, seconds=None)

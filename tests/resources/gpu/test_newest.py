@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.resources.gpu.newest import FIRST, SET_BACK, NewestStamp
 from tests.support.examples import examples
 
+NOW = 10**12  # of this machine
+
 
 class Buffer:
     """The samples that a driver keeps: one each 100 ms, of the last 5 s."""
@@ -24,7 +26,7 @@ class Buffer:
 
 def found(newest: NewestStamp, buffer: Buffer) -> list[int]:
     stamps = buffer.later(newest.since)
-    return [stamps[place] for place in newest.take_new(stamps)]
+    return [stamps[place] for place in newest.take_new(stamps, NOW)]
 
 
 @settings(max_examples=examples(200))
@@ -52,18 +54,34 @@ def test_the_first_call_uses_the_last_second() -> None:
 
 def test_a_stamp_from_far_ahead_costs_one_call() -> None:
     newest = NewestStamp()
-    assert newest.take_new([2**64 - 1]) == [0]
-    assert newest.take_new([10**12]) == [0]
+    assert newest.take_new([2**64 - 1], NOW) == [0]
+    assert newest.take_new([10**12], NOW) == [0]
 
 
 def test_a_clock_that_runs_from_the_start_of_the_machine_is_used_too() -> None:
     newest = NewestStamp()
-    assert newest.take_new([5]) == [0]
+    assert newest.take_new([5], NOW) == [0]
     assert newest.since == 5
-    assert newest.take_new([5, 6]) == [1]
+    assert newest.take_new([5, 6], NOW) == [1]
 
 
 def test_a_small_step_back_repeats_nothing() -> None:
     newest = NewestStamp()
-    newest.take_new([10**12])
-    assert newest.take_new([10**12 - SET_BACK]) == []
+    newest.take_new([10**12], NOW)
+    assert newest.take_new([10**12 - SET_BACK], NOW) == []
+
+
+def test_one_stamp_far_ahead_or_of_zero_does_not_hide_the_samples_beside_it() -> None:
+    newest, future = NewestStamp(), NOW + 3600 * 10**6
+    assert newest.take_new([future, NOW, 0], NOW) == [1]
+    assert newest.rejected == 2
+    assert newest.take_new([future, NOW, NOW + 1, 0], NOW + 1) == [2]
+    assert newest.take_new([NOW + 2], NOW + 2) == [0]
+    assert newest.rejected == 0
+
+
+def test_a_driver_whose_whole_clock_is_ahead_is_read() -> None:
+    newest, future = NewestStamp(), NOW + 3600 * 10**6
+    assert newest.take_new([future], NOW) == [0]
+    assert newest.take_new([future, future + 5], NOW + 5) == [1]
+    assert newest.rejected == 0

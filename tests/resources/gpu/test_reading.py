@@ -113,10 +113,22 @@ def test_a_driver_that_is_gone_ends_the_session_with_its_reason(
 ) -> None:
     running = bench()
     running.sample(time.time())
-    driver.change({"fail.nvmlDeviceGetPowerUsage": code})
+    driver.change({"fail.*": code})
     with pytest.raises(SessionEndedError) as raised:
         running.sample(time.time())
     assert raised.value.problem.reason in ENDS_SESSION
+
+
+def test_one_call_that_claims_that_the_driver_is_gone_costs_its_value_and_a_new_session_later(
+    driver: ScriptedDriver, bench: Callable[[], Bench]
+) -> None:
+    running = bench()
+    driver.change({"fail.nvmlDeviceGetPowerUsage.0": 18})
+    found = two(running)
+    assert [one.power for one in found.devices] == [None, 300.0]
+    assert reasons(found, "power") == {GpuReason.VERSION_MISMATCH}
+    assert not running.session.outdated(running.moment)
+    assert running.session.outdated(running.moment + sessions.REOPEN_SECONDS)
 
 
 def with_mig(driver: ScriptedDriver, **more: object) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import math
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,6 +21,7 @@ from pilotfish.sidecar.resources.gpu.collector import collect
 from pilotfish.sidecar.resources.gpu.problems import GpuReason
 from pilotfish.sidecar.resources.gpu.sample import GpuSample
 from pilotfish.sidecar.resources.gpu.sampler import GpuSampler, SamplerOptions
+from tests.resources.gpu.test_faults import MIG, OF_A_GPU
 from tests.support.nvml.driver import ScriptedDriver, build, gpu
 from tests.support.processes import is_running
 from tests.support.sizes import size
@@ -139,7 +142,7 @@ def test_a_driver_that_is_reloaded_is_reported_and_used_again(
     async def run() -> None:
         async with sampling(driver.environment) as sampler:
             await sampled(sampler, lambda sample: sample.devices)
-            gone = {"fail.nvmlInitWithFlags": code, "fail.nvmlDeviceGetUtilizationRates": 1}
+            gone = {"fail.nvmlInitWithFlags": code, "fail.*": 1}
             driver.change(gone)
             found = await sampled(sampler, lambda sample: ("", "devices", reason) in problems(sample))
             assert found.devices == ()
@@ -181,6 +184,53 @@ def test_a_driver_that_hangs_from_the_start_leaves_one_process_at_a_time(driver:
     asyncio.run(run())
 
 
+def test_a_process_that_hangs_inside_the_kernel_is_reported_before_it_ends(
+    driver: ScriptedDriver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, may_end = sampler_module._end, asyncio.Event()
+
+    async def stuck(process: subprocess.Popen[bytes], seconds: float = math.inf) -> None:
+        if seconds == math.inf:
+            await may_end.wait()
+        await real(process, seconds)
+
+    async def run() -> None:
+        monkeypatch.setattr(sampler_module, "_end", stuck)
+        driver.change({"hang.nvmlInitWithFlags": 1})
+        async with sampling(driver.environment, silence=0.2) as sampler:
+            found = await sampled(sampler, lambda sample: sample.problems[0].reason is GpuReason.SAMPLER_HUNG)
+            shown = [one.name for one in collect(found, sampler.use, sampler.restarts) if one.samples]
+            assert shown == ["pilotfish_gpu_unavailable", "pilotfish_gpu_sampler_restarts"]
+            driver.change({"hang.nvmlInitWithFlags": None})
+            may_end.set()
+
+    asyncio.run(run())
+    assert any("did not return" in record.message for record in caplog.records)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["crash", "hang"])
+@pytest.mark.parametrize("call", [*OF_A_GPU, "nvmlEventSetCreate", "nvmlGpmSampleAlloc", "nvmlSystemGetDriverVersion"])
+def test_a_call_that_never_works_costs_its_value_and_the_other_gpu_keeps_its_own(
+    driver: ScriptedDriver, call: str, kind: str
+) -> None:
+    async def run() -> None:
+        driver.change(MIG)
+        fault = f"{kind}.{call}.0" if call in OF_A_GPU else f"{kind}.{call}"
+        driver.change({fault: 1})
+        async with sampling(driver.environment, silence=1.0) as sampler:
+            await sampled(sampler, lambda sample: any(one.uuid == "GPU-1" for one in sample.devices))
+            other = sampler.latest.device("GPU-1")
+            assert other is not None
+            assert (other.utilization, other.power, other.energy) == (0.5, 300.0, 5000.0)
+            avoided = any(one.reason is GpuReason.AVOIDED for one in sampler.latest.problems)
+            assert avoided == bool(sampler.restarts)  # some calls are not needed for this GPU
+            driver.change({fault: None})
+            await sampled(sampler, lambda sample: sample.device("GPU-1"))
+
+    asyncio.run(run())
+
+
 @pytest.mark.long
 def test_a_stopped_process_gives_no_stale_values(driver: ScriptedDriver) -> None:
     async def run() -> None:
@@ -202,9 +252,9 @@ def test_a_gpu_that_is_added_joins(driver: ScriptedDriver) -> None:
     async def run() -> None:
         async with sampling(driver.environment) as sampler:
             await sampled(sampler, lambda sample: sample.devices)
-            driver.change({"devices": 3, **gpu(2), "fail.nvmlDeviceGetPowerUsage": 1})  # the driver is reloaded
+            driver.change({"devices": 3, **gpu(2), "fail.*": 1})  # the driver is reloaded
             await eventually(lambda: sampler.restarts, timeout=20)
-            driver.change({"fail.nvmlDeviceGetPowerUsage": None})
+            driver.change({"fail.*": None})
             await sampled(sampler, lambda sample: len(sample.devices) == 3)
 
     asyncio.run(run())

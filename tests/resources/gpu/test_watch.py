@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import pytest
+
 from pilotfish.sidecar.resources.gpu.problems import GpuReason
 from pilotfish.sidecar.resources.gpu.sample import RECYCLE, GpuProblem
 from pilotfish.sidecar.resources.gpu.watch import AVOID_SECONDS, HEALTHY_SECONDS, LONGEST_WAIT, SamplerWatch
@@ -56,6 +58,22 @@ def test_a_call_that_hung_twice_is_left_out_for_a_while() -> None:
     assert watch.avoided(AVOID_SECONDS) == ()
 
 
+@pytest.mark.parametrize("status", [-11, -6, -7])
+def test_a_call_that_crashed_twice_is_left_out_too(status: int) -> None:
+    watch = SamplerWatch()
+    for now in (0.0, 5.0):
+        plan = watch.on_end(None, 5.0, status, POWER, now)
+    assert watch.avoided(6.0) == (POWER,)
+    assert plan.problem.detail == f"exit status {status} in {POWER}"
+
+
+def test_a_process_that_was_killed_blames_no_call() -> None:
+    watch = SamplerWatch()
+    for now in (0.0, 5.0):
+        watch.on_end(None, 5.0, -9, POWER, now)
+    assert watch.avoided(6.0) == ()
+
+
 def test_hangs_with_a_long_time_between_them_are_forgotten() -> None:
     watch = SamplerWatch()
     hang(watch, POWER, now=0.0)
@@ -76,6 +94,14 @@ def test_the_start_of_the_library_is_never_left_out() -> None:
     watch = SamplerWatch()
     for _ in range(5):
         hang(watch, "nvmlInit")
+        hang(watch, "nvmlDeviceGetCount")
         hang(watch, "")
     assert watch.avoided(1.0) == ()
-    assert watch.restarts == {GpuReason.SAMPLER_HUNG: 10}
+    assert watch.restarts == {GpuReason.SAMPLER_HUNG: 15}
+
+
+def test_the_version_of_the_driver_is_left_out_if_it_hangs() -> None:
+    watch = SamplerWatch()
+    for _ in range(2):
+        hang(watch, "nvmlSystemGetDriverVersion")
+    assert watch.avoided(1.0) == ("nvmlSystemGetDriverVersion",)

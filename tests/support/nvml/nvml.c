@@ -7,10 +7,12 @@
    instance.0.2.memory_used=1            a value of MIG instance 2 of GPU 0
    processes.0=41:1024 42:2048           pid:bytes; of an instance: instance.0.2.processes
    tasks.0=41:30:5 42:60:9               pid:sm:memory, for the utilization of processes
+   stamp.0.41=future                     the time of the sample of process 41: 0, or an hour ahead; it is in each answer
    rates.0=30 35 40                      the driver's own samples of the utilization
    xids.0=79 31                          events; those added after the registration are delivered
    clock=-3600000000                     added to the driver's time, in microseconds
    fail.nvmlDeviceGetName.0=15           the return code of a call, without the number: for each GPU
+   fail.*=9                              the return code of every call that has no line of its own
    hang.nvmlDeviceGetName.0=1            the call never returns
    crash.nvmlDeviceGetName=1             the process ends
    count.nvmlDeviceGetSamples=400000000  the length that the call for the size of a list returns
@@ -85,7 +87,8 @@ static const char *value_of(const void *handle, const char *name) {
 
 static const char *fault(const char *kind, const char *function, int gpu) {
     const char *found = text("%s.%s.%d", kind, function, gpu);
-    return found ? found : text("%s.%s", kind, function);
+    if (!found) found = text("%s.%s", kind, function);
+    return found ? found : text("%s.*", kind);
 }
 
 static int enter(const char *function, int gpu) {
@@ -271,6 +274,12 @@ PROCESSES(nvmlDeviceGetComputeRunningProcesses_v2, "processes")
 
 typedef struct { unsigned pid; u64 at; unsigned sm, memory, encoder, decoder; } Task;
 
+/* The time of the sample of a process: `at`, or what the script says. */
+static u64 stamp_of(const void *handle, unsigned pid, u64 at) {
+    const char *found = text("stamp.%d.%u", gpu_of(handle), pid);
+    return !found ? at : *found == '0' ? 0 : at + 3600000000ull;
+}
+
 static int read_task(const char **at, unsigned *pid, unsigned *sm, unsigned *memory) {
     char *end;
     *pid = (unsigned)strtoul(*at, &end, 10);
@@ -291,6 +300,7 @@ int nvmlDeviceGetProcessUtilization(void *handle, Task *out, unsigned *count, u6
     for (unsigned i = 0; out && !code && i < actual && i < room; i++) {
         out[i] = (Task){.at = at};
         read_task(&found, &out[i].pid, &out[i].sm, &out[i].memory);
+        out[i].at = stamp_of(handle, out[i].pid, at);
     }
     return code;
 }
@@ -349,6 +359,7 @@ int nvmlDeviceGetProcessesUtilizationInfo(void *handle, NewTasks *out) {
     for (unsigned i = 0; out->tasks && !code && i < actual && i < room; i++) {
         out->tasks[i] = (NewTask){.at = at};
         read_task(&found, &out->tasks[i].pid, &out->tasks[i].sm, &out->tasks[i].memory);
+        out->tasks[i].at = stamp_of(handle, out->tasks[i].pid, at);
     }
     return code;
 }
