@@ -38,7 +38,7 @@ from .pod.figures import ContainerFigures, PodFigures
 from .pod.gpus import read_use
 from .pod.reading import NodeReading, NodeSource
 from .pod.usage import Of, PodUsage
-from .processes import ancestors, list_processes, tree
+from .processes import ProcessStat, ancestors, list_processes, tree
 from .source import Found, SourceOptions, choose
 from .totals import TOTALS_FILE, ResourceTotals, load_totals, store_totals
 from .usage import UsageMeter, UsageSample
@@ -129,6 +129,7 @@ class ResourceWatch:
         self._meters: dict[Of, UsageMeter] = {"model": UsageMeter(), "pilotfish": UsageMeter()}
         self._sampled_at: int | None = None
         self._search_at = 0
+        self._named_at: int | None = None  # when the process of `--upstream-pid` was started
         self._problem = ""
         self._failed = False
         self._view = ResourceView(totals=totals.copy())
@@ -214,7 +215,7 @@ class ResourceWatch:
 
     def _search(self) -> None:
         """Find the source and the processes of both groups again."""
-        processes = list_processes()
+        processes = self._without_successor(list_processes())
         mounts = read_mounts()
         pilotfish = tree([self._options.root], processes)
         own = pilotfish | ancestors(self._options.root, processes)
@@ -227,6 +228,19 @@ class ResourceWatch:
         model = tree(found.pids, processes)
         self._model = find_group(found.pids, processes, mounts, pilotfish - model)
         self._own = find_group([self._options.root], processes, mounts, model)
+
+    def _without_successor(self, processes: dict[int, ProcessStat]) -> dict[int, ProcessStat]:
+        """Leave out a later process that has the id of the one that `--upstream-pid` named."""
+        named = processes.get(self._options.pid) if self._options.pid is not None else None
+        if named is None:
+            return processes
+        if self._named_at is None:
+            self._named_at = named.started
+        return (
+            processes
+            if named.started == self._named_at
+            else {pid: one for pid, one in processes.items() if pid != named.pid}
+        )
 
     def _sample_local(self) -> _Sampled:
         now = self._clock()
