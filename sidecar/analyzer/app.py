@@ -266,6 +266,7 @@ class App:
             worker=self._worker,
             read_page=lambda: read_counters(self._page_reader)[0],
             throttled=self._resources.throttled,
+            gpu_time=self._resources.gpu_time,
         )
 
     def _start(self) -> None:

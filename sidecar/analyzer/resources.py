@@ -53,6 +53,13 @@ class AnalyzerResources:
             return None
         return view.totals.get(USAGE, "model", "throttled"), view.model.at_ns
 
+    def gpu_time(self) -> tuple[int, int] | None:
+        """Return for how many nanoseconds a kernel of the model ran on its GPUs so far, and the time of the GPUs.
+
+        Return None if it is not known.
+        """
+        return self._watch.view.gpu_time
+
     def report(self, report: Report) -> ResourceReport:
         """Return the block of the report."""
         return reporting.resource_report(self._watch.view, report, self._rules().prices)

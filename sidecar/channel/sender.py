@@ -117,7 +117,7 @@ class Sender:
         assert self._socket is not None
         try:
             if self._socket.recv(64):
-                self._refuse("the reader sent bytes, so it is no analyzer")
+                self._refuse("the reader sent bytes, so it is not an analyzer")
             return True
         except (BlockingIOError, InterruptedError):
             return False

@@ -142,6 +142,7 @@ CONDITIONS: dict[str, ConditionType] = {
             Reason.CONTAINER_NOT_FOUND,
             Reason.CONTAINER_NOT_RUNNING,
             Reason.COOLDOWN,
+            Reason.DOCUMENT_INVALID,
             Reason.EXECUTOR_ERROR,
             Reason.HORIZONTAL_OWNS_CPU,
             Reason.HORIZONTAL_OWNS_MEMORY,

@@ -73,11 +73,11 @@ def decompressed(content: bytes, most: int, shown: str) -> bytes:
     try:
         found = unpacker.decompress(content, most + 1)
     except zlib.error as error:
-        raise _invalid(shown, "the gzip data are damaged; store it anew") from error
+        raise _invalid(shown, "the gzip data are damaged; store it again") from error
     if len(found) > most:
         raise _invalid(shown, f"has more than {most} bytes; give a smaller profile")
     if not unpacker.eof:
-        raise _invalid(shown, "the gzip data are cut off; store it anew")
+        raise _invalid(shown, "the gzip data are cut off; store it again")
     return found
 
 

@@ -82,10 +82,10 @@ def _export(files: tuple[DashboardFile, ...], folder: Path) -> None:
 
 def _push(args: argparse.Namespace, files: tuple[DashboardFile, ...]) -> None:
     if args.ca is not None and not args.ca.is_file():
-        raise UsageError(f"--ca {quote_value(args.ca)}: is no file; give a PEM file")
+        raise UsageError(f"--ca {quote_value(args.ca)}: is not a file; give a PEM file")
     timeout = read_duration(args.timeout)
     if not timeout:
-        raise UsageError(f"--timeout {quote_value(args.timeout)}: is no time; give one such as 30s")
+        raise UsageError(f"--timeout {quote_value(args.timeout)}: is not a duration; give one such as 30s")
     server = GrafanaHttp(args.url, read_header_token(args.token_file), args.ca, timeout)
     done = "would " if args.dry_run else ""
     for step in push(server, files, args.folder, dry_run=args.dry_run):

@@ -101,14 +101,14 @@ class GrafanaHttp:
             raise GrafanaError(f"{self._where}: no response in time for {what}; try again later") from error
         except (ValueError, self._requests.JSONDecodeError) as error:
             raise GrafanaError(
-                f"{self._where}: the response is no JSON; check that --url is that of Grafana"
+                f"{self._where}: the response is not JSON; check that --url is that of Grafana"
             ) from error
         except self._requests.RequestException as error:
             raise GrafanaError(f"{self._where}: cannot be reached ({_short(error)}); check --url") from error
         except self._refused as error:
             raise GrafanaError(f"{self._where} refuses {what}: {_remedy(error)}") from error
         if not isinstance(found, kind):
-            raise GrafanaError(f"{self._where}: the response is no answer of Grafana; check --url")
+            raise GrafanaError(f"{self._where}: the response does not come from Grafana; check --url")
         return found
 
 
@@ -120,7 +120,7 @@ def _checked(url: str) -> Any:
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"--url {quote_value(url)} is no address; give one such as https://grafana.example")
+        raise UsageError(f"--url {quote_value(url)} is not an address; give one such as https://grafana.example")
     if parts.username is not None or parts.query or parts.fragment:
         raise UsageError(f"--url {quote_value(url)} has more than host and path; give the token by --token-file")
     return parts

@@ -154,5 +154,5 @@ def _in_script(script: str, path: Path, flags: Sequence[str], *, is_address: boo
 def _setting(path: Path, before: str, value: str, name: str, *, is_address: bool) -> PortSetting:
     host, colon, number = value.rpartition(":")
     if not number.isdecimal() or bool(colon) > is_address:
-        raise UnclearError(f"{name} has the value {value[:40]!r}, which is no port")
+        raise UnclearError(f"{name} has the value {value[:40]!r}, which is not a port")
     return PortSetting(name, path, int(number), f"{before}{host}{colon}")

@@ -164,7 +164,7 @@ def _wanted_port(pod: PodView, container: int, item: str, source: str) -> int:
     for port in pod.ports:
         if (port.container, port.name, port.protocol) == (container, item, "TCP"):
             return port.number
-    what = f"{source} names {quote_value(item)}, which is no TCP port of the container {pod.name_of(container)}"
+    what = f"{source} names {quote_value(item)}, which is not a TCP port of the container {pod.name_of(container)}"
     raise NotInjectedError(InjectionReason.ANNOTATION_INVALID, what)
 
 

@@ -127,7 +127,7 @@ def _by_argument(
     for word in words:
         filled = _fill(word, MOVE_ARGUMENT, text, numbers, told)
         if filled == word and (flag or not word.startswith("-")):
-            raise _invalid(MOVE_ARGUMENT, text, "has a word that is no flag and has no {port}")
+            raise _invalid(MOVE_ARGUMENT, text, "has a word that is not a flag and does not contain {port}")
         if filled == word:
             flag = word
         else:

@@ -233,7 +233,7 @@ async def _lines(what: str, response: aiohttp.ClientResponse, idle: float) -> As
                 received = await response.content.readany()
         except TimeoutError as error:
             raise UnavailableError(
-                f"{what} failed: no byte for {idle:g} s although bookmarks were asked for; it is opened anew"
+                f"{what} failed: no byte for {idle:g} s although bookmarks were asked for; it is opened again"
             ) from error
         *lines, pending = (pending + received).split(b"\n")
         for line in lines:
@@ -244,7 +244,7 @@ async def _lines(what: str, response: aiohttp.ClientResponse, idle: float) -> As
                 yield pending
             return
         if len(pending) > MAX_LINE_BYTES:
-            raise UnavailableError(f"{what} failed: a line has more than {MAX_LINE_BYTES:,} bytes; it is opened anew")
+            raise UnavailableError(f"{what} failed: a line has more than {MAX_LINE_BYTES:,} bytes; it is opened again")
 
 
 def _unavailable(what: str, error: Exception, timeout: float) -> KubeError:

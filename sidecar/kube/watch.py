@@ -79,7 +79,7 @@ class _Problems:
 
     def end(self) -> None:
         if self._shown:
-            _log.info("the watch goes on after: %s", self._shown)
+            _log.info("the watch continues after: %s", self._shown)
         self._shown = ""
         if self._on_problem is not None:
             self._on_problem(None)

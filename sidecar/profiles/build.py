@@ -125,7 +125,7 @@ def build_from_table(
     The texts in `words` mean missing.
     """
     if table.rows < FEWEST_ROWS:
-        what = f"has only {number(table.rows, 'row')}, which is no reference"
+        what = f"has only {number(table.rows, 'row')}, which is too few for a reference"
         raise ReferenceDataError(f"{where}: {what}; give some hundred rows at least")
     times, notes = row_times(table, roles.time, roles.arguments)
     indexes = index_columns(table, _given(roles))

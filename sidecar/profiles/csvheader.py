@@ -87,7 +87,9 @@ def read_header(source: RowSource, lines: Iterator[str], delimiter: str | None, 
             notes.append("the rows have one cell more than the header: their first cells are read as names of rows")
     _require_names(source, names, rows, number)
     if in_doubt := _values_among(names):
-        notes.append(f"the header names {quote_value(in_doubt)} look like values; check that line {number} is no row")
+        notes.append(
+            f"the header names {quote_value(in_doubt)} look like values; check that line {number} is not a row of data"
+        )
     return CsvHeader(names, cells, delimiter, padded, chain(below, text), number + len(head) - 1, notes)
 
 
@@ -166,7 +168,7 @@ def _require_header_line(source: RowSource, first: str, number: int, below: list
         return
     remedy = f"give --comment {COMMENT!r} to skip comment lines, or remove it" if is_comment else "remove it"
     raise ReferenceDataError(
-        f"{source}: line {number} is no header: {quote_value(first.strip())}; it is a "
+        f"{source}: line {number} is not a header: {quote_value(first.strip())}; it is a "
         f"{'comment' if is_comment else 'title'}, as the lines below have {width} cells separated by {used!r}; {remedy}"
     )
 

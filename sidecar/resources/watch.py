@@ -58,6 +58,8 @@ class ResourceView:
     `pids` are the processes of the model server, `page` is the newest counter page. `containers` are those of the pod,
     with the source `node`. `gpu_restarts` counts the ends of the sampling process of the GPUs, by reason.
     `completion_weights` has the cost of a completion token in prompt tokens, by model version, where it is known.
+    `gpu_time` has the ns in which a kernel of the model ran on its GPUs, and those of the GPUs, since the start of the
+    analyzer; None while they are not measured.
     """
 
     source: ResourceSource = STARTING
@@ -69,6 +71,7 @@ class ResourceView:
     gpu: GpuSample | None = None
     gpu_use: GpuUse = field(default_factory=GpuUse)
     gpu_restarts: Mapping[GpuReason, int] = field(default_factory=dict)
+    gpu_time: tuple[int, int] | None = None
     containers: tuple[ContainerFigures, ...] = ()
     pids: frozenset[int] = frozenset()
     page: PageSnapshot | None = None
@@ -118,6 +121,7 @@ class ResourceWatch:
         self._accounts = Accounts(totals)
         self._page: PageSnapshot | None = None
         self._gpu_use = GpuUse()
+        self._gpu_time = 0, 0
         self._found = Found(STARTING)
         self._model: Group | None = None
         self._own: Group | None = None
@@ -288,12 +292,19 @@ class ResourceWatch:
             gpu=sampled.gpu,
             gpu_use=sampled.gpu_use,
             gpu_restarts=sampled.gpu_restarts,
+            gpu_time=self._grown_gpu_time(sampled.gpu_growth),
             containers=sampled.containers,
             pids=sampled.pids,
             page=self._page,
             notes=tuple(filter(None, (self._damage, problem, *sampled.notes))),
             completion_weights=self._accounts.completion_weights(self._rules()),
         )
+
+    def _grown_gpu_time(self, growth: ModelGpuUse) -> tuple[int, int] | None:
+        if growth.busy_ns is None or growth.card_ns is None:
+            return None
+        self._gpu_time = self._gpu_time[0] + growth.busy_ns, self._gpu_time[1] + growth.card_ns
+        return self._gpu_time
 
 
 def _measured(growth: dict[str, int], sampled: _Sampled, elapsed: int) -> tuple[dict[str, int], dict[str, int]]:

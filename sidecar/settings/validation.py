@@ -219,7 +219,7 @@ def _retrain(retrain: Retrain) -> Iterator[DocumentProblem]:
     if ("alert" in retrain.causes) != bool(retrain.alerts):
         what, remedy = "is empty, and causes has alert", "name alerts, or remove alert from causes"
         if retrain.alerts:
-            what, remedy = "has names, and causes lacks alert", "add alert to causes, or remove the names"
+            what, remedy = "has names, but causes does not contain alert", "add alert to causes, or remove the names"
         yield DocumentProblem("$.spec.retrain.alerts", what, remedy)
     found = retrain_targets(retrain)
     if len(found) != 1:

@@ -127,4 +127,4 @@ def url_problem(url: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
             return CREDENTIALS
     if usable and not any(character.isspace() for character in url):
         return ""
-    return f"is no address that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    return f"is not an address that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}"

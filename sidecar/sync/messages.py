@@ -124,7 +124,8 @@ class Signals(Struct, frozen=True, kw_only=True):
     `in_flight` is the number of requests in flight at `at`, `concurrency` their mean over the interval; None from a
     release before, or without a proxy. `quiet` is for how long the proxy has seen nothing but probes; 0 if that is not
     known. Probes are in no other field. `throttled` is the share of the last interval in which the model wanted to run
-    and its CPU limit did not let it; None if the pod does not see that, or from a release before.
+    and its CPU limit did not let it. `gpu_busy` is the share in which a kernel ran on the GPUs of the model, whatever
+    part of them it used. Both are None if the pod does not see that, or from a release before.
     """
 
     version: int = VERSION
@@ -140,6 +141,7 @@ class Signals(Struct, frozen=True, kw_only=True):
     quiet: Quantity = 0.0
     concurrency: Quantity | None = None
     throttled: Share | None = None
+    gpu_busy: Share | None = None
 
 
 class LabelDelivery(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ INFO = Metric(
 UTILIZATION = Metric(
     "pilotfish_gpu_utilization_ratio",
     "gauge",
-    "Share of the last second in which at least one kernel ran. This is no measure of capacity: a kernel that uses one "
+    "Share of the last second in which at least one kernel ran. This does not measure capacity: a kernel that uses one "
     "processor counts like one that uses all.",
     GPU,
     _UUID,

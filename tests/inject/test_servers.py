@@ -206,7 +206,7 @@ INVALID: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
     "no variable": ({"move-env": "a b"}, {}, "names no variable"),
     "a fixed variable": ({"move-env": "PORT=80"}, {}, "has no {port}"),
     "a mode": ({"interception": "magic"}, {}, "known are auto, move, port, redirect"),
-    "ports": ({"ports": "http"}, {}, "is no TCP port of the container model"),
+    "ports": ({"ports": "http"}, {}, "is not a TCP port of the container model"),
 }
 
 

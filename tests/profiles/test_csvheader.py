@@ -46,7 +46,7 @@ def test_a_header_that_begins_with_a_number_sign_is_a_header(tmp_path: Path) -> 
 
 
 def test_a_title_above_the_header_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ReferenceDataError, match="line 1 is no header: 'Sales of May'; it is a title"):
+    with pytest.raises(ReferenceDataError, match="line 1 is not a header: 'Sales of May'; it is a title"):
         read(tmp_path, f"Sales of May\n\nx,c\n{ROWS}")
 
 

@@ -139,7 +139,7 @@ def test_one_row_is_no_reference(tmp_path: Path, capsys: pytest.CaptureFixture[s
     path = tmp_path / "rows.csv"
     path.write_text("x,c\n1,a\n")
     assert cli.main(["profile", "build", str(path), "--out", str(tmp_path / "p.json")]) == 2
-    assert "has only 1 row, which is no reference; give some hundred rows" in capsys.readouterr().err
+    assert "has only 1 row, which is too few for a reference; give some hundred rows" in capsys.readouterr().err
 
 
 @pytest.mark.long

@@ -272,6 +272,7 @@ def test_the_time_of_a_gpu_and_its_energy_go_to_the_route_in_flight(plant: Plant
     plant.request(0.01)
     second(0.8, 400.0, 2.0)
     second(0.1, 450.0, 3.0)
+    assert watch.view.gpu_time == (round(0.9 * SECOND), 3 * SECOND)
     totals = watch.view.totals
     shared = {name: totals.get(SHARED, name, "m", "1", INFER) for name in (GPU, ENERGY)}
     assert shared == {GPU: round(0.8 * SECOND), ENERGY: 300_000_000}

@@ -55,7 +55,16 @@ def test_fields_of_a_later_release_are_ignored(raw: bytes, kind: type[SyncReques
 
 def test_signals_of_the_longest_names_fit_in_their_limit() -> None:
     names = {"namespace": "n" * 63, "name": "p" * 253, "uid": "u" * 36}
-    signals = Signals(pod=Pod(**names), monitor="m" * 253, at=1.7e9, in_flight=2**40, latency_p99=1e9, concurrency=1e9)
+    signals = Signals(
+        pod=Pod(**names),
+        monitor="m" * 253,
+        at=1.7e9,
+        in_flight=2**40,
+        latency_p99=1e9,
+        concurrency=1e9,
+        throttled=0.123456789,
+        gpu_busy=0.123456789,
+    )
     assert len(encode(signals)) <= MAX_SIGNALS_BYTES
 
 

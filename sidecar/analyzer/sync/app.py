@@ -69,10 +69,11 @@ def build_sync(
     worker: Worker,
     read_page: Callable[[], PageSnapshot | None],
     throttled: Callable[[], tuple[int, int] | None],
+    gpu_time: Callable[[], tuple[int, int] | None],
 ) -> PodSync:
     """Return the sync that keeps the document of the controller in the file `document`.
 
-    `throttled` returns what `ThrottledShare` takes.
+    `throttled` and `gpu_time` return what `TimeShare` takes.
     """
 
     def published() -> Snapshot:
@@ -86,6 +87,6 @@ def build_sync(
         options,
         transport,
         ControlSync(options, transport, follower, published, worker.submit, Random()),
-        SignalSender(options, transport, courier, read_page, time.time, Random(), throttled),
+        SignalSender(options, transport, courier, read_page, time.time, Random(), throttled, gpu_time),
         courier,
     )

@@ -31,8 +31,8 @@ ERRORS = ("5xx", "none")
 class SignalSender:
     """Sends Signals until cancelled, and passes the responses on to `courier`.
 
-    `now` returns epoch seconds, `read` the counter page, None without a proxy, and `throttled` what `ThrottledShare`
-    takes.
+    `now` returns epoch seconds, `read` the counter page, None without a proxy, `throttled` and `gpu_time` what
+    `TimeShare` takes.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class SignalSender:
         now: Callable[[], float],
         random: Random,
         throttled: Callable[[], tuple[int, int] | None],
+        gpu_time: Callable[[], tuple[int, int] | None],
     ) -> None:
         self._options = options
         self._transport = transport
@@ -52,20 +53,26 @@ class SignalSender:
         self._now = now
         self._random = random
         self._throttled = throttled
+        self._gpu_time = gpu_time
 
     async def run(self) -> None:
         """Send the signals of each interval; the first one begins at a random time."""
         await asyncio.sleep(self._random.uniform(0.0, SIGNAL_SECONDS))
-        quiet, throttled = QuietTime(), ThrottledShare()
+        quiet, throttled, busy = QuietTime(), TimeShare(), TimeShare()
         before, begun = self._read(), self._now()
         quiet.update(before, begun)
         throttled.update(self._throttled())
+        busy.update(self._gpu_time())
         while True:
             await asyncio.sleep(SIGNAL_SECONDS)
             page, now = self._read(), self._now()
             found = signals_of(self._options, before, page, now - begun, now)
-            share = throttled.update(self._throttled())
-            signals = msgspec.structs.replace(found, quiet=quiet.update(page, now), throttled=share)
+            signals = msgspec.structs.replace(
+                found,
+                quiet=quiet.update(page, now),
+                throttled=throttled.update(self._throttled()),
+                gpu_busy=busy.update(self._gpu_time()),
+            )
             before, begun = page, now
             try:
                 with suppress(PilotfishError):  # `loop.py` reports a controller that cannot be reached
@@ -74,9 +81,10 @@ class SignalSender:
                 _LOG.exception("cannot send signals; this is a defect, please report it")
 
 
-class ThrottledShare:
-    """The share of the time in which the CPU limit stopped the model, between the newest samples of two looks.
+class TimeShare:
+    """The share of a time in which something happened, between the newest samples of two looks.
 
+    It serves for the time in which the CPU limit stopped the model, and for that in which a kernel ran on its GPUs.
     Samples can come less often than looks, as with many pods on a node: a look without a new one changes nothing.
     """
 
@@ -87,8 +95,8 @@ class ThrottledShare:
     def update(self, sample: tuple[int, int] | None) -> float | None:
         """Return the share, None where it is not known.
 
-        `sample` has for how many nanoseconds the limit has stopped the model so far, and its monotonic time in
-        nanoseconds. The kernel adds up the CPUs, so that the sum can exceed the time.
+        `sample` has for how many nanoseconds it happened so far, and the time in nanoseconds. For the CPU limit, the
+        kernel adds up the CPUs, so that the first can exceed the second.
         """
         before, self._before = self._before, sample
         if before is None or sample is None:
@@ -129,7 +137,7 @@ def signals_of(
 ) -> Signals:
     """Return the signals of the last `seconds`: the difference of two pages of the same proxy, else no load.
 
-    Probes are no load. `QuietTime` has the field `quiet`, and `ThrottledShare` the field `throttled`.
+    Probes are no load. `QuietTime` has the field `quiet`, and `TimeShare` the fields `throttled` and `gpu_busy`.
     """
     found = Signals(pod=options.pod, monitor=options.monitor, at=now)
     if page is None:

@@ -3,6 +3,7 @@
     Record --> read.py        is this an exchange of a language model, and what does its response say?
            --> documents.py   the JSON documents of a body: one, lines, server-sent events, or the end of a cut body
            --> counts.py      the forms of the servers: OpenAI, Anthropic, TGI, SGLang, Ollama, llama.cpp
+           --> choices.py     whether the counts are those of one choice only
            --> component.py   adds the counts by route to `resources.work.WorkMeter`, which attribution reads
 
 Nothing is guessed: a response without counts is counted under its `TokenReason`. No text is kept.

@@ -136,8 +136,25 @@ def _evaluated(told: Told) -> TokenCounts | None:
     return TokenCounts(prompt, completion, None if prompt is None else count(timings.get("cache_n")))
 
 
+def _timings(told: Told) -> TokenCounts | None:
+    """llama.cpp in chat streams whose client did not ask for `usage`. `prompt_n` is without the reused part."""
+    timings = _object(told, "timings")
+    if timings is None:
+        return None
+    read, cached = count(timings.get("prompt_n")), count(timings.get("cache_n"))
+    prompt = read + cached if read is not None and cached is not None else None
+    return TokenCounts(prompt, count(timings.get("predicted_n")), None if prompt is None else cached)
+
+
 def _first(fields: Told, *names: str) -> object:
     return next((fields[name] for name in names if fields.get(name) is not None), None)
 
 
-FORMS: tuple[Callable[[Told], TokenCounts | None], ...] = (_usage, _meta_info, _details, _eval_counts, _evaluated)
+FORMS: tuple[Callable[[Told], TokenCounts | None], ...] = (
+    _usage,
+    _meta_info,
+    _details,
+    _eval_counts,
+    _evaluated,
+    _timings,
+)

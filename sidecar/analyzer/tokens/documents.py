@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -21,8 +21,8 @@ from .counts import InvalidCountError
 LENIENT_BYTES = 256 * 1024  # of a text that the slow parser reads, 10 ns a byte
 END_BYTES = 8 * 1024  # of a cut body in which fields are looked for
 # one of them is in each document with counts
-MARKS = (b"usage", b"eval_count", b"meta_info", b"tokens_", b"generated_tokens")
-_MARKED = re.compile(rb'usage(?!"\s*:\s*null)|eval_count|meta_info|tokens_|generated_tokens')
+MARKS = (b"usage", b"eval_count", b"meta_info", b"tokens_", b"generated_tokens", b"predicted_n")
+_MARKED = re.compile(rb'usage(?!"\s*:\s*null)|eval_count|meta_info|tokens_|generated_tokens|predicted_n')
 EDGE = 4
 MOST_FIELDS = 16  # that are tried at the end of a cut body
 MOST_RESULTS = 4096  # of one batch
@@ -106,8 +106,12 @@ def events(text: bytes) -> dict[str, Any]:
 
     An event that the end of the body cuts off counts if its data is JSON.
     """
-    normal = text.removeprefix(_BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return _merged(map(_data, _edges([event for event in normal.split(b"\n\n") if _marked(event)])))
+    return _merged(map(_data, _edges([event for event in _events(text) if _marked(event)])))
+
+
+def data_of_events(text: bytes) -> Iterator[bytes]:
+    """Yield the data of each server-sent event."""
+    return map(_data, _events(text))
 
 
 def cut_stream(text: bytes) -> dict[str, Any]:
@@ -157,6 +161,10 @@ def _depth(text: str, after: int, *, stream: bool) -> int:
 def looks_like_events(text: bytes) -> bool:
     """Return whether a text begins like server-sent events."""
     return _EVENT_FIELD.match(text.removeprefix(_BOM)) is not None
+
+
+def _events(text: bytes) -> list[bytes]:
+    return text.removeprefix(_BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n\n")
 
 
 def _marked(text: bytes) -> bool:

@@ -14,6 +14,7 @@ from ..decode.headers import CONTENT_ENCODING, CONTENT_TYPE
 from ..decode.targets import MAX_CACHED_TARGET, parse_target
 from ..decode.types import MIB, SkipExchangeError
 from . import documents
+from .choices import of_one_choice
 from .counts import InvalidCountError, TokenCounts, added, count, counts
 
 BODY_BYTES = 2 * MIB  # of a body after decompression
@@ -91,9 +92,10 @@ def _read(record: Record, allowance: Allowance) -> TokenCounts | TokenReason:
     return TokenReason.TRUNCATED if cut else TokenReason.ABSENT
 
 
-def _counts(body: bytes, headers: Headers, *, cut: bool) -> TokenCounts | None:
-    """Return the counts in a body; None if it has none."""
-    if headers.begins(CONTENT_TYPE, b"text/event-stream") or documents.looks_like_events(body):
+def _counts(body: bytes, headers: Headers, *, cut: bool) -> TokenCounts | TokenReason | None:
+    """Return the counts in a body, or that they are not those of the whole response; None if it has none."""
+    stream = headers.begins(CONTENT_TYPE, b"text/event-stream") or documents.looks_like_events(body)
+    if stream:
         told = [documents.cut_stream(body) if cut else documents.events(body)]
     elif cut:
         told = [documents.end(body)]
@@ -101,6 +103,8 @@ def _counts(body: bytes, headers: Headers, *, cut: bool) -> TokenCounts | None:
         told = [documents.lines(body)]
     else:
         told = _of_json(body)
+    if len(told) == 1 and of_one_choice(told[0], body, stream=stream):
+        return TokenReason.PARTIAL
     found = [counts(each) for each in told]
     known = [each for each in found if each is not None]
     return added(known) if known and len(known) == len(found) else None

@@ -234,7 +234,7 @@ def _retraining(view: MonitorView) -> Answer:
 def _scaling(view: MonitorView) -> Answer:
     found, kind = view.scaling, CONDITIONS["Scaling"]
     if found is None:
-        return FALSE, Reason.NOT_CONFIGURED.camel, "the document has no spec.scaling, so that replicas are left alone"
+        return FALSE, Reason.NOT_CONFIGURED.camel, "the document has no spec.scaling, so the replicas are not changed"
     if found.held is None:
         reason = Reason.PUBLISHED if found.published else Reason.SCALING
         return TRUE, reason.camel, "; ".join(filter(None, (reason.meaning, found.message)))
@@ -246,7 +246,7 @@ def _scaling(view: MonitorView) -> Answer:
 def _resizing(view: MonitorView) -> Answer:
     found, kind = view.resizing, CONDITIONS["Resizing"]
     if found is None:
-        text = "the document has no spec.resources, so that requests and limits are left alone"
+        text = "the document has no spec.resources, so requests and limits are not changed"
         return FALSE, Reason.NOT_CONFIGURED.camel, text
     status = TRUE if found.reason in kind.true else UNKNOWN if found.reason in kind.unknown else FALSE
     return status, found.reason.camel, found.text or found.reason.meaning

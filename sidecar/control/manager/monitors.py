@@ -110,7 +110,6 @@ class Monitors:
         """Start runtimes of new monitors, pass newer objects to the others, and end those of deleted ones."""
         items = tuple(items)
         self.world.scaling_targets.update(items)
-        self.world.pools.update(items)
         present = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in items}
         for place, runtime in list(self.runtimes.items()):
             if present.get(place, {}).get("metadata", {}).get("uid") != runtime.key.uid:
@@ -127,4 +126,5 @@ class Monitors:
             self.runtimes[place] = runtime = MonitorRuntime(key=key, world=self.world, item=item, step=self.step)
             self._by_uid[key.uid] = runtime
             self._tasks[place] = asyncio.create_task(runtime.run(stop))
+        self.world.pools.update((runtime.key, runtime.pool) for runtime in self.runtimes.values())
         self.reconciled = True

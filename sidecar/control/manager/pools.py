@@ -1,6 +1,7 @@
 """The pools of CPU that the administrator gave, and which monitors share them.
 
-A document joins a pool of its own namespace by `spec.resources.pool`. A pool that nobody gave shares nothing.
+A document joins a pool of its own namespace by `spec.resources.pool`. A pool that nobody gave shares nothing. The
+document in force decides: a newer one that is invalid moves no pod out of its pool.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ...errors import UsageError, quote_value
 from ...settings.units import read_positive
@@ -50,16 +50,12 @@ class PoolBook:
     def __post_init__(self) -> None:
         self._pools = {place: SharedPool("/".join(place), cores) for place, cores in self.budgets.items()}
 
-    def update(self, items: Iterable[Mapping[str, Any]]) -> None:
-        """Replace all ModelMonitors by `items`. A monitor that names a pool no longer leaves it."""
+    def update(self, members: Iterable[tuple[MonitorKey, str | None]]) -> None:
+        """Replace all members: each monitor with the name of its pool. One that names a pool no longer leaves it."""
         found: dict[PoolName, set[str]] = {}
-        for item in items:
-            resources = (item.get("spec") or {}).get("resources")
-            if not isinstance(resources, dict) or not resources.get("cpu"):
-                continue
-            name = resources.get("pool")
-            if isinstance(name, str):
-                found.setdefault((item["metadata"]["namespace"], name), set()).add(item["metadata"]["name"])
+        for key, name in members:
+            if name is not None:
+                found.setdefault((key.namespace, name), set()).add(key.name)
         for place, pool in self._pools.items():
             pool.expect(found.get(place, ()))
 

@@ -75,7 +75,7 @@ def _content(found: Mapping[str, Any], where: str) -> bytes:
             try:
                 return base64.b64decode(binaries[name], validate=True)
             except (binascii.Error, ValueError) as error:
-                text = f"{where}: {name} is no base64; create it again"
+                text = f"{where}: {name} is not base64; create it again"
                 raise TroubleError(Reason.PROFILE_INVALID, text) from error
     text = f"{where} has neither {' nor '.join(KEYS)}; `kubectl create configmap --from-file` sets one"
     raise TroubleError(Reason.PROFILE_NOT_FOUND, text)

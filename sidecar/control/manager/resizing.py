@@ -34,7 +34,7 @@ from .resizing_effect import EffectWatch
 from .resizing_memory import ResizeMemory
 from .resizing_owners import withheld_resources
 from .resizing_pods import ResizePlanning, present_pods
-from .resizing_pool import latency_of, pool_load, pool_member, with_share
+from .resizing_pool import latency_of, pool_load, pool_member, unchanged_member, with_share
 from .resizing_sources import NamespaceLimits, PodMetricsReading
 from .resizing_usage import NO_USAGE, UsageReading, read_usage, unknown_resources
 from .resizing_views import PodViews, template_views
@@ -132,6 +132,8 @@ class ResizeWatch:
         target = reading.facts
         if target is None:
             self.latest = _troubled(found, before)
+            if reading.trouble is not None and reading.trouble.reason is Reason.TARGET_NOT_FOUND:
+                self._publish_absent(settings, selector)
             return
         withheld = withheld_resources(self.world.scaling_targets, self.key.namespace, monitor, target)
         found = replace(found, target=target, selector=selector, withheld=withheld)
@@ -208,6 +210,13 @@ class ResizeWatch:
         items = self.world.pods.pods_in(self.key.namespace)
         member = pool_member(found.document, items, selector, target, self._attempts.waiting, load, acts=acts)
         return self.world.pools.exchange(self.key, pool, member, now) if member is not None else None
+
+    def _publish_absent(self, settings: Resources, selector: Selector | None) -> None:
+        """Publish to the pool that the target does not exist: only its last pods count, and nobody waits for it."""
+        if settings.pool is not None and settings.cpu is not None:
+            items = self.world.pods.pods_in(self.key.namespace)
+            member = unchanged_member(items, selector, settings.container)
+            self.world.pools.exchange(self.key, settings.pool, member, self.world.clock())
 
     def _new_kills(self, selector: Selector, settings: Resources) -> dict[str, OomKill]:
         """Return the kills for memory that the recommender has not seen, by identity."""

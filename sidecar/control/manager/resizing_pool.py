@@ -15,7 +15,7 @@ from ..resize.recommender import ResourceRecommendation
 from ..resize.refusals import Shown
 from ..scale.target import TargetFacts
 from .resizing_pods import pod_key, resources_of, statuses_of
-from .resizing_usage import UsageReading
+from .resizing_usage import RECENT_SECONDS, UsageReading
 from .scaling_pods import QUANTILES
 from .selectors import Selector
 from .signal_book import Arrived
@@ -43,14 +43,9 @@ def pool_member(
     settings = monitor.spec.resources
     if settings is None or settings.cpu is None:
         return None
-    pods = tuple(
-        _pod(item, settings, waiting)
-        for item in items
-        if (item.get("status") or {}).get("phase") not in ENDED
-        and selector.matches(item["metadata"].get("labels") or {})
-    )
+    pods = _pods(items, selector, settings.container, waiting)
     scaling = monitor.spec.scaling
-    replicas = max(target.spec_replicas, scaling.max_replicas if scaling is not None else 0)
+    replicas = max(target.spec_replicas, target.most_replicas, scaling.max_replicas if scaling is not None else 0)
     return PoolMember(
         pods=pods,
         minimum=settings.cpu.min,
@@ -62,21 +57,34 @@ def pool_member(
     )
 
 
+def unchanged_member(items: Iterable[Item], selector: Selector | None, container: str, replicas: int = 0) -> PoolMember:
+    """Return the member of a monitor without a valid document or a target: its pods, which nobody changes.
+
+    Without a `selector`, it has none.
+    """
+    pods = _pods(items, selector, container, {}) if selector is not None else ()
+    cores = max((pod.requested for pod in pods), default=0.0)
+    missing = max(0, replicas - len(pods))
+    return PoolMember(pods=pods, minimum=cores, maximum=cores, acts=False, may_come=missing)
+
+
 def pool_load(usage: UsageReading, pods: int, loads: Iterable[Arrived], now: float) -> PoolLoad | None:
     """Return the load of all running `pods` of a target together; None while the use of too few is known.
 
-    `loads` are the newest ones of their sidecars. The sum is scaled to the pods whose use is not known.
+    `loads` are the newest ones of their sidecars; old ones say nothing about now. Each sum is scaled to the pods of
+    which it is not known. Requests are unknown if those of too few pods are known.
     """
     known = [one.cpu_cores for one in usage.usages if one.cpu_cores is not None]
     if not known or len(known) < ENOUGH * pods:
         return None
-    found = [load for _, load in loads]
+    found = [load for at, load in loads if now - at <= RECENT_SECONDS]
+    whole = pods / len(found) if found and len(found) >= ENOUGH * pods else None
     limits = [one.cpu_limit for one in usage.usages if one.cpu_cores is not None and one.cpu_limit is not None]
     return PoolLoad(
         cpu=sum(known) * pods / len(known),
-        rate=sum(load.requests_per_second for load in found) if found else None,
-        in_flight=sum(float(load.in_flight) if load.concurrency is None else load.concurrency for load in found)
-        if found
+        rate=whole * sum(load.requests_per_second for load in found) if whole is not None else None,
+        in_flight=whole * sum(float(load.in_flight) if load.concurrency is None else load.concurrency for load in found)
+        if whole is not None
         else None,
         limit=sum(limits) * pods / len(known) if len(limits) == len(known) else None,
         at=now,
@@ -103,8 +111,19 @@ def latency_of(settings: Resources, loads: Iterable[Sequence[Arrived]]) -> float
     )
 
 
-def _pod(item: Item, settings: Resources, waiting: Mapping[str, Shown]) -> PoolPod:
-    name, metadata = settings.container, item["metadata"]
+def _pods(
+    items: Iterable[Item], selector: Selector, container: str, waiting: Mapping[str, Shown]
+) -> tuple[PoolPod, ...]:
+    return tuple(
+        _pod(item, container, waiting)
+        for item in items
+        if (item.get("status") or {}).get("phase") not in ENDED
+        and selector.matches(item["metadata"].get("labels") or {})
+    )
+
+
+def _pod(item: Item, name: str, waiting: Mapping[str, Shown]) -> PoolPod:
+    metadata = item["metadata"]
     status = next((one for one in statuses_of(item) if one.get("name") == name), {})
     given = (
         ContainerResources.of({"requests": status.get("allocatedResources")}),

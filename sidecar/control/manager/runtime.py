@@ -39,6 +39,7 @@ from .key import MonitorKey
 from .pods import MonitoredPod, monitored_pods
 from .refreshing import Refresher
 from .resizing import ResizeWatch
+from .resizing_invalid import InvalidMember, invalid_finding, invalid_resources
 from .resizing_status import ResizingFinding, resizing_finding
 from .scaling import ScalingWatch
 from .scaling_status import ScalingFinding, scaling_finding
@@ -81,6 +82,7 @@ class MonitorRuntime:
         self.bypass = BypassWatch(self.key.namespace, self.world)
         targets = TargetWatch(self.key, self.world)
         self.resizing = ResizeWatch(self.key, self.world, targets)
+        self.invalid = InvalidMember(self.key, self.world)
         self.scaling = ScalingWatch(self.key, self.world, targets)
         self._raw = b""
         self._seen: object = None
@@ -114,11 +116,22 @@ class MonitorRuntime:
     def resources(self) -> ResizingFinding | None:
         """The resources of the target's container; None without a block `spec.resources`."""
         watch, document = self.resizing, self.core.document
+        if document is None and self.core.problem:
+            return invalid_finding(self.item, self.core.problem)
         settings = document.monitor.spec.resources if document is not None else None
         if watch.latest is None and settings is not None:
             return ResizingFinding(container=settings.container, held=Hold(Reason.WAITING))
         view = watch.view(paused=self.paused)
         return resizing_finding(view, watch.latest, self.control, watch.resized_at, self.world.clock())
+
+    @property
+    def pool(self) -> str | None:
+        """The pool of CPU that the document in force names, or the newest one while none is in force; else None."""
+        if self.core.document is None:
+            found = invalid_resources(self.item)
+            return found.pool if found is not None else None
+        settings = self.core.document.monitor.spec.resources
+        return settings.pool if settings is not None and settings.cpu is not None else None
 
     @property
     def paused(self) -> bool:
@@ -346,8 +359,15 @@ class MonitorRuntime:
     async def _watch_resources(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if self.loaded:
-                await self.resizing.turn(self.core, self.refresher.selector)
+                await self.turn_resources()
             await pause(stop, TURN)
+
+    async def turn_resources(self) -> None:
+        """Look at the resources if that is due; without any valid document, they stay and count in their pool."""
+        if self.core.document is None and self.core.problem:
+            await self.invalid.turn(self.item)
+        else:
+            await self.resizing.turn(self.core, self.refresher.selector)
 
     def follow(self, ledger: IntentLedger) -> None:
         """Take what was changed of replicas and resources from `ledger`."""

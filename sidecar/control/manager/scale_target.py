@@ -220,7 +220,17 @@ def _triggers(triggers: object) -> dict[str, Any]:
 
 
 _KEPT_METADATA = ("generation", "labels", "name", "ownerReferences")
-_KEPT = ("maxUnavailable", "metrics", "minAvailable", "scaleTargetRef", "selector", "targetRef", "updatePolicy")
+_KEPT = (
+    "maxReplicaCount",
+    "maxReplicas",
+    "maxUnavailable",
+    "metrics",
+    "minAvailable",
+    "scaleTargetRef",
+    "selector",
+    "targetRef",
+    "updatePolicy",
+)
 _TRIGGER = ("containerName",)  # of the metadata of a trigger of KEDA, which may have secrets
 
 

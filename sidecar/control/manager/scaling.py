@@ -34,6 +34,7 @@ from .checkpoint import ScalingCheckpoint
 from .core import MonitorCore
 from .facts import stop_reason
 from .key import MonitorKey, target_key
+from .saturation import saturation
 from .scaling_pods import NO_PODS, RECENT_SECONDS, PodsReading, read_pods
 from .scaling_sources import SignalReading, SignalRequest
 from .selectors import Selector
@@ -146,6 +147,7 @@ class ScalingWatch:
             status_replicas=target.status_replicas,
             pods=pods.pods,
             external=reading.totals,
+            saturated=saturation(pods.pods, loads, settings),
             at=found.at,
         )
         if self._recorded > now:  # the clock was set back

@@ -2,7 +2,7 @@
 outcomes.
 
 The object is read, compared with what the intent observed, and patched with the resourceVersion that was read. If
-somebody else changed the object in between, nothing is written, and the next observation decides anew. The patch only
+somebody else changed the object in between, nothing is written, and the next check decides again. The patch only
 replaces amounts that exist, so it can neither add nor remove a request or a limit.
 """
 
@@ -124,7 +124,7 @@ def _operations(found: Item, spec: Path, container: str, intent: Intent, what: s
         return Done(intent.why)
     if present != _amounts(intent.observed):
         text = f"{what} has {present.as_object()} now; it was changed after the decision"
-        return Dropped(Reason.CONFLICT, f"{text}; the next observation decides anew")
+        return Dropped(Reason.CONFLICT, f"{text}; the next check decides again")
     if any(_of(present, side).keys() != _of(desired, side).keys() for side in SIDES):
         text = f"{what} has {present.as_object()}, and {desired.as_object()} would add or remove an amount"
         return Failed(Reason.INVALID_OBJECT, f"{text}; set requests and limits in the manifest")

@@ -115,13 +115,15 @@ class ResizeState(msgspec.Struct, frozen=True):
             ResizeStateError: the bytes are damaged, or of a later release.
         """
         if len(data) > MAX_BYTES:
-            raise ResizeStateError(f"state of the resources: {len(data)} bytes, more than {MAX_BYTES}; it starts anew")
+            raise ResizeStateError(
+                f"state of the resources: {len(data)} bytes, more than {MAX_BYTES}; it starts from zero"
+            )
         try:
             found = msgspec.msgpack.decode(data, type=cls)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise ResizeStateError(f"state of the resources: cannot be read ({error}); it starts anew") from error
+            raise ResizeStateError(f"state of the resources: cannot be read ({error}); it starts from zero") from error
         if not found.valid:
-            raise ResizeStateError("state of the resources: has impossible values; it starts anew")
+            raise ResizeStateError("state of the resources: has impossible values; it starts from zero")
         return found
 
     @property

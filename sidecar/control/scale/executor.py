@@ -1,7 +1,7 @@
 """Sets the replicas of a target, and turns the API server's errors into outcomes.
 
 The scale subresource is read, compared with what the intent observed, and written with the resourceVersion that was
-read. If somebody else changed the replicas in between, nothing is written, and the next observation decides anew.
+read. If somebody else changed the replicas in between, nothing is written, and the next check decides again.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class ScaleExecutor:
             return Done(intent.why)
         if replicas != intent.observed:
             text = f"has {number(replicas, 'replica')} now, and had {intent.observed} when the change was decided"
-            return Dropped(Reason.CONFLICT, f"{self._what} {text}; the next observation decides anew")
+            return Dropped(Reason.CONFLICT, f"{self._what} {text}; the next check decides again")
         return None
 
     @property

@@ -79,6 +79,18 @@ class ReplicaDriver:
     text: str
 
 
+def find_most_replicas(target: Item, *, autoscalers: Sequence[Item] = (), scaled_objects: Sequence[Item] = ()) -> int:
+    """Return the most replicas to which an autoscaler may set `target`; 0 without one.
+
+    `autoscalers` and `scaled_objects` are all HorizontalPodAutoscalers and ScaledObjects of the namespace.
+    """
+    bounds = [at_path(item, ("spec", "maxReplicas")) for item in autoscalers if _scales(item, target)]
+    bounds += [
+        at_path(item, ("spec", "maxReplicaCount")) for item in scaled_objects if _scales(item, target, "Deployment")
+    ]
+    return max((bound for bound in bounds if isinstance(bound, int)), default=0)
+
+
 def find_replica_drivers(
     target: Item, *, autoscalers: Sequence[Item] = (), scaled_objects: Sequence[Item] = ()
 ) -> tuple[ReplicaDriver, ...]:

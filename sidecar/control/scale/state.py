@@ -157,11 +157,13 @@ class ScaleState(msgspec.Struct, frozen=True):
             ScaleStateError: the bytes are damaged, or of a later release.
         """
         if len(data) > MAX_BYTES:
-            raise ScaleStateError(f"state of the replicas: {len(data)} bytes, more than {MAX_BYTES}; it starts anew")
+            raise ScaleStateError(
+                f"state of the replicas: {len(data)} bytes, more than {MAX_BYTES}; it starts from zero"
+            )
         try:
             return msgspec.msgpack.decode(data, type=cls)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise ScaleStateError(f"state of the replicas: cannot be read ({error}); it starts anew") from error
+            raise ScaleStateError(f"state of the replicas: cannot be read ({error}); it starts from zero") from error
 
 
 def scaled(state: ScaleState, before: int, after: int, at: float) -> ScaleState:

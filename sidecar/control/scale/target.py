@@ -17,7 +17,7 @@ from ..workload.managed_fields import FieldWriter, epoch_seconds, writers_of
 from ..workload.refusals import NO_REFUSAL, Refusal
 from .appliers import is_default, later_reset
 from .disruption import disruption_floor
-from .owners import ReplicaDriver, find_owner, find_replica_drivers, find_resources_owner
+from .owners import ReplicaDriver, find_most_replicas, find_owner, find_replica_drivers, find_resources_owner
 
 Item = Mapping[str, Any]
 
@@ -48,6 +48,7 @@ class TargetFacts:
         owner: another owner of the replicas.
         resources_owner: another owner of the resources of the pods.
         replica_drivers: autoscalers that set the replicas by the use of CPU or memory.
+        most_replicas: to which an autoscaler may set the replicas; 0 without one.
         surge: how many pods a rollout may create beyond the replicas.
         template: the pod spec of the template; None for a kind without one.
         warning: who will reset the replicas at a later time, and the remedy; empty if nobody will.
@@ -75,6 +76,7 @@ class TargetFacts:
     owner: FieldOwner | None = None
     resources_owner: FieldOwner | None = None
     replica_drivers: tuple[ReplicaDriver, ...] = ()
+    most_replicas: int = 0
     surge: int = 0
     template: Item | None = None
     warning: str = ""
@@ -128,6 +130,7 @@ def target_facts(target: Item, scale: Item | None, found: TargetSurroundings, at
         replica_drivers=find_replica_drivers(
             target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects
         ),
+        most_replicas=find_most_replicas(target, autoscalers=found.autoscalers, scaled_objects=found.scaled_objects),
         surge=surge_of(target, replicas),
         template=map_at(target, "spec", "template", "spec") or None,
         warning=later_reset(target),

@@ -62,7 +62,7 @@ class AddressRules:
         try:
             found = ip_address(address.partition("%")[0])
         except ValueError:
-            return "it is no IP address"
+            return "it is not an IP address"
         inner = tuple(embedded(found))
         translated = isinstance(found, IPv6Address) and any(found in network for network in _TRANSLATED)
         return next(filter(None, map(self._problem, inner if translated else (found, *inner))), "")

@@ -33,7 +33,7 @@ CONTROLLED_REMEDY = (
     "controller label the pods pilotfish.dev/inject=true"
 )
 NO_TEMPLATE = "it has no pod template; give the workload that it refers to"
-WRITTEN_ANEW = "it was written anew as a whole, so its comments are lost and its aliases are written out"
+WRITTEN_ANEW = "it was rewritten as a whole, so its comments are lost and its aliases are written out"
 # Nothing is missing for these reasons: the pod has the sidecars, or does not want them.
 _INTENDED = {InjectionReason.ALREADY_INJECTED, InjectionReason.NOT_SELECTED, InjectionReason.OPTED_OUT}
 

@@ -36,7 +36,10 @@ class TokenReason(ReasonTable):
         "the exchange ended early, was sampled out, or was dropped, so its response was not read",
         "see `pilotfish_exchanges_total`; raise `spec.traffic.maxRecordsPerSecond` if the reason is rate",
     )
-    PARTIAL = ("partial", "the response has only the prompt tokens, or only the completion tokens")
+    PARTIAL = (
+        "partial",
+        "the response has only the prompt tokens, only the completion tokens, or only those of one of several choices",
+    )
     STREAM = (
         "stream",
         "the response is a stream without token counts",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.sync.signals import QuietTime, ThrottledShare, signals_of
+from pilotfish.sidecar.analyzer.sync.signals import QuietTime, TimeShare, signals_of
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from pilotfish.sidecar.sync.messages import MAX_SIGNALS_BYTES, encode
@@ -126,14 +126,14 @@ SECOND = 10**9
 def test_throttling_is_the_share_of_the_time_between_two_samples(
     samples: list[tuple[int, int] | None], share: float | None
 ) -> None:
-    throttled = ThrottledShare()
+    throttled = TimeShare()
     assert [throttled.update(sample) for sample in samples][-1] == share
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=9), st.integers(1, 30))
 @settings(max_examples=examples(50), deadline=None)
 def test_looks_without_a_new_sample_do_not_change_the_share(looks: list[int], seconds: int) -> None:
-    throttled = ThrottledShare()
+    throttled = TimeShare()
     shares = [
         throttled.update((number * seconds * SECOND // 4, number * seconds * SECOND))
         for number, times in enumerate(looks)

@@ -195,4 +195,53 @@ RESPONSES = (
         "timings":{"cache_n":20,"prompt_n":10,"prompt_ms":3.1,"predicted_n":12}}""",
         TokenCounts(30, 12, 20),
     ),
+    ServerResponse(  # as llama.cpp of October 2026 sent it
+        "llama.cpp: chat stream of a client that does not ask for usage",
+        "/v1/chat/completions",
+        EVENTS,
+        'data: {"choices":[{"finish_reason":null,"index":0,"delta":{"role":"assistant","content":null}}],'
+        '"created":1795975917,"id":"chatcmpl-V3m","model":"tiny.gguf","object":"chat.completion.chunk"}\n\n'
+        'data: {"choices":[{"finish_reason":null,"index":0,"delta":{"content":" was"}}],"created":1795975917,'
+        '"id":"chatcmpl-V3m","model":"tiny.gguf","object":"chat.completion.chunk"}\n\n'
+        'data: {"choices":[{"finish_reason":"length","index":0,"delta":{}}],"created":1795975917,"id":"chatcmpl-V3m",'
+        '"model":"tiny.gguf","object":"chat.completion.chunk","timings":{"cache_n":27,"prompt_n":1,"prompt_ms":0.959,'
+        '"prompt_per_token_ms":0.959,"predicted_n":4,"predicted_ms":1.394}}\n\ndata: [DONE]\n\n',
+        TokenCounts(28, 4, 27),
+    ),
 )
+
+_ANSWER = '{"choices":[%s],"model":"tiny.gguf","object":"chat.completion","usage":%s,"timings":%s}'
+_CHOICE = '{"finish_reason":"length","index":%d,"message":{"role":"assistant","content":" was what in to"}}'
+_TOLD = '{"completion_tokens":4,"prompt_tokens":28,"total_tokens":32,"prompt_tokens_details":{"cached_tokens":14}}'
+_TIMED = '{"cache_n":14,"prompt_n":14,"prompt_ms":0.861,"predicted_n":4,"predicted_ms":1.353}'
+_PIECE = 'data: {"choices":[{"finish_reason":null,"index":%d,"delta":{"content":" was"}}],"model":"tiny.gguf"}\n\n'
+_LAST = 'data: {"choices":[{"finish_reason":"length","index":%d,"delta":{}}],"timings":%s}\n\n'
+_PROMPT = 'data: {"choices":[{"text":"","index":%d,"finish_reason":"length"}],"usage":%s,"timings":%s}\n\n'
+# of several prompts or choices, as llama.cpp of October 2026 sent them: all counts are those of one of them
+OF_ONE_CHOICE = {
+    "whole": ("/v1/chat/completions", JSON, _ANSWER % (f"{_CHOICE % 0},{_CHOICE % 1}", _TOLD, _TIMED)),
+    "stream": (
+        "/v1/chat/completions",
+        EVENTS,
+        f'{_PIECE % 1}{_PIECE % 0}data: {{"choices":[],"usage":{_TOLD},"timings":{_TIMED}}}\n\ndata: [DONE]\n\n',
+    ),
+    "stream without usage": (
+        "/v1/chat/completions",
+        EVENTS,
+        f"{_PIECE % 1}{_PIECE % 0}{_LAST % (1, _TIMED)}{_LAST % (0, _TIMED)}data: [DONE]\n\n",
+    ),
+    "prompts in a stream": (
+        "/v1/completions",
+        EVENTS,
+        f"data: null\n\n{_PROMPT % (0, _TOLD, _TIMED)}{_PROMPT % (1, _TOLD, _TIMED)}",
+    ),
+    "own API, prompts in a stream": (
+        "/completion",
+        EVENTS,
+        "".join(
+            f'data: {{"index":{index},"content":"","stop":true,"tokens_predicted":4,"tokens_evaluated":28,'
+            f'"timings":{_TIMED}}}\n\n'
+            for index in range(2)
+        ),
+    ),
+}

@@ -12,7 +12,7 @@ from pilotfish.sidecar.analyzer.tokens.read import is_language_path, read_tokens
 from pilotfish.sidecar.channel.record import EVENT_STREAM, RESPONSE_TRUNCATED, Record
 from pilotfish.sidecar.proxy.capture import BODY_END, STREAM_BEGIN, STREAM_END, BodyCapture, CaptureBudget
 from pilotfish.sidecar.report.blocks.tokens import TokenReason
-from tests.analyzer.tokens.servers import EVENTS, JSON, RESPONSES, ServerResponse
+from tests.analyzer.tokens.servers import EVENTS, JSON, OF_ONE_CHOICE, RESPONSES, ServerResponse
 from tests.support.records import make_record
 
 
@@ -124,6 +124,21 @@ def test_a_response_without_usable_counts_has_a_reason(
     assert read(record("/v1/chat/completions", body, kind, flags, headers)) is reason
     if reason is not TokenReason.ABSENT:
         assert reason.remedy
+
+
+@pytest.mark.parametrize("case", OF_ONE_CHOICE)
+def test_counts_of_one_of_several_choices_are_not_those_of_the_response(case: str) -> None:
+    path, kind, body = OF_ONE_CHOICE[case]
+    assert read(record(path, body.encode(), kind)) is TokenReason.PARTIAL
+    alone = body.replace('"index":1', '"index":0')
+    if kind == EVENTS:
+        assert isinstance(read(record(path, alone.encode(), kind)), TokenCounts)
+
+
+def test_counts_of_all_choices_are_those_of_the_response() -> None:
+    path, kind, body = OF_ONE_CHOICE["whole"]
+    summed = body.replace('"completion_tokens":4', '"completion_tokens":8')
+    assert read(record(path, summed.encode(), kind)) == TokenCounts(28, 8, 14)
 
 
 def test_only_completion_tokens_are_partial_counts() -> None:

@@ -35,7 +35,7 @@ class Life:
         if self.small.now >= self.look_at:
             await runtime.scaling.look(runtime.core, runtime.refresher.selector)
             self.look_at = self.small.now + runtime.scaling.wait
-        await runtime.resizing.turn(runtime.core, runtime.refresher.selector)
+        await runtime.turn_resources()
         if self.loop is None and runtime.facts is not None:
             acting = Acting(
                 key=KEY,

@@ -34,7 +34,8 @@ TINIEST = 1e-12  # requests in flight for a core: what one is worth at least
 class PoolClaim:
     """What one member claims, for each of its `pods`, in cores: bounds, load, load that may come soon, parallelism.
 
-    `want` is what the requests in flight of a saturated member can use; 0 for a member that is not saturated.
+    `want` is what the requests in flight of a saturated member can use; 0 for a member that is not saturated. One whose
+    requests are unknown could use all, and a core is worth as much to it as to a pod with `weighed` in flight.
     """
 
     pods: int
@@ -43,6 +44,7 @@ class PoolClaim:
     load: float
     soon: float = 0.0
     want: float = 0.0
+    weighed: float = MOST_REQUESTS
     parallelism: float = 1.0
     weight: float = 1.0
 
@@ -139,7 +141,7 @@ def _end(claim: PoolClaim, base: float) -> float:
 def _worth(claim: PoolClaim, cores: float) -> float:
     """Return what one more core is worth to a pod; nothing if it has less than its load."""
     if claim.want:
-        return claim.weight * min(claim.want, MOST_REQUESTS) / cores
+        return claim.weight * min(claim.want, claim.weighed, MOST_REQUESTS) / cores
     return claim.weight * benefit(cores, claim.load, claim.parallelism) if cores > claim.load else 0.0
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from statistics import median
 
 from ....errors import number
 from ...reasons import Reason
-from .allocation import Allocation, PoolClaim, allocate, differs
+from .allocation import MOST_REQUESTS, Allocation, PoolClaim, allocate, differs
 from .demand import Demand
 from .grants import Grants, committed, granted, kept, millis
 from .member import PoolMember, PoolShare
@@ -96,7 +97,9 @@ class SharedPool:
             return Reason.POOL_WAITING, f"pool {self.name}: nothing is known yet about {names}"
         minima = sum(one.minima for one in self._seats.values()) / MILLI
         if minima > self.budget:
-            what = f"pool {self.name}: the minima need {minima:g} cores, and the pool has {self.budget:g}"
+            what = (
+                f"pool {self.name}: the minima need {minima:g} cores{self._of_them}, and the pool has {self.budget:g}"
+            )
             return Reason.POOL_TOO_SMALL, f"{what}; {Reason.POOL_TOO_SMALL.remedy}"
         if not seat.demand.known(now):
             return Reason.USAGE_MISSING, f"pool {self.name}: the load of this monitor is not known"
@@ -148,9 +151,13 @@ class SharedPool:
             for name, claim in claims.items()
         )
 
-    def _exhausted(self, best: Allocation) -> str:
+    @property
+    def _of_them(self) -> str:
         kept = sum(millis(seat.member.minimum) * seat.member.may_come for seat in self._seats.values()) / MILLI
-        cores = f"{self.budget:g} cores" + (f" ({kept:g} of them for pods that may come)" if kept else "")
+        return f" ({kept:g} of them for pods that may come)" if kept else ""
+
+    def _exhausted(self, best: Allocation) -> str:
+        cores = f"{self.budget:g} cores{self._of_them}"
         if best.covered < 1.0:
             needing = number(len(self._seats), "monitor")
             what = f"pool {self.name}: {cores} cover {best.covered:.0%} of what {needing} need"
@@ -166,7 +173,10 @@ class SharedPool:
 def _claims(seats: Mapping[str, PoolSeat]) -> dict[str, PoolClaim]:
     targets = [seat.member.latency_target for seat in seats.values() if seat.member.latency_target]
     usual = median(targets) if targets else 1.0
-    hidden = any(seat.demand.want for seat in seats.values())  # a need of now comes before one of some minutes ago
+    wants = {name: seat.demand.want / max(1, len(seat.member.pods)) for name, seat in seats.items()}
+    hidden = any(wants.values())  # a need of now comes before one of some minutes ago
+    known = [want for want in wants.values() if 0.0 < want < inf]
+    usual_want = median(known) if known else inf  # of a member whose requests in flight are not known
     return {
         name: PoolClaim(
             pods=len(seat.member.pods),
@@ -174,7 +184,8 @@ def _claims(seats: Mapping[str, PoolSeat]) -> dict[str, PoolClaim]:
             maximum=_whole(seat.member.maximum) / MILLI,
             load=(seat.demand.now if hidden else seat.demand.cores) / max(1, len(seat.member.pods)),
             soon=seat.demand.soon / max(1, len(seat.member.pods)),
-            want=seat.demand.want / max(1, len(seat.member.pods)),
+            want=wants[name],
+            weighed=usual_want if wants[name] == inf else MOST_REQUESTS,
             parallelism=seat.demand.parallelism,
             weight=usual / seat.member.latency_target if seat.member.latency_target else 1.0,
         )

@@ -42,12 +42,12 @@ def committed(member: PoolMember, grants: Grants) -> int:
 def kept(member: PoolMember, room: int | None, extra: int = 0) -> Grants:
     """Return the grants of a member whose pods stay as they are; `room` and `extra` as for `granted`.
 
-    Without a known `room`, a new pod gets what the smallest one has, as it may replace that one.
+    A new pod gets what the smallest one has, as it may replace that one: more would be kept from the other members.
     """
     pods = {pod.uid: millis(pod.requested) for pod in member.pods}
     if room is None:
         room = committed(member, Grants(pods, millis(member.minimum)))
-    return Grants(pods, _entry(member, max(pods.values(), default=millis(member.minimum)), room, extra, pods))
+    return Grants(pods, _entry(member, min(pods.values(), default=millis(member.minimum)), room, extra, pods))
 
 
 def granted(member: PoolMember, share: int, room: int, extra: int) -> Grants:
