@@ -21,7 +21,7 @@ from ...kube.patch import json_patch
 from ...kube.read import get
 from ...podspec.amounts import KINDS, SIDES, Amounts, ContainerResources
 from ...settings.document import TargetRef
-from ..api_errors import retry_of_error
+from ..api_errors import is_denied_by_admission, retry_of_error
 from ..executor import Done, Dropped, Failed, Outcome, RetryAt
 from ..intent import Intent
 from ..reasons import Reason
@@ -37,6 +37,7 @@ RESTART_SECONDS = 2.0  # between two looks at a container that does not run; a r
 # by what the API server refuses: the class of the error, a pattern of its causes and message, and the reason
 _REFUSALS: tuple[tuple[type[KubeError], re.Pattern[str], Reason], ...] = (
     (ForbiddenError, re.compile(r"NodeCapacity"), Reason.RESIZE_INFEASIBLE),
+    (ForbiddenError, re.compile(r"requires features .* not available on node"), Reason.NOT_RESIZABLE),
     (ForbiddenError, re.compile(r"UnsupportedPlatform"), Reason.RESIZE_UNSUPPORTED),
     (ForbiddenError, re.compile(r"(exceeded|failed) quota"), Reason.QUOTA),
     (ForbiddenError, re.compile(r"usage per (Container|Pod)|limit to request ratio per"), Reason.LIMIT_RANGE),
@@ -164,6 +165,8 @@ def _amounts(value: object) -> ContainerResources:
 
 def _refused(error: KubeError, now: float, what: str) -> Outcome:
     """Return the outcome of a request that failed. What the cluster can never do is given up, the rest tried again."""
+    if is_denied_by_admission(error):
+        return Failed(Reason.ADMISSION_DENIED, f"{what}: {error}")
     known = f"{' '.join(sorted(error.causes))} {error}"
     for kind, pattern, reason in _REFUSALS:
         if isinstance(error, kind) and pattern.search(known):

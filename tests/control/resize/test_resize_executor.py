@@ -165,6 +165,35 @@ async def test_each_error_of_a_resize_has_its_reason(status: int, reason: Reason
     assert "Pod 'delays-1', container 'model': PATCH " in outcome.detail
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "reason"),
+    [
+        (403, 'admission webhook "sizes.example.com" denied the request: ask the team', Reason.ADMISSION_DENIED),
+        (400, 'admission webhook "sizes.example.com" denied the request: ask the team', Reason.ADMISSION_DENIED),
+        (
+            422,
+            "pods \"a\" is invalid: : ValidatingAdmissionPolicy 'sizes' with binding 'sizes' denied request: too large",
+            Reason.ADMISSION_DENIED,
+        ),
+        (
+            403,
+            'pods "a" is forbidden: pod update requires features X which are not available on node "n"',
+            Reason.NOT_RESIZABLE,
+        ),
+    ],
+)
+async def test_whoever_refuses_a_resize_at_admission_is_named(status: int, message: str, reason: Reason) -> None:
+    async with ApiServer() as api:
+        place = Sized(await api.connect(), "default", api=api)
+        pod = await place.pod()
+        api.faults.add(Fault(writes, status=status, message=message))
+        outcome = await place.executor().apply(place.intent(pod), NOON)
+        await place.kube.close()
+    assert isinstance(outcome, Failed), outcome
+    assert outcome.reason == reason
+    assert message in outcome.detail
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("sized", ["real"], indirect=True)
 async def test_a_resize_is_recorded_as_ours(sized: Sized) -> None:
