@@ -1,7 +1,7 @@
-"""The recommenders of the benchmark, and the choice of percentile, margin and half-life on the tuning half.
+"""The recommenders of the benchmark, the grid of their settings, and the choice among them on the tuning traces.
 
 VPA        the VerticalPodAutoscaler: our recommender without its additions, and without a cooldown
-Pilotfish  with the additions: CPU for a throttled container, and memory that a kill asked for
+Pilotfish  with the additions: what the CPU limit hides, and memory that a kill asked for
 COMPILED   the VerticalPodAutoscaler itself, compiled from its module, with the defaults of its flags
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -27,17 +27,18 @@ from tests.support.vertical import Vertical, running_vertical
 VPA, PILOTFISH, COMPILED = "VPA", "Pilotfish", "compiled"
 CONTENDERS = (VPA, PILOTFISH)
 MAX_CORES, MAX_MEMORY = 64.0, int(64 * GIB)
-PERCENTILES, MARGINS, HALF_LIVES = (0.9, 0.95), (0.15, 0.3), (86400.0, 1200.0)
-MOST_THROTTLED = 0.01  # share of the minutes on the tuning half; the rule of the choice
+PERCENTILES, MARGINS, HALF_LIVES = (0.9, 0.99), (0.15, 0.5, 1.0), (86400.0, 1200.0, 300.0)
+MOST_THROTTLED = 0.01  # share of the minutes of the tuning traces; the rule of the choice
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The setting of a recommender for CPU. Memory keeps the defaults."""
+    """The setting of a recommender for CPU. Memory keeps the defaults, or stays as it is."""
 
     percentile: float = 0.9
     margin: float = 0.15
     half_life: float = 86400.0
+    memory: bool = True
 
     def settings(self, contender: str) -> Resources:
         """Return the block of the document for it; without the additions unless it is for Pilotfish."""
@@ -49,12 +50,13 @@ class Choice:
             raise_when_throttled=contender == PILOTFISH,
         )
         if contender == PILOTFISH:
-            return Resources(container=CONTAINER, cpu=cpu, memory=MemoryRange(max=MAX_MEMORY))
-        memory = MemoryRange(max=MAX_MEMORY, after_oom_kill=0.0)
+            memory = MemoryRange(max=MAX_MEMORY) if self.memory else None
+            return Resources(container=CONTAINER, cpu=cpu, memory=memory)
+        memory = MemoryRange(max=MAX_MEMORY, after_oom_kill=0.0) if self.memory else None
         return Resources(container=CONTAINER, cpu=cpu, memory=memory, cooldown=0.0)
 
 
-CHOICES = tuple(Choice(*one) for one in product(PERCENTILES, MARGINS, HALF_LIVES))
+GRID = tuple(Choice(*one, memory=False) for one in product(PERCENTILES, MARGINS, HALF_LIVES))
 
 
 class Own:
@@ -126,7 +128,7 @@ def run_all(wanted: Sequence[tuple[str, str, Choice, float]], store: Path, jobs:
     """Play all, with results kept in the folder `store`."""
     store.mkdir(parents=True, exist_ok=True)
     paths = [
-        store / f"{name}_{contender}_{choice.percentile}_{choice.margin}_{choice.half_life:.0f}_{ratio}.json"
+        store / "_".join(map(str, (name, contender, *astuple(choice), f"{ratio}.json")))
         for name, contender, choice, ratio in wanted
     ]
     missing = [(one, path) for one, path in zip(wanted, paths, strict=True) if not path.exists()]
@@ -139,19 +141,24 @@ def run_all(wanted: Sequence[tuple[str, str, Choice, float]], store: Path, jobs:
 
 
 def chosen(runs: Sequence[Run], contender: str) -> Choice:
-    """Return the choice with the fewest core-hours of those throttled in few minutes; else the least throttled one.
+    """Return the choice of the grid with the fewest core-hours of those throttled in few minutes.
 
-    Each trace of the tuning half has the same weight; core-hours count relative to the mean use.
+    If there are none, it is the least throttled one. The choice is for memory, too.
     """
 
     def rank(choice: Choice) -> tuple[bool, float]:
         own = [one for one in runs if one.contender == contender and one.choice == choice]
         assert all(trace(one.trace).part == TUNING for one in own)
-        throttled = sum(one.played.throttled / one.played.minutes for one in own) / len(own)
-        cost = sum(relative_cost(one) for one in own) / len(own)
+        cost, throttled = means(own)
         return (False, cost) if throttled <= MOST_THROTTLED else (True, throttled)
 
-    return min(CHOICES, key=rank)
+    return replace(min(GRID, key=rank), memory=True)
+
+
+def means(runs: Sequence[Run]) -> tuple[float, float]:
+    """Return relative core-hours and the share of throttled minutes; each trace has the same weight."""
+    cost = sum(relative_cost(one) for one in runs) / len(runs)
+    return cost, sum(one.played.throttled / one.played.minutes for one in runs) / len(runs)
 
 
 def relative_cost(one: Run) -> float:

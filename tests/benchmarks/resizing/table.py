@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pilotfish.sidecar.settings.units import show_duration
-from tests.benchmarks.resizing.contenders import COMPILED, CONTENDERS, PILOTFISH, VPA, Choice, Run, relative_cost
+from tests.benchmarks.resizing.contenders import (
+    COMPILED,
+    CONTENDERS,
+    GRID,
+    PILOTFISH,
+    VPA,
+    Choice,
+    Run,
+    means,
+    relative_cost,
+)
 from tests.benchmarks.resizing.traces import KINDS, trace
 
 Rows = Mapping[str, tuple[str, Choice]]
@@ -17,10 +27,10 @@ def rows(choices: Mapping[str, Choice]) -> Rows:
     return shipped | {f"{contender}, tuned": (contender, choice) for contender, choice in choices.items()}
 
 
-def markdown(runs: Sequence[Run], choices: Mapping[str, Choice], ratios: Sequence[float]) -> str:
-    """Return all tables for the runs of the held-out half."""
-    found = rows(choices)
-    parts = [_verdict(runs, choices, ratios[0]), _choices(choices), _compiled(runs)]
+def markdown(runs: Sequence[Run], chosen: Mapping[str, Choice], ratios: Sequence[float]) -> str:
+    """Return all tables for the runs of the held-out traces."""
+    found = rows(chosen)
+    parts = [_verdict(runs, chosen, ratios[0]), *fronts(runs), choices(chosen), _compiled(runs)]
     parts += [_means(runs, found, ratio) for ratio in ratios]
     parts += [_kinds(runs, found, ratios[0]), _traces(runs, found, ratios[0])]
     return "\n\n".join([*parts, ""])
@@ -41,12 +51,48 @@ def _verdict(runs: Sequence[Run], choices: Mapping[str, Choice], ratio: float) -
     return f"Pilotfish beside the VPA, held out, limits of {ratio:g} times the requests: {'; '.join(words)}."
 
 
-def _choices(choices: Mapping[str, Choice]) -> str:
-    words = [
-        f"{contender}: percentile {one.percentile}, margin {one.margin}, half-life {show_duration(one.half_life)}"
-        for contender, one in choices.items()
-    ]
-    return f"Chosen on the tuning half: {'; '.join(words)}."
+def choices(chosen: Mapping[str, Choice]) -> str:
+    """Return in words what was chosen on the tuning traces."""
+    words = [f"{contender}: {_setting(one)}" for contender, one in chosen.items()]
+    return f"Chosen on the tuning traces: {'; '.join(words)}."
+
+
+def _setting(choice: Choice) -> str:
+    return f"percentile {choice.percentile}, margin {choice.margin}, half-life {show_duration(choice.half_life)}"
+
+
+def grid(runs: Sequence[Run], contender: str, ratio: float = 1.0) -> dict[Choice, tuple[float, float]]:
+    """Return relative core-hours and the throttled share of each setting of the grid, the cheapest one first."""
+    found = {choice: means(_of(runs, contender, choice, ratio)) for choice in GRID}
+    return dict(sorted(found.items(), key=lambda one: one[1]))
+
+
+def front(points: Mapping[Choice, tuple[float, float]]) -> dict[Choice, tuple[float, float]]:
+    """Return the settings without a cheaper one that is throttled as little."""
+    found: dict[Choice, tuple[float, float]] = {}
+    for choice, (cost, throttled) in points.items():
+        if all(throttled < other for _, other in found.values()):
+            found[choice] = cost, throttled
+    return found
+
+
+def fronts(runs: Sequence[Run]) -> list[str]:
+    """Return the settings of the grid that no other one beats, in words and as a table."""
+    ours, theirs = (grid(runs, contender) for contender in (PILOTFISH, VPA))
+    beaten = [one for one in theirs.values() if any(a <= one[0] and b <= one[1] for a, b in ours.values())]
+    undone = [one for one in ours.values() if any(a <= one[0] and b <= one[1] for a, b in theirs.values())]
+    words = (
+        f"Of the {len(theirs)} settings of the VPA in the grid, {len(beaten)} have a setting of Pilotfish that costs no "
+        f"more core-hours and is throttled in no more minutes. The reverse holds for {len(undone)} of the {len(ours)} "
+        "settings of Pilotfish."
+    )
+    lines = ["| recommender | percentile, margin, half-life | core-hours / used | throttled minutes |"]
+    lines.append("| --- | --- | --- | --- |")
+    for contender, points in ((VPA, theirs), (PILOTFISH, ours)):
+        for one, (cost, throttled) in front(points).items():
+            setting = f"{one.percentile}, {one.margin}, {show_duration(one.half_life)}"
+            lines.append(f"| {contender} | {setting} | {cost:.2f} | {throttled:.2%} |")
+    return [words, "\n".join(lines)]
 
 
 def _compiled(runs: Sequence[Run]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.benchmarks.resizing.contenders import CHOICES, PILOTFISH, Choice, Own, Run, chosen
+from tests.benchmarks.resizing.contenders import GRID, PILOTFISH, Choice, Own, Run, chosen
 from tests.benchmarks.resizing.play import Played, play
 from tests.benchmarks.resizing.traces import check_frozen, trace
 
@@ -18,15 +20,15 @@ def runs(name: str, throttled: int) -> list[Run]:
     """Return runs whose cost falls from choice to choice, and whose throttled minutes grow."""
     return [
         Run(name, PILOTFISH, choice, 1.0, Played(100.0 - index, 1.0, index * throttled, 0, 1, 1000))
-        for index, choice in enumerate(CHOICES)
+        for index, choice in enumerate(GRID)
     ]
 
 
 def test_the_cheapest_choice_wins_that_is_rarely_throttled() -> None:
     name = "machine-0"
-    assert chosen(runs(name, throttled=5), PILOTFISH) == CHOICES[2]
-    assert chosen(runs(name, throttled=0), PILOTFISH) == CHOICES[-1]
-    assert chosen(runs(name, throttled=500), PILOTFISH) == CHOICES[0]
+    assert chosen(runs(name, throttled=5), PILOTFISH) == replace(GRID[2], memory=True)
+    assert chosen(runs(name, throttled=0), PILOTFISH) == replace(GRID[-1], memory=True)
+    assert chosen(runs(name, throttled=500), PILOTFISH) == replace(GRID[0], memory=True)
 
 
 def test_held_out_runs_do_not_choose() -> None:
