@@ -1,4 +1,4 @@
-"""The recommenders of the benchmark, the grid of their settings, and the choice among them on the tuning traces.
+"""The recommenders of the benchmark, and the grid of their settings.
 
 VPA        the VerticalPodAutoscaler: our recommender without its additions, and without a cooldown
 Pilotfish  with the additions: what the CPU limit hides, and memory that a kill asked for
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass
 from itertools import product
 from pathlib import Path
 
@@ -21,14 +21,13 @@ from pilotfish.sidecar.control.resize.state import ResizeState
 from pilotfish.sidecar.control.resize.usage import ContainerUsage, OomKill
 from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, Resources
 from tests.benchmarks.resizing.play import CONTAINER, GIB, Played, play
-from tests.benchmarks.resizing.traces import TUNING, trace
+from tests.benchmarks.resizing.traces import trace
 from tests.support.vertical import Vertical, running_vertical
 
 VPA, PILOTFISH, COMPILED = "VPA", "Pilotfish", "compiled"
 CONTENDERS = (VPA, PILOTFISH)
 MAX_CORES, MAX_MEMORY = 64.0, int(64 * GIB)
 PERCENTILES, MARGINS, HALF_LIVES = (0.9, 0.99), (0.15, 0.5, 1.0), (86400.0, 1200.0, 300.0)
-MOST_THROTTLED = 0.01  # share of the minutes of the tuning traces; the rule of the choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,21 +137,6 @@ def run_all(wanted: Sequence[tuple[str, str, Choice, float]], store: Path, jobs:
             for found, (_, path) in zip(pool.map(run, *columns), missing, strict=True):
                 path.write_text(json.dumps(asdict(found.played)))
     return [Run(*one, Played(**json.loads(path.read_text()))) for one, path in zip(wanted, paths, strict=True)]
-
-
-def chosen(runs: Sequence[Run], contender: str) -> Choice:
-    """Return the choice of the grid with the fewest core-hours of those throttled in few minutes.
-
-    If there are none, it is the least throttled one. The choice is for memory, too.
-    """
-
-    def rank(choice: Choice) -> tuple[bool, float]:
-        own = [one for one in runs if one.contender == contender and one.choice == choice]
-        assert all(trace(one.trace).part == TUNING for one in own)
-        cost, throttled = means(own)
-        return (False, cost) if throttled <= MOST_THROTTLED else (True, throttled)
-
-    return replace(min(GRID, key=rank), memory=True)
 
 
 def means(runs: Sequence[Run]) -> tuple[float, float]:

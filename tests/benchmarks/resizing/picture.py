@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from tests.benchmarks.resizing.contenders import PILOTFISH, VPA, Choice, Run, means
-from tests.benchmarks.resizing.table import front, grid, rows
+from tests.benchmarks.resizing.table import SHIPPED, front, grid
 
 COLOURS = {VPA: "#b35c00", PILOTFISH: "#0b6e99"}
-SHIPPED = ", as shipped"
 
 
-def draw(runs: Sequence[Run], choices: Mapping[str, Choice], ratio: float, path: Path) -> None:
+def draw(runs: Sequence[Run], ratio: float, path: Path) -> None:
     """Write the picture of the runs with limits of `ratio` times the requests to `path`, as PNG."""
     figure = Figure(figsize=(8.0, 4.6), layout="constrained")
     axes = figure.subplots()
@@ -23,10 +22,11 @@ def draw(runs: Sequence[Run], choices: Mapping[str, Choice], ratio: float, path:
         best = list(front(points).values())
         axes.plot(*zip(*points.values(), strict=True), ".", color=colour, alpha=0.45)
         axes.plot(*zip(*best, strict=True), "-", color=colour, label=f"{contender}: no setting of it is better")
-    for name, (contender, choice) in rows(choices).items():
-        if name.endswith(SHIPPED):
-            own = [one for one in runs if (one.contender, one.choice, one.ratio) == (contender, choice, ratio)]
-            axes.plot(*means(own), "D", color=COLOURS[contender], markersize=8, label=name)
+    played = {one.trace for one in runs if one.choice.memory is False}
+    for name, contender in SHIPPED.items():
+        own = [one for one in runs if (one.contender, one.choice, one.ratio) == (contender, Choice(), ratio)]
+        shipped = means([one for one in own if one.trace in played])
+        axes.plot(*shipped, "D", color=COLOURS[contender], markersize=8, label=name)
     axes.set_yscale("log")
     axes.set_xlabel("core-hours requested / used, mean over the held-out traces")
     axes.set_ylabel("throttled minutes, share")

@@ -63,6 +63,11 @@ def names(part: str) -> list[str]:
     return sorted([*found, *(name for name in _machines() if _part("machine", name) == part)])
 
 
+def sample(part: str) -> list[str]:
+    """Return the names of the traces that are played with each setting of a grid: half of each kind."""
+    return [name for name in names(part) if int(name.partition("-")[2]) % 2 == 0]
+
+
 def _part(kind: str, name: str) -> str:
     number = int(name.partition("-")[2])
     return TUNING if number < (MACHINES if kind == "machine" else NUMBERS[HELD_OUT].start) else HELD_OUT
