@@ -44,9 +44,10 @@ def main() -> int:
     if arguments.tuning:
         print(*table.fronts(run_all(grid, store, arguments.jobs)), sep="\n\n")
         return 0
-    shipped = [*CONTENDERS, *([COMPILED] if SAID.exists() else [])]
-    whole = [(name, one, Choice(), ratio) for ratio in RATIOS for one in shipped for name in names(part)]
-    runs = run_all([*whole, *grid], store, arguments.jobs)
+    wanted = [(name, one, Choice(), ratio) for ratio in RATIOS for one in CONTENDERS for name in names(part)] + grid
+    if SAID.exists():
+        wanted += [(name, COMPILED, Choice(), RATIOS[0]) for name in names(part)]
+    runs = run_all(wanted, store, arguments.jobs)
     found = table.markdown(runs, RATIOS)
     print(found)
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)

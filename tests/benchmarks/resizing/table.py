@@ -65,8 +65,8 @@ def fronts(runs: Sequence[Run]) -> list[str]:
     undone = [one for one in ours.values() if any(a <= one[0] and b <= one[1] for a, b in theirs.values())]
     words = (
         f"Of the {len(theirs)} settings of the VPA in the grid, {len(beaten)} have a setting of Pilotfish that costs "
-        f"no more core-hours and is throttled in no more minutes. The reverse holds for {len(undone)} of the {len(ours)} "
-        "settings of Pilotfish."
+        f"no more core-hours and is throttled in no more minutes. The reverse holds for {len(undone)} of the "
+        f"{len(ours)} settings of Pilotfish."
     )
     lines = ["| recommender | percentile, margin, half-life | core-hours / used | throttled minutes |"]
     lines.append("| --- | --- | --- | --- |")
