@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -192,6 +193,20 @@ async def test_whoever_refuses_a_resize_at_admission_is_named(status: int, messa
     assert isinstance(outcome, Failed), outcome
     assert outcome.reason == reason
     assert message in outcome.detail
+
+
+async def test_amounts_that_admission_changes_are_not_said_to_be_set() -> None:
+    async with ApiServer() as api:
+        place = Sized(await api.connect(), "default", api=api)
+        pod = await place.pod()
+        stored = deepcopy(pod)
+        stored["spec"]["containers"][1]["resources"] = changed("requests", "cpu", "150m")
+        api.faults.add(Fault(writes, raw=json.dumps(stored).encode()))
+        outcome = await place.executor().apply(place.intent(pod), NOON)
+        await place.kube.close()
+    assert isinstance(outcome, Failed), outcome
+    assert outcome.reason == Reason.ADMISSION_DENIED
+    assert "'cpu': '150m'" in outcome.detail
 
 
 @pytest.mark.real
