@@ -7,6 +7,7 @@ resized without it. The nodes are optional: without leave to read them, the kube
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from ..reasons import Reason
 from .resizing_sources import Item, NamespaceLimits, NodeFacts
 from .trouble import Trouble, of_kube
 
+_LOG = logging.getLogger("pilotfish.control")
 FRESH_SECONDS = 20.0  # until the lists of a namespace are read again; quotas change with each pod
 LASTING_SECONDS = 600.0  # until the version of the API server, or a node, is read again
 
@@ -41,6 +43,7 @@ class LimitsReader:
     clock: Callable[[], float]
     _kept: dict[tuple[str, str], _Kept] = field(default_factory=dict)
     _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
+    _noted: set[tuple[str, str]] = field(default_factory=set)
 
     async def read(self, namespace: str, nodes: Iterable[str]) -> NamespaceLimits:
         """Return what limits the resources in `namespace`, for pods on `nodes`."""
@@ -73,7 +76,8 @@ class LimitsReader:
         async def read() -> tuple[int, int] | None:
             try:
                 return parse_version(await self.kube.request("GET", "/version"))
-            except KubeError:
+            except KubeError as error:
+                self._note("the version of the API server", error)
                 return None
 
         return await self._once(("version", ""), LASTING_SECONDS, read)
@@ -82,13 +86,21 @@ class LimitsReader:
         async def read() -> NodeFacts | None:
             try:
                 status = (await get(self.kube, NODES, name)).get("status") or {}
-            except KubeError:
+            except KubeError as error:
+                self._note("what a node has", error)
                 return None
             declared = status.get("declaredFeatures")
             features = frozenset(map(str, declared)) if isinstance(declared, list) else None
             return NodeFacts(amounts_of(status.get("allocatable")), features)
 
         return await self._once(("node", name), LASTING_SECONDS, read)
+
+    def _note(self, what: str, error: KubeError) -> None:
+        """Log once for each kind of error that a resize is planned without knowing `what`."""
+        key = what, type(error).__name__
+        if key not in self._noted:
+            self._noted.add(key)
+            _LOG.info("resources are sized without knowing %s: %s", what, error)
 
     async def _once(self, key: tuple[str, str], seconds: float, read: Callable[[], Awaitable[Found]]) -> Found:
         """Return what `read` returned less than `seconds` ago."""

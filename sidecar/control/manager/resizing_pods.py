@@ -29,14 +29,14 @@ from ..resize.recommender import ResourceRecommendation
 from ..resize.refusals import RefusedResize
 from ..resize.usage import OomKill
 from ..resize.wish import ResizeWish, find_wish, rounded
-from ..workload.hold import INTERVALS, Hold
+from ..workload.hold import INTERVALS, MAX_CONTACT_AGE, Hold
 from .pods import epoch_seconds, running_containers
 from .resizing_sources import NO_LIMITS, NamespaceLimits, NodeFacts
 from .selectors import Selector
 from .world import Item
 
 UNREADY_SECONDS = 300.0  # after an own change of a pod, in which it is the cause if the pod becomes unready
-SETTLING_SECONDS = 10.0  # after a change, until the mirror must have brought it
+SETTLING_SECONDS = MAX_CONTACT_AGE  # after a change, until the mirror must have brought it: a later one is a hold
 OOM_KILLED = "OOMKilled"  # reason of a terminated container
 
 
