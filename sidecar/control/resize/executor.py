@@ -138,7 +138,7 @@ def _operations(found: Item, spec: Path, container: str, intent: Intent, what: s
 def _stored(written: Item, spec: Path, container: str, intent: Intent, what: str) -> Outcome:
     """Return the outcome of a patch by the object that the API server has stored.
 
-    An admission webhook may have changed the amounts. The change would be made again and again, so it counts as refused.
+    An admission webhook may have changed the amounts. It would do so each time, so the change counts as refused.
     """
     at = _position(written, spec, container)
     present = ContainerResources.of(at[1]) if at is not None else None
