@@ -1,4 +1,4 @@
-"""Resizes that the node or the cluster refuses, and restarts that follow one another."""
+"""Resizes that the node refuses, and restarts that follow one another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.injected import Models
 from tests.cluster.load import load
 from tests.cluster.model import NAME
-from tests.cluster.resized import SMALL, WHOLE, Begin, Manifest, actual, deployment, millicores, monitor
+from tests.cluster.resized import SMALL, WHOLE, Begin, actual, deployment, monitor
 from tests.support.node.pods import statuses, watch
 from tests.support.waiting import wait_until
 
@@ -36,39 +36,6 @@ def test_a_node_that_never_resizes_the_cpu_is_named_and_the_memory_follows(begin
     assert pod["status"]["qosClass"] == "Guaranteed"
     assert statuses(pod)["model"]["restartCount"] == 0
     assert actual(pod) == {"requests": wanted, "limits": wanted}
-
-
-def test_a_policy_of_the_cluster_that_refuses_a_resize_is_named(begin: Begin, models: Models) -> None:
-    name = f"sizes-{models.namespace}"
-    group = "admissionregistration.k8s.io"
-    only = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": models.namespace}}}
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods/resize"]}
-    policy: Manifest = {
-        "apiVersion": f"{group}/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {"resourceRules": [rule]},
-            "validations": [{"expression": "false", "message": "sizes are agreed with the platform team"}],
-        },
-    }
-    binding: Manifest = {
-        "apiVersion": f"{group}/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"], "matchResources": only},
-    }
-    models.cluster.plane.apply(policy, binding)
-    try:
-        resized = begin(deployment(replicas=1), monitor())
-        message = resized.say("AdmissionDenied", seconds=180)
-        assert name in message
-        assert "sizes are agreed with the platform team" in message
-        assert [millicores(actual(pod), "requests") for pod in resized.pods()] == [100]
-    finally:
-        for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
-            models.kubectl("delete", f"{kind}.{group}/{name}")
 
 
 def test_containers_that_restart_for_a_resize_do_so_one_after_another(begin: Begin, models: Models) -> None:
