@@ -12,6 +12,8 @@ MEND_SECONDS = 60.0  # between two attempts, while a person has to create or per
 
 # the words of the API server about an admission webhook, and about a ValidatingAdmissionPolicy; both name the object
 _DENIED = re.compile(r"admission webhook \S+ denied the request|ValidatingAdmissionPolicy \S+ with binding \S+ denied")
+# of a server that has just started and does not know all objects yet, or of a quota that is not computed yet
+_NOT_READY = re.compile(r"not yet ready to handle request|status unknown for quota")
 
 _REASONS: tuple[tuple[type[KubeError], Reason, float], ...] = (  # the shortest wait in seconds
     (ForbiddenError, Reason.NOT_AUTHORIZED, MEND_SECONDS),
@@ -34,6 +36,8 @@ def retry_of_error(error: KubeError, now: float, *, missing: Reason, detail: str
     """
     if is_denied_by_admission(error):
         return RetryAt(Reason.ADMISSION_DENIED, now + MEND_SECONDS, detail)
+    if isinstance(error, ForbiddenError) and _NOT_READY.search(str(error)):
+        return RetryAt(Reason.API_SERVER_UNREACHABLE, now + (error.retry_after or 0.0), detail)
     table = ((NotFoundError, missing, MEND_SECONDS), *_REASONS)
     reason, wait = next((reason, wait) for kind, reason, wait in table if isinstance(error, kind))
     return RetryAt(reason, now + max(wait, error.retry_after or 0.0), detail)

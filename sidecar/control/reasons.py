@@ -22,7 +22,7 @@ class Reason(ReasonTable):
     )
     ADMISSION_DENIED = (
         "admission_denied",
-        "an admission webhook or policy of the cluster refuses the change",
+        "an admission webhook or policy of the cluster refuses or alters the change",
         "read the message; let the owner of the webhook or policy admit the change, or set mode to recommend",
     )
     ALARM_CLOSED = "alarm_closed", "an alarm has ended"

@@ -210,7 +210,7 @@ def _is_running(item: Item, container: str) -> bool:
 def _is_unready(item: Item, changed_at: float) -> bool:
     """Return whether a pod is not ready, and became so soon after it was changed."""
     conditions = (item.get("status") or {}).get("conditions") or ()
-    ready = next((one for one in conditions if one.get("type") == "Ready"), {})
+    ready: Item = next((one for one in conditions if one.get("type") == "Ready"), {})
     after = epoch_seconds(ready.get("lastTransitionTime")) - floor(changed_at)
     return ready.get("status") == "False" and 0 <= after <= UNREADY_SECONDS
 
