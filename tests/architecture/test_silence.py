@@ -140,8 +140,8 @@ SILENT = {
     "sidecar/system/logfile.py": (
         "cleaning up after the error that is being raised; the next append or sync repeats the rest"
     ),
-    "sidecar/system/tasks.py:cancel_all": "examined: each exception is logged",
     "sidecar/system/tokens.py:token_warning": "the file was replaced at this moment; the next call reports it",
+    "sidecar/tasks.py:cancel_all": "examined: each exception is logged",
     "sidecar/terminal.py": "a closed terminal is the last place to write to",
     "sidecar/top/sidecars.py:_in_thread.work": "the program has ended",
 }
