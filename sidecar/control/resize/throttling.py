@@ -56,11 +56,12 @@ def remembered(throttling: Throttling, now: float) -> bool:
     return throttling.at > 0 and now - throttling.at < EXPIRY
 
 
-def least_cpu(throttling: Throttling, margin: float, now: float) -> float:
+def least_cpu(throttling: Throttling, plan: ResizePlan, now: float) -> float:
     """Return the least request in millicores that throttling asks for; 0 without one."""
-    if not remembered(throttling, now):
+    if not plan.raises or not remembered(throttling, now):
         return 0.0
-    followed = max(throttling.peak, throttling.before) * max(ROOM, 1 + margin)
+    room = max(ROOM, 1 + plan.resources["cpu"].margin)
+    followed = max(throttling.peak, throttling.before) * room if plan.follows else 0.0
     again = RETRY * throttling.failed if _is_failed(throttling, now) else 0.0
     return max(throttling.step, followed, again)
 

@@ -61,9 +61,9 @@ def test_a_sample_at_the_limit_asks_for_more_cpu_at_once() -> None:
 
 
 def test_below_the_limit_two_throttled_samples_in_a_row_are_needed() -> None:
-    low = {"request": 2.0, "limit": 2.0}
-    assert cpu(0.5, **low) == cpu(0.5, 0.0, 0.5, **low) == pytest.approx(ESTIMATE, rel=0.06)
-    assert cpu(0.5, 0.5, **low) == 2 * STEP
+    assert cpu(0.5, request=2.0, limit=2.0) == pytest.approx(ESTIMATE, rel=0.06)
+    assert cpu(0.5, 0.0, 0.5, request=2.0, limit=2.0) == pytest.approx(ESTIMATE, rel=0.06)
+    assert cpu(0.5, 0.5, request=2.0, limit=2.0) == 2 * STEP
 
 
 def test_throttling_is_inferred_where_nothing_measures_it_and_the_text_says_so() -> None:
@@ -215,6 +215,20 @@ def test_the_request_follows_the_greatest_use_of_the_last_minutes_once_throttled
         recommend(PLAN, state, now + 20 * MINUTE).target["cpu"]
         == recommend(replace(PLAN, raises=False), state, now + 20 * MINUTE).target["cpu"]
     ), "without throttling, nothing is added"
+
+
+@pytest.mark.parametrize("changed", [{"method": "rollout"}, {"allow_restart": True}])
+def test_a_resize_that_restarts_the_container_takes_the_step_but_does_not_follow_the_load(
+    changed: dict[str, Any],
+) -> None:
+    plan = ResizePlan.of(msgspec.structs.replace(SETTINGS, **changed))
+    state, now = after(0.5, plan=plan)
+    assert recommend(plan, state, now).target["cpu"] == STEP
+    one = usage(now, 1.6, request=STEP, limit=STEP)
+    state = observe(state, plan, [one], [], now)
+    found = recommend(plan, state, now)
+    assert found.target["cpu"] < 1.6
+    assert found.upper["cpu"] > STEP, "the request stays"
 
 
 def test_a_request_that_was_too_small_below_its_limit_is_not_tried_again_for_a_day() -> None:
