@@ -10,10 +10,10 @@ import sys
 import zlib
 from collections.abc import AsyncIterator, Callable
 
-import brotli
+import brotli  # type: ignore[import-not-found,unused-ignore]
 import httpx
 import uvicorn
-import zstandard
+import zstandard  # type: ignore[import-not-found,unused-ignore]
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import Any
 
-from ollama import AsyncClient, Client, ResponseError
+from ollama import AsyncClient, Client, ResponseError  # type: ignore[import-not-found,unused-ignore]
 
 from tests.servers.calls import failed, said
 

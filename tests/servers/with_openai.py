@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import Any
 
-from openai import APIStatusError, AsyncOpenAI, OpenAI
+from openai import APIStatusError, AsyncOpenAI, OpenAI  # type: ignore[import-not-found,unused-ignore]
 
 from tests.servers.calls import LLAMA, failed, of_openai, of_responses, said
 
