@@ -16,10 +16,10 @@ from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.serving import tls
 from pilotfish.sidecar.serving.connections import abort_transport
 from pilotfish.sidecar.serving.server import BoundedServer
-from pilotfish.sidecar.serving.tls import TlsContext, TlsFiles
+from pilotfish.sidecar.serving.tls import HandshakeLog, TlsContext, TlsFiles
 from tests.serving.served import connected, ok, until_closed
 from tests.support.tls import ONE, OTHER, trusting
-from tests.support.waiting import patient
+from tests.support.waiting import eventually, patient
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
@@ -164,3 +164,44 @@ async def test_a_connection_that_was_closed_twice_can_be_aborted(files: TlsFiles
         async with asyncio.timeout(patient(10)):
             with suppress(OSError):  # the server may close first
                 await writer.wait_closed()
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_does_not_trust_the_certificate_is_logged_and_not_for_each_try(
+    files: TlsFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(TlsContext(files)) as port:
+        for _ in range(3):
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await ask(port, OTHER[0])
+        await eventually(lambda: "TLS handshake failed" in caplog.text, what="the line")
+    (line,) = [line for line in caplog.messages if "TLS handshake failed" in line]
+    assert "UNKNOWN_CA" in line
+
+
+@pytest.mark.asyncio
+async def test_a_source_of_certificates_with_a_defect_is_logged(
+    files: TlsFiles, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: TlsContext) -> ssl.SSLContext:
+        raise KeyError("tls.crt")
+
+    context = TlsContext(files)
+    async with serving(context) as port:
+        monkeypatch.setattr(TlsContext, "current", broken)
+        with pytest.raises((ssl.SSLError, OSError)):
+            await ask(port, ONE[0])
+        await eventually(lambda: "failed with a defect" in caplog.text, what="the line")
+
+
+def test_faults_of_one_kind_are_logged_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    log = HandshakeLog(lambda: now)
+    for _ in range(5):
+        log.note("a TLS handshake failed", "NO_SHARED_CIPHER")
+    now = 61.0
+    log.note("a TLS handshake failed", "NO_SHARED_CIPHER")
+    assert caplog.messages == [
+        "a TLS handshake failed: NO_SHARED_CIPHER",
+        "a TLS handshake failed: NO_SHARED_CIPHER (4 more since the last line)",
+    ]

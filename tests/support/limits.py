@@ -16,6 +16,17 @@ def raise_descriptor_limit(wanted: int) -> int:
 
 
 @contextmanager
+def no_free_descriptor(pid: int = 0) -> Iterator[None]:
+    """Let this process, or the process `pid`, open nothing; the descriptors that it has stay usable."""
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """Let no file of this process grow beyond `size` bytes: the nearest thing to a full disk that needs no root."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

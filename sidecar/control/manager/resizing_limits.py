@@ -7,9 +7,10 @@ resized without it. The nodes are optional: without leave to read them, the kube
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...kube.client import Kube
 from ...kube.errors import KubeError
@@ -21,6 +22,7 @@ from .resizing_sources import Item, NamespaceLimits, NodeFacts
 from .shared_reads import SharedReads
 from .trouble import Trouble, of_kube
 
+_LOG = logging.getLogger("pilotfish.control")
 FRESH_SECONDS = 20.0  # until the lists of a namespace are read again; quotas change with each pod
 LASTING_SECONDS = 600.0  # until the version of the API server, or a node, is read again
 
@@ -31,6 +33,7 @@ class LimitsReader:
 
     kube: Kube
     clock: Callable[[], float]
+    _noted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._reads = SharedReads(self.clock)
@@ -76,6 +79,7 @@ class LimitsReader:
             try:
                 status = (await get(self.kube, NODES, name)).get("status") or {}
             except KubeError as error:
+                self._note("what a node has", error)
                 return error
             declared = status.get("declaredFeatures")
             features = frozenset(map(str, declared)) if isinstance(declared, list) else None
@@ -84,6 +88,13 @@ class LimitsReader:
         return await self._reads.once(
             ("node", name), LASTING_SECONDS, read, lambda one: isinstance(one, NodeFacts) or not one.retryable
         )
+
+    def _note(self, what: str, error: KubeError) -> None:
+        """Log once for each kind of error that a resize is planned without knowing `what`."""
+        name = type(error).__name__
+        if name not in self._noted:
+            self._noted.add(name)
+            _LOG.info("resources are sized without knowing %s: %s", what, error)
 
 
 def parse_version(found: object) -> tuple[int, int] | None:

@@ -19,8 +19,8 @@ from ....detectors.errors import DetectorError
 from ...errors import PilotfishError
 from ...report.control_status import ControlStatus
 from ...report.schema import BlindSpot, Report
-from ...serving.tasks import keep_running, pause
 from ...sync.messages import Signals, SyncRequest, SyncResponse
+from ...system.tasks import cancel_all, keep_running, pause
 from ..errors import StoreConflictError, StoreError
 from ..ledger import IntentLedger, LedgerEntry
 from ..outbox import Step, ignore_step
@@ -188,9 +188,7 @@ class MonitorRuntime:
             if self.loaded and self.core.document is not None:
                 await self.checkpoint()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_all(f"monitor {self.key}", tasks)
 
     async def turn(self) -> None:
         """Load the state, if that is still to do; advance, and store and publish what has changed."""
