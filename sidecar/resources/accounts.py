@@ -24,6 +24,8 @@ MEASURED, SHARED, IDLE = "measured", "shared", "idle"
 COST, IDLE_COST = "cost", "idle_cost"
 IN_FLIGHT, EXCHANGES, USAGE = "in_flight", "exchanges", "usage"
 RULE = "rule"  # what was shared out, by resource and rule
+# exchanges in windows in which a resource was measured, by resource, or in which anything was priced, by COST
+COVERED = "covered"
 # of language models: exchanges with 2xx, their outcomes; tokens, exchanges that tell them, and squared tokens by kind
 ANSWERED, OUTCOMES = "answered", "outcomes"
 TOKENS, TOLD, SQUARES = "tokens", "told", "squares"
@@ -73,6 +75,7 @@ class Accounts:
 
     def __init__(self, totals: ResourceTotals) -> None:
         self.totals = totals
+        _cover_past(totals)
         self._attributions = {resource: Attribution() for resource in RESOURCES}
         self._rates = RouteRates()
 
@@ -81,10 +84,14 @@ class Accounts:
         totals, model = self.totals, rules.model
         for route, amount in (window.in_flight or {}).items():
             totals.add((IN_FLIGHT, route), amount)
+        priced = any(price_rate(resource, rules.prices) > 0 for resource in window.measured)
+        covered = (*window.measured, *((COST,) if priced else ()))
         for route, amount in window.exchanges.items():
             totals.add((EXCHANGES, *served(route, model), route), amount)
+            for name in covered:
+                totals.add((COVERED, name, *served(route, model), route), amount)
         for (of, counter), amount in window.usage.items():
-            totals.add((USAGE, of, counter), amount)
+            totals.add((USAGE, of, counter), amount, fixed=True)
         work = _by_slot(window)
         self._rates.add(work, window.in_flight or {}, window.elapsed_ns, lambda route: served(route, model))
         for route, found in work.items():
@@ -106,20 +113,34 @@ class Accounts:
         totals, rate = self.totals, price_rate(resource, rules.prices)
         unused = max(0, window.unused.get(resource, 0))
         split = self._attributions[resource].split(measured, window.elapsed_ns, window.in_flight)
-        totals.add((MEASURED, resource), split.measured + unused)
-        totals.add((IDLE, resource), split.idle + unused)
-        totals.add((IDLE_COST, resource), round((split.idle + unused) * rate))
+        totals.add((MEASURED, resource), split.measured + unused, fixed=True)
+        totals.add((IDLE, resource), split.idle + unused, fixed=True)
+        if rate > 0:
+            totals.add((IDLE_COST, resource), round((split.idle + unused) * rate), fixed=True)
         shares, by_time = split.shares, sum(split.shares.values())
         for group in groups:
             amount = sum(shares.get(route, 0) for route in group.weights)
-            totals.add((RULE, resource, group.rule), amount)
+            totals.add((RULE, resource, group.rule), amount, fixed=True)
             by_time -= amount
             shares = divide_by_weight(shares, group.weights)
-        totals.add((RULE, resource, IN_FLIGHT_RULE), by_time)
+        totals.add((RULE, resource, IN_FLIGHT_RULE), by_time, fixed=True)
         for route, amount in shares.items():
             names = served(route, rules.model)
             totals.add((SHARED, resource, *names, route), amount)
-            totals.add((COST, resource, *names, route), round(amount * rate))
+            if rate > 0:
+                totals.add((COST, resource, *names, route), round(amount * rate))
+
+
+def _cover_past(totals: ResourceTotals) -> None:
+    """Count the exchanges of totals that an older release stored without COVERED as covered."""
+    if any(True for _ in totals.of(COVERED)):
+        return
+    known = [resource for (resource,), _ in totals.of(MEASURED)]
+    known += [COST] if any(True for _ in totals.of(COST)) else []
+    for key, amount in list(totals.of(EXCHANGES)):
+        for name in known:
+            if name == COST or totals.get(SHARED, name, *key):
+                totals.add((COVERED, name, *key), amount)
 
 
 def _by_slot(window: UsageWindow) -> dict[str, Work]:

@@ -92,6 +92,7 @@ def sample_group(group: Group, at_ns: int, proc: Path = PROC) -> UsageSample | N
     return replace(
         sample,
         method=f"cgroup v{reading.version}",
+        cgroup=group.cgroup.source,
         cpu_ns=reading.cpu_ns,
         throttled_ns=reading.throttled_ns,
         pressure_ns=reading.pressure_ns,

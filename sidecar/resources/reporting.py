@@ -20,6 +20,7 @@ from ..report.schema import Report
 from ..settings.document import Prices
 from .accounts import (
     COST,
+    COVERED,
     CPU,
     ENERGY,
     EXCHANGES,
@@ -34,6 +35,7 @@ from .accounts import (
     RESOURCES,
     SHARED,
     USAGE,
+    price_rate,
 )
 from .pod.figures import ContainerFigures
 from .rates import IN_FLIGHT_RULE, ROWS_RULE, TOKENS_RULE
@@ -46,6 +48,8 @@ from .watch import ResourceView
 NANO, MICRO = 10**9, 10**6
 _UNITS = {CPU: NANO, ENERGY: MICRO, GPU: NANO, MEMORY: GIB}
 _RULES = {IN_FLIGHT_RULE: "equal in-flight time", ROWS_RULE: "rows", TOKENS_RULE: "tokens"}
+_PRICES = {CPU: "cpuHour", ENERGY: "kWh", GPU: "gpuHour", MEMORY: "memoryGiBHour"}  # of spec.prices
+COSTS_LESS = "the costs do not contain it"
 _PRESSURES = ("cpu", "io", "memory")
 _OF: tuple[Literal["model", "pilotfish"], ...] = ("model", "pilotfish")
 
@@ -55,23 +59,29 @@ def resource_report(view: ResourceView, report: Report, prices: Prices | None) -
     totals = view.totals
     rules = rule_shares(totals)
     known = {resource for (resource,), _ in totals.of(MEASURED)}
+    rates = {resource: price_rate(resource, prices) for resource in RESOURCES}
+    priced = any(rates[resource] > 0 for resource in known)
+    unpriced = [resource for resource in RESOURCES if rates[resource] > 0 and resource not in known]
     samples = ((view.model, view.model_cores), (view.own, view.own_cores))
     use = [_use(of, sample, cores, totals) for of, (sample, cores) in zip(_OF, samples, strict=True) if sample]
     keys = _keys(totals)
-    routes = [_route(key, totals, known, priced=prices is not None) for key in keys]
+    routes = [_route(key, totals, known, priced=priced) for key in keys]
     return ResourceReport(
         source=view.source,
         rule=" and ".join(sorted({_RULES.get(each.rule, each.rule) for each in rules})) or _RULES[IN_FLIGHT_RULE],
         rules=rules,
-        tokens=token_costs(totals, known, view.completion_weights, priced=prices is not None),
+        tokens=token_costs(totals, known, view.completion_weights, priced=priced),
         use=tuple(use),
         containers=tuple(map(_container, view.containers)),
         routes=tuple(sorted(routes, key=lambda route: -(route.used.cpu_seconds or 0.0))),
-        idle=_idle(totals, known, priced=prices is not None) if known else None,
-        predictions=_predictions(keys, totals, known, report, priced=prices is not None) if known else (),
+        idle=_idle(totals, known, priced=priced) if known else None,
+        predictions=_predictions(keys, totals, known, report, priced=priced) if known else (),
         sharing=_sharing(view, prices),
         currency=prices.currency if prices is not None else "",
-        notes=view.notes,
+        notes=(
+            *view.notes,
+            *(f"{_PRICES[name]} is set, but {name} is not measured; {COSTS_LESS}" for name in unpriced),
+        ),
     )
 
 
@@ -186,16 +196,20 @@ def _predictions(
         count = round(exchanges * each) if each is not None else exchanges
         if count:
             used = _attributed(totals, own, known, priced=priced)
+            covered = {
+                name: sum(totals.get(COVERED, name, *key) for key in own) * (1 if each is None else each)
+                for name in (*RESOURCES, COST)
+            }
             found.append(
                 PredictionCost(
                     model=model,
                     version=version,
                     per="row" if each is not None else "exchange",
                     predictions=count,
-                    cpu_seconds=_divided(used.cpu_seconds, count),
-                    gpu_seconds=_divided(used.gpu_seconds, count),
-                    energy_joules=_divided(used.energy_joules, count),
-                    cost_per_1000=_divided(used.cost, count / 1000),
+                    cpu_seconds=_divided(used.cpu_seconds, covered[CPU]),
+                    gpu_seconds=_divided(used.gpu_seconds, covered[GPU]),
+                    energy_joules=_divided(used.energy_joules, covered[ENERGY]),
+                    cost_per_1000=_divided(used.cost, covered[COST] / 1000),
                 )
             )
     return tuple(found)

@@ -10,8 +10,10 @@ from ..report.blocks.tokens import RuleShare, TokenCost, TokenReason
 from .accounts import (
     ANSWERED,
     COST,
+    COVERED,
     CPU,
     ENERGY,
+    EXCHANGES,
     GPU,
     OUTCOMES,
     PICO,
@@ -103,15 +105,22 @@ def _cost(
     scaled = {kind: _total(estimate(totals, kind, names) for names in routes) for kind in sums}
     everything = _total((scaled[PROMPT], scaled[COMPLETION]))
     millions = everything.tokens / MILLION
+    covered = {name: _covered(totals, name, routes) for name in (*_UNITS, COST)}
     used = {
-        name: _divided(sum(totals.get(SHARED, name, *names) for names in routes) / unit, millions, known=name in known)
+        name: _divided(
+            sum(totals.get(SHARED, name, *names) for names in routes) / unit,
+            millions * covered[name],
+            known=name in known,
+        )
         for name, unit in _UNITS.items()
     }
     cost = sum(totals.get(COST, name, *names) for names in routes for name in RESOURCES) / PICO
     work = (
         None if weight is None else scaled[PROMPT].tokens - scaled[CACHED].tokens + scaled[COMPLETION].tokens * weight
     )
-    each = _divided(cost, work / MILLION if work else 0.0, known=priced)  # cost of a million units of work
+    each = _divided(
+        cost, work * covered[COST] / MILLION if work else 0.0, known=priced
+    )  # cost of a million units of work
     return TokenCost(
         model=routes[0][0],
         version=routes[0][1],
@@ -127,12 +136,18 @@ def _cost(
         cpu_seconds_per_million=used[CPU],
         gpu_seconds_per_million=used[GPU],
         joules_per_million=used[ENERGY],
-        cost_per_million=_divided(cost, millions, known=priced),
+        cost_per_million=_divided(cost, millions * covered[COST], known=priced),
         completion_weight=weight,
         cost_per_million_prompt=each,
         cost_per_million_completion=None if each is None or weight is None else each * weight,
         advice=_advice(unknown),
     )
+
+
+def _covered(totals: ResourceTotals, name: str, routes: list[Names]) -> float:
+    """Return the share of the exchanges of some routes in which a resource was measured, or use was priced."""
+    exchanges = sum(totals.get(EXCHANGES, *names) for names in routes)
+    return sum(totals.get(COVERED, name, *names) for names in routes) / exchanges if exchanges else 1.0
 
 
 def _unknown(routes: list[Names], totals: ResourceTotals) -> dict[str, int]:

@@ -16,8 +16,10 @@ from ..system.files import read_file, replace_file, set_aside
 
 TOTALS_FILE = "resources.json"
 VERSION = 1
-MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 MOST_KEYS = 4000
+MOST_CROWDED_KEYS = 5000  # with those of new versions, whose routes are together
+OTHER = "other"  # replaces names when there are too many keys
 LARGEST = 2**100  # a larger total is damage; byte-seconds and 1e-12 units of a currency need more than 64 bits
 LONGEST_LABEL = 512
 
@@ -35,12 +37,18 @@ class ResourceTotals:
     def __init__(self, amounts: Mapping[Key, int] | None = None) -> None:
         self._amounts = dict(amounts or {})
 
-    def add(self, key: Key, amount: int) -> None:
-        """Add to a total, which begins at 0. When there are too many keys, new routes count as `other`."""
+    def add(self, key: Key, amount: int, *, fixed: bool = False) -> None:
+        """Add to a total, which begins at 0.
+
+        When there are too many keys, new routes count as `other`, and later new models and versions, too. A `fixed` key
+        is one of few, without a route, and is always kept.
+        """
         if amount < 0:
             return
-        if key not in self._amounts and len(self._amounts) >= MOST_KEYS:
-            key = (*key[:-1], "other")
+        if not fixed and key not in self._amounts and len(self._amounts) >= MOST_KEYS:
+            key = (*key[:-1], OTHER)
+            if key not in self._amounts and len(self._amounts) >= MOST_CROWDED_KEYS:
+                key = (*key[:-3], OTHER, OTHER, OTHER) if len(key) > 3 else key
         self._amounts[key] = self._amounts.get(key, 0) + amount
 
     def get(self, *key: str) -> int:
@@ -52,6 +60,10 @@ class ResourceTotals:
         for key in sorted(self._amounts):
             if key[0] == kind:
                 yield key[1:], self._amounts[key]
+
+    def items(self) -> Iterator[tuple[Key, int]]:
+        """Yield all keys and amounts."""
+        yield from self._amounts.items()
 
     def copy(self) -> ResourceTotals:
         """Return totals that do not change with these."""

@@ -17,6 +17,7 @@ class UsageSample:
     Attributes:
         at_ns: monotonic time.
         source: identity of the counters; they start anew when it changes.
+        cgroup: identity of the cgroup, whose kills for memory outlive its processes; "" without one.
         method: `cgroup v1`, `cgroup v2` or `processes`.
         cpu_ns, throttled_ns: counters, in ns.
         pressure_ns: counters of PSI (some) by resource, in ns.
@@ -36,6 +37,7 @@ class UsageSample:
     memory: int | None = None
     memory_limit: int | None = None
     oom_kills: int | None = None
+    cgroup: str = ""
     received: int | None = None
     sent: int | None = None
 
@@ -60,6 +62,7 @@ class UsageMeter:
 
     def __init__(self) -> None:
         self._last: UsageSample | None = None
+        self._kills: tuple[str, int] | None = None  # of which cgroup, and how many
         self._recent: deque[tuple[int, int]] = deque()  # time and growth of the CPU counter
 
     @property
@@ -75,6 +78,10 @@ class UsageMeter:
             return {}
         before = last.counters() if last is not None and last.source == sample.source else {}
         growth = {name: max(0, amount - before.get(name, amount)) for name, amount in sample.counters().items()}
+        if sample.cgroup and sample.oom_kills is not None:  # also one that ended the previous process
+            kills, self._kills = self._kills, (sample.cgroup, sample.oom_kills)
+            if kills is not None and kills[0] == sample.cgroup:
+                growth["oom_kills"] = max(0, sample.oom_kills - kills[1])
         if not before:
             self._recent.clear()
         self._recent.append((sample.at_ns, growth.get("cpu", 0)))

@@ -25,6 +25,7 @@ from ..channel.in_flight import answered_growth, exchange_growth, in_flight_grow
 from ..channel.page import PageError, PageSnapshot
 from ..channel.page_reader import PageReader
 from ..report.blocks.resources import ResourceSource, SourceReason
+from ..tasks import keep_running
 from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, CostRules, UsageWindow
 from .gpu.meter import GpuUse
 from .gpu.problems import GpuReason
@@ -37,7 +38,7 @@ from .pod.figures import ContainerFigures, PodFigures
 from .pod.gpus import read_use
 from .pod.reading import NodeReading, NodeSource
 from .pod.usage import Of, PodUsage
-from .processes import ancestors, list_processes, tree
+from .processes import ProcessStat, ancestors, list_processes, tree
 from .source import Found, SourceOptions, choose
 from .totals import TOTALS_FILE, ResourceTotals, load_totals, store_totals
 from .usage import UsageMeter, UsageSample
@@ -128,6 +129,7 @@ class ResourceWatch:
         self._meters: dict[Of, UsageMeter] = {"model": UsageMeter(), "pilotfish": UsageMeter()}
         self._sampled_at: int | None = None
         self._search_at = 0
+        self._named_at: int | None = None  # when the process of `--upstream-pid` was started
         self._problem = ""
         self._failed = False
         self._view = ResourceView(totals=totals.copy())
@@ -150,7 +152,7 @@ class ResourceWatch:
                         _LOG.exception("cannot sample resources; this is a defect, please report it")
                     self._failed = True
                 if gpu is None and self._gpu is not None and self._found.source.kind == "local":
-                    gpu = asyncio.create_task(self._gpu.run())
+                    gpu = asyncio.create_task(keep_running("sampling of GPUs", self._gpu.run))
                 await asyncio.sleep(SECONDS)
         finally:
             if self._node is not None:
@@ -213,7 +215,7 @@ class ResourceWatch:
 
     def _search(self) -> None:
         """Find the source and the processes of both groups again."""
-        processes = list_processes()
+        processes = self._without_successor(list_processes())
         mounts = read_mounts()
         pilotfish = tree([self._options.root], processes)
         own = pilotfish | ancestors(self._options.root, processes)
@@ -226,6 +228,19 @@ class ResourceWatch:
         model = tree(found.pids, processes)
         self._model = find_group(found.pids, processes, mounts, pilotfish - model)
         self._own = find_group([self._options.root], processes, mounts, model)
+
+    def _without_successor(self, processes: dict[int, ProcessStat]) -> dict[int, ProcessStat]:
+        """Leave out a later process that has the id of the one that `--upstream-pid` named."""
+        named = processes.get(self._options.pid) if self._options.pid is not None else None
+        if named is None:
+            return processes
+        if self._named_at is None:
+            self._named_at = named.started
+        return (
+            processes
+            if named.started == self._named_at
+            else {pid: one for pid, one in processes.items() if pid != named.pid}
+        )
 
     def _sample_local(self) -> _Sampled:
         now = self._clock()

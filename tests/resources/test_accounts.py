@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,6 +123,18 @@ def test_counters_of_a_new_process_or_a_counter_that_falls_start_anew() -> None:
     assert meter.add(None) == {}
     assert meter.add(sample("b", 5, cpu_ns=950, oom_kills=3)) == {"cpu": 0, "oom_kills": 0}
     assert meter.add(sample("b", 6, cpu_ns=960, oom_kills=4)) == {"cpu": 10, "oom_kills": 1}
+
+
+def test_a_kill_for_memory_that_ends_the_process_is_counted_by_the_next_one_of_its_cgroup() -> None:
+    def killed(root: str, at: int, kills: int, cgroup: str = "/c") -> UsageSample:
+        return replace(sample(f"{cgroup}#{root}", at, cpu_ns=at, oom_kills=kills), cgroup=cgroup)
+
+    meter = UsageMeter()
+    assert meter.add(killed("7", 0, 2))["oom_kills"] == 0
+    assert meter.add(None) == {}
+    assert meter.add(killed("9", 2, 3)) == {"cpu": 0, "oom_kills": 1}
+    assert meter.add(killed("9", 3, 3))["oom_kills"] == 0
+    assert meter.add(killed("11", 4, 9, "/other"))["oom_kills"] == 0
 
 
 def gpus(**busy: tuple[float, float, float]) -> GpuUse:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +17,7 @@ from pilotfish.sidecar.channel import PAGE_FILE
 from pilotfish.sidecar.channel import layout as at
 from pilotfish.sidecar.channel.page import CounterPage
 from pilotfish.sidecar.report.schema import Report, TickStatus
+from pilotfish.sidecar.resources import watch as watches
 from pilotfish.sidecar.resources.accounts import (
     CPU,
     ENERGY,
@@ -282,3 +284,21 @@ def test_the_time_of_a_gpu_and_its_energy_go_to_the_route_in_flight(plant: Plant
     families = {family.name: family for family in collect(watch.view, rules.prices)}
     assert families["pilotfish_gpu_seconds"].samples[0].value == pytest.approx(0.8)
     assert sum(sample.value for sample in families["pilotfish_cost"].samples) == pytest.approx(0.8)
+
+
+def test_a_later_process_with_the_id_of_the_option_is_not_the_model_server(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0]
+    options = SourceOptions(pid=plant.model.pid, root=os.getpid())
+    watch = ResourceWatch(options, plant.folder, plant.folder, CostRules, clock=lambda: now[0])
+    watch.sample()
+    assert watch.view.source.reason == "pid"
+    found = list_processes()
+    named = found[plant.model.pid]
+    successor = replace(named, started=named.started + 100)
+    monkeypatch.setattr(watches, "list_processes", lambda: {**found, named.pid: successor})
+    now[0] += 60 * SECOND
+    watch.sample()
+    assert (watch.view.source.kind, watch.view.source.reason) == ("none", "pid_gone")
+    assert watch.view.model is None

@@ -81,6 +81,11 @@ class SourceReason(ReasonTable):
         "the analyzer does not know the address of the upstream",
         "use `pilotfish run`, or give `--upstream-pid`",
     )
+    UNRESOLVED = (
+        "unresolved",
+        "the name of the upstream does not resolve, so it is not known whether the model server is on this machine",
+        "check `--upstream` and the name server; the name is looked up again, and `--upstream-pid` needs no name",
+    )
 
 
 class ResourceSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +151,10 @@ class Attributed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteUse(msgspec.Struct, frozen=True, kw_only=True):
-    """The resources of one route of one model version; `exchanges` were counted while they were measured."""
+    """The resources of one route of one model version; `exchanges` are all since the counters began.
+
+    `in_flight_seconds` are those of the route, in all versions that it served.
+    """
 
     route: str
     model: str
@@ -159,7 +167,8 @@ class RouteUse(msgspec.Struct, frozen=True, kw_only=True):
 class PredictionCost(msgspec.Struct, frozen=True, kw_only=True):
     """What a prediction of one model version uses and costs: the mean since the counters began.
 
-    A prediction is a row where predictions are decoded, else an exchange; `per` says which.
+    A prediction is a row where predictions are decoded, else an exchange; `per` says which. The mean of a resource is
+    that of the predictions while it was measured, and the mean cost that of the predictions while prices were set.
     """
 
     model: str
