@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from .histogram import RATIO
 from .plan import ResizePlan
 from .samples import EXPIRY, IN_A_ROW
-from .state import ResizeState, HiddenDemand
+from .state import HiddenDemand, ResizeState
 from .usage import AT_LIMIT, ContainerUsage
 
 STEP = 2.0  # these were chosen on the tuning traces: docs/resizing-measured.md
