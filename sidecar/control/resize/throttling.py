@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from .histogram import RATIO
 from .plan import ResizePlan
 from .samples import EXPIRY, IN_A_ROW
-from .state import ResizeState, Throttling
+from .state import HiddenDemand, ResizeState
 from .usage import AT_LIMIT, ContainerUsage
 
 STEP = 2.0  # these were chosen on the tuning traces: docs/resizing-measured.md
@@ -42,7 +42,7 @@ def with_throttling(
     newest = [one for one in usages if one.container == plan.container and _is_newest(one, state)]
     held = [one for one in newest if _is_held(one, state)] if asking else []
     if not held and not remembered(state.throttling, now):
-        return replace(state, throttling=Throttling()) if state.throttling.at else state
+        return replace(state, throttling=HiddenDemand()) if state.throttling.at else state
     found = _stepped(state.throttling, plan, held, now) if held else state.throttling
     needed = [_needed(one) for one in newest]
     found = _followed(found, needed, now)
@@ -54,12 +54,12 @@ def with_throttling(
     return replace(state, throttling=found, pods=pods)
 
 
-def remembered(throttling: Throttling, now: float) -> bool:
+def remembered(throttling: HiddenDemand, now: float) -> bool:
     """Return whether the container was throttled lately, so that the request follows what the limit may hide."""
     return throttling.at > 0 and now - throttling.at < EXPIRY
 
 
-def least_cpu(throttling: Throttling, plan: ResizePlan, now: float) -> float:
+def least_cpu(throttling: HiddenDemand, plan: ResizePlan, now: float) -> float:
     """Return the least request in millicores that throttling asks for; 0 without one."""
     if not plan.raises or not remembered(throttling, now):
         return 0.0
@@ -71,7 +71,7 @@ def least_cpu(throttling: Throttling, plan: ResizePlan, now: float) -> float:
 
 def _without(state: ResizeState) -> ResizeState:
     if state.throttling.at or state.cpu.censored:
-        return replace(state, throttling=Throttling(), cpu=replace(state.cpu, censored=()))
+        return replace(state, throttling=HiddenDemand(), cpu=replace(state.cpu, censored=()))
     return state
 
 
@@ -85,7 +85,7 @@ def _is_held(usage: ContainerUsage, state: ResizeState) -> bool:
     return state.pods[usage.pod_uid].throttled >= (1 if usage.at_limit else IN_A_ROW)
 
 
-def _stepped(found: Throttling, plan: ResizePlan, held: Sequence[ContainerUsage], now: float) -> Throttling:
+def _stepped(found: HiddenDemand, plan: ResizePlan, held: Sequence[ContainerUsage], now: float) -> HiddenDemand:
     """Return it after a step. `failed` is of those that were throttled below their limit."""
     wanted = min(max(map(_request, held)) * STEP, plan.resources["cpu"].most)
     found = replace(
@@ -101,11 +101,11 @@ def _stepped(found: Throttling, plan: ResizePlan, held: Sequence[ContainerUsage]
     return replace(found, failed=max((*failed, found.failed if _is_failed(found, now) else 0)), failed_at=now)
 
 
-def _is_failed(found: Throttling, now: float) -> bool:
+def _is_failed(found: HiddenDemand, now: float) -> bool:
     return 0 <= now - found.failed_at < RETRY_SECONDS
 
 
-def _followed(found: Throttling, needed: Sequence[int], now: float) -> Throttling:
+def _followed(found: HiddenDemand, needed: Sequence[int], now: float) -> HiddenDemand:
     """Return it with the greatest use of this period and the one before."""
     age = now - found.since
     if not 0 <= age < 2 * RECENT:
@@ -116,7 +116,7 @@ def _followed(found: Throttling, needed: Sequence[int], now: float) -> Throttlin
 
 
 def _is_over(
-    found: Throttling,
+    found: HiddenDemand,
     plan: ResizePlan,
     state: ResizeState,
     newest: Iterable[tuple[ContainerUsage, int]],
