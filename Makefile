@@ -27,7 +27,7 @@ CLUSTER := tests/helm tests/kube tests/settings tests/control tests/e2e/control
 COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 
-.PHONY: help venv demo notebook test test-long test-real test-cluster soak bench bench-control bench-detection check chart licenses sbom audit lock format generate clean
+.PHONY: help venv demo notebook test test-long test-real test-cluster test-servers soak bench bench-control bench-detection check chart licenses sbom audit lock format generate clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 18
@@ -57,15 +57,15 @@ notebook: venv ## execute docs/notebook.ipynb, and write its outputs anew
 	$(BIN)/python -m tests.notebook.execute
 
 test: venv ## the tests that need nothing beyond PyPI; the rules in tests/architecture are in `make check`
-	$(PYTEST) -m "not real and not long and not node" --ignore=tests/architecture
+	$(PYTEST) -m "not real and not long and not node and not servers" --ignore=tests/architecture
 
 test-long: venv ## long simulations, the kill matrix, faults in short, property-based tests with more examples
 	.ci/programs
-	$(PYTEST) -m "(long or hypothesis) and not real and not node" --hypothesis-profile=long
+	$(PYTEST) -m "(long or hypothesis) and not real and not node and not servers" --hypothesis-profile=long
 
 soak: venv ## long tests and faults in full: all examples, 50 kills of each process, an hour of load (HOURS=0.1 shortens it)
 	.ci/programs
-	SOAK=1 $(PYTEST) -m "(long or hypothesis) and not real and not node" --ignore=tests/e2e/soak --hypothesis-profile=long
+	SOAK=1 $(PYTEST) -m "(long or hypothesis) and not real and not node and not servers" --ignore=tests/e2e/soak --hypothesis-profile=long
 	SOAK=1 SOAK_HOURS=$(HOURS) $(BIN)/python -m pytest tests/e2e/soak -m long --capture=no --verbose
 
 test-real: venv ## the tests against real programs; as root with apt, they are installed first
@@ -87,6 +87,11 @@ test-cluster: venv ## the tests on a Kubernetes node that they start: as root, w
 	.ci/keda > build/keda || echo "WARNING: no KEDA; its test will be skipped" >&2
 	.ci/metrics-server > build/metrics-server || echo "WARNING: no metrics-server; the tests of resizing will be skipped" >&2
 	$(BIN)/python -m pytest tests/cluster --timeout 600
+
+test-servers: venv ## the tests on real servers of models with real clients: llama.cpp and MLServer; installed first, once (0.7 GB)
+	.ci/programs
+	.ci/environment servers > build/servers || echo "WARNING: no environment with llama.cpp and MLServer; its tests will be skipped" >&2
+	$(BIN)/python -m pytest tests/servers -m servers --timeout 300
 
 bench: venv ## the benchmark table
 	.ci/programs
@@ -134,6 +139,7 @@ lock: venv ## resolve the dependencies anew, into .ci/locks
 	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra dev --output-file .ci/locks/dev.txt pyproject.toml
 	$(COMPILE) --upgrade --constraint .ci/locks/dev.txt --output-file .ci/locks/build.txt .ci/locks/build.in
 	$(COMPILE) --upgrade --output-file .ci/locks/audit.txt .ci/locks/audit.in
+	$(COMPILE) --upgrade --output-file .ci/locks/servers.txt .ci/locks/servers.in
 	$(COMPILE) --upgrade --constraint .ci/locks/runtime.txt --extra river --extra evidently --output-file .ci/locks/extras.txt pyproject.toml
 
 clean: ## remove what was built

@@ -12,12 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 import select
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePath
 from types import TracebackType
@@ -29,8 +30,11 @@ DEFAULT_FORMAT, DEFAULT_LEVEL = "text", "info"
 MAX_LINE_BYTES = select.PIPE_BUF  # 4096: up to this size, a write to a pipe is atomic
 MAX_FRAMES = 12  # of a traceback
 MAX_CAUSES = 4
+REPEAT_SECONDS = 60.0  # between two equal lines of asyncio
+MOST_REPEATS = 1000  # messages that are remembered for that
 
 _LOST = "%d log lines were lost, because %s was not read"
+_UNFORMATTED = "a line of %s could not be formatted: %s"
 _STREAMS = {"stderr": "standard error", "stdout": "standard output"}
 _NO_MEMORY = "an exception was not caught, and memory ran out before it could be logged"
 
@@ -75,6 +79,10 @@ def set_up(log_format: str = DEFAULT_FORMAT, level: str = DEFAULT_LEVEL) -> None
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root.addHandler(handler)
     root.setLevel(LEVELS[level])
+    escape_line("\n")  # loads the codec now: later, no descriptor may be free
+    asyncio_log = logging.getLogger("asyncio")
+    if not any(isinstance(found, RepeatFilter) for found in asyncio_log.filters):
+        asyncio_log.addFilter(RepeatFilter())
     logging.captureWarnings(capture=True)
     fallback = handler.format(_own_record(_NO_MEMORY)).encode() + b"\n"
     sys.excepthook = lambda _, error, __: _log_uncaught("the process ends", error, fallback)
@@ -139,6 +147,32 @@ class JsonFormatter(logging.Formatter):
         return line
 
 
+class RepeatFilter(logging.Filter):
+    """Lets a line pass once a minute, with the number of equal ones since then.
+
+    asyncio logs one line for each place in the backlog, each second, while no descriptor is free.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seen: dict[object, tuple[float, int]] = {}  # when a message was logged, and how many followed
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is logged."""
+        now, key = self._clock(), record.msg
+        logged_at, more = self._seen.get(key, (-math.inf, 0))
+        if now - logged_at < REPEAT_SECONDS:
+            self._seen[key] = logged_at, more + 1
+            return False
+        if len(self._seen) >= MOST_REPEATS:
+            self._seen.clear()
+        self._seen[key] = now, 0
+        if more:
+            record.msg, record.args = "%s (%d times more since the last line)", (_message(record), more)
+        return True
+
+
 class LineHandler(logging.Handler):
     """Writes each line to a standard stream with one write that never waits, and counts the lines that were lost."""
 
@@ -148,11 +182,17 @@ class LineHandler(logging.Handler):
         self._lost = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line of `record`; a closed or full stream is ignored."""
+        """Write the line of `record`; a closed or full stream is ignored. A line always replaces one with a fault."""
+        try:
+            line = self.format(record)
+        except MemoryError:
+            raise
+        except Exception as error:  # such as a module of the formatter that cannot be loaded without a free descriptor
+            line = self.format(_own_record(_UNFORMATTED, record.name, type(error).__name__))
         try:
             if self._lost and self._write(self.format(_own_record(_LOST, self._lost, _STREAMS[self._stream]))):
                 self._lost = 0
-            if self._lost or not self._write(self.format(record)):
+            if self._lost or not self._write(line):
                 self._lost += 1
         except (OSError, ValueError):
             self._lost += 1

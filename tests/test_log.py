@@ -34,6 +34,39 @@ def raised(message: str) -> ValueError:
     return caught.value
 
 
+def test_a_line_that_cannot_be_formatted_is_replaced_by_one_that_says_so(capfd: pytest.CaptureFixture[str]) -> None:
+    class Broken(log.TextFormatter):
+        def format(self, record: logging.LogRecord) -> str:
+            if record.name == "pilotfish.test":
+                raise OSError(24, "Too many open files")
+            return super().format(record)
+
+    handler = log.LineHandler()
+    handler.setFormatter(Broken())
+    handler.emit(record("a value"))
+    assert capfd.readouterr().err.endswith("pilotfish.log: a line of pilotfish.test could not be formatted: OSError\n")
+
+
+def test_without_a_free_descriptor_a_line_with_several_lines_is_logged() -> None:
+    program = (
+        "import logging, resource; from pilotfish.sidecar import log; log.set_up(); "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3)); logging.getLogger('x').error('one\\ntwo')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.endswith("ERROR x: one\\ntwo\n")
+
+
+def test_equal_lines_of_asyncio_are_logged_once_a_minute_with_their_number() -> None:
+    now = 0.0
+    repeats = log.RepeatFilter(lambda: now)
+    assert [repeats.filter(record("socket.accept() out of system resource")) for _ in range(5)] == [True] + [False] * 4
+    assert repeats.filter(record("another"))
+    now = 61.0
+    again = record("socket.accept() out of system resource")
+    assert repeats.filter(again)
+    assert again.getMessage() == "socket.accept() out of system resource (4 times more since the last line)"
+
+
 def test_a_text_line_has_time_level_and_logger() -> None:
     line = log.TextFormatter().format(record("%s connections", 3))
     assert re.fullmatch(rf"{TIME} WARNING pilotfish\.test: 3 connections", line)

@@ -10,6 +10,7 @@ in the checkpoint. A process that is killed therefore continues at the same step
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
@@ -19,6 +20,8 @@ from ..report.schema import LearningStatus
 from ..settings.document import Learn
 from .component import Component
 from .errors import LearningRefusedError
+
+_LOG = logging.getLogger("pilotfish.analyzer")
 
 MAX_TRIES = 3
 MIN_ROWS = 1000  # the smallest number of rows to build from when the store is full
@@ -105,5 +108,6 @@ class LearningState(Component):
         """Restore what `state` returned; a state that does not fit is dropped together with its rows."""
         try:
             self.current = msgspec.convert(saved, LearningStatus | None)
-        except msgspec.ValidationError:
+        except msgspec.ValidationError as error:
             self.current = None
+            _LOG.warning("learning a profile starts again: its state in the checkpoint does not fit: %s", error)

@@ -7,6 +7,7 @@ child's error output is discarded: a traceback could contain a value of a row.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from .commands import SimpleCommand, UpdateLearning
 from .profile_store import MAX_PROFILE_BYTES
 from .row_stores import LEARNING
 from .settings import AnalyzerSettings
+
+_LOG = logging.getLogger("pilotfish.analyzer")
 
 POLL_SECONDS = 0.5
 PROGRESS_SECONDS = 2.0  # the shortest time between two progress reports
@@ -73,6 +76,8 @@ class ProfileBuilder:
         result = await self._run_child(learning, out)
         if result is None:
             return
+        if result.damage:
+            _LOG.warning("a profile is learned from fewer rows: %s", result.damage)
         if result.problem:
             await self._actions.record_failed_build(learning, result.problem)
             return

@@ -31,6 +31,7 @@ class CertificateFiles:
         self._authorities = authorities
         self._bundle = _read_certificates(authorities) if authorities is not None else b""
         self._problem = ""
+        self._expiries: dict[str, float] = {}
 
     @property
     def problem(self) -> str:
@@ -53,15 +54,15 @@ class CertificateFiles:
 
     def expiries(self) -> Mapping[str, float]:
         """Return when the certificates in force expire, in epoch seconds."""
-        found = {}
         for name, path in (("authority", self._authorities), ("serving", self._files.certificate)):
             try:
                 pem = _read_certificates(path) if path is not None else b""
-            except UsageError:
+            except UsageError:  # `problem` says why; the previous ones stay in force
                 continue
             if pem:
-                found[name] = x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp()
-        return found
+                self._expiries[name] = x509.load_pem_x509_certificate(pem).not_valid_after_utc.timestamp()
+        self._context.current()  # notices a changed file also without a connection
+        return dict(self._expiries)
 
     async def refresh(self) -> None:
         """Return at once: `bundle` and `current` look at the files themselves."""

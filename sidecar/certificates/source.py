@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 from ..serving.tls import TlsSource
+from ..tasks import cancel_all, keep_running
 
 
 class CertificateSource(TlsSource, Protocol):
@@ -40,10 +42,11 @@ class Kept(Protocol):
 @asynccontextmanager
 async def kept_current(certificates: CertificateSource, stop: asyncio.Event, *others: Kept) -> AsyncIterator[None]:
     """Keep certificates that were started, and `others`, current inside the block."""
-    running = [asyncio.create_task(one.run(stop)) for one in (certificates, *others)]
+    running = [
+        asyncio.create_task(keep_running("keeping certificates current", partial(one.run, stop), stop))
+        for one in (certificates, *others)
+    ]
     try:
         yield
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await cancel_all("keeping certificates current", running)

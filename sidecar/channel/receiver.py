@@ -9,9 +9,11 @@ costs the proxy nothing: it cannot end the proxy's connection, use memory, or ch
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -26,6 +28,8 @@ READ_BYTES = 64 * 1024
 BACKLOG = 64
 MOST_WAITING = 16  # connections without a handshake; the oldest one makes room
 MOST_RECORDS = 2**48  # no proxy sends more
+PAUSE_SECONDS = 0.5  # without accepting, after no descriptor was free: the connection still waits, and would be polled
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 Admit = Callable[[Hello], str]
 
@@ -119,9 +123,9 @@ class Receiver:
     """Listens on a Unix socket for one proxy.
 
     A connection whose handshake `admit` accepts replaces the one before it, after everything that this one sent has
-    been read. `rejected` counts the connections that were closed, by reason, and `problem` is the last reason. The
-    `Hello` of a proxy of another version is yielded before its connection is closed, so that the lost records can be
-    counted.
+    been read. `rejected` counts the connections that were closed, by reason, and `problem` has the reasons, and why no
+    connection can be accepted at present. The `Hello` of a proxy of another version is yielded before its connection is
+    closed, so that the lost records can be counted.
     """
 
     def __init__(self, path: Path, admit: Admit = lambda _: "") -> None:
@@ -136,6 +140,8 @@ class Receiver:
         self._poll.register(self._listener, select.POLLIN)
         self.rejected: Counter[str] = Counter()
         self._texts: dict[str, str] = {}  # the first one of each reason, so that a flood does not flood the log
+        self._shortage = ""  # why the last connection could not be accepted
+        self._paused_until: float | None = None  # monotonic; the listener is not polled until then
 
     @property
     def connected(self) -> bool:
@@ -144,13 +150,17 @@ class Receiver:
 
     @property
     def problem(self) -> str:
-        """Why connections were closed, with their numbers rounded down to a power of two; empty if none was."""
+        """Why none can be accepted, and why some were closed, with their numbers rounded down to a power of two.
+
+        Empty if all is well.
+        """
         counts = ((text, 1 << self.rejected[reason].bit_length() - 1) for reason, text in self._texts.items())
-        return "; ".join(text if count == 1 else f"{text} ({count} times or more)" for text, count in counts)
+        closed = (text if count == 1 else f"{text} ({count} times or more)" for text, count in counts)
+        return "; ".join(filter(None, (self._shortage, *closed)))
 
     def receive(self, timeout: float) -> Iterator[Frame]:
         """Yield the frames of one read of each connection. Return after `timeout` seconds, or when `wake` is called."""
-        ready = {descriptor for descriptor, _ in self._poll.poll(timeout * 1000)}
+        ready = {descriptor for descriptor, _ in self._poll.poll(self._resume(timeout) * 1000)}
         if self._wake in ready:
             with suppress(BlockingIOError):  # one read consumes several wake-ups
                 os.eventfd_read(self._wake)
@@ -215,8 +225,11 @@ class Receiver:
         for _ in range(BACKLOG):
             try:
                 sock, _ = self._listener.accept()
-            except OSError:  # none waits, or the peer has disconnected, or descriptors have run out
+            except OSError as error:  # none waits, or the peer has disconnected, or descriptors have run out
+                if error.errno in NO_DESCRIPTOR:
+                    self._suspend(error.errno)
                 break
+            self._shortage = ""
             if problem := untrusted_peer(sock):
                 self._reject("user", problem)
                 sock.close()
@@ -230,6 +243,25 @@ class Receiver:
             self._poll.register(sock, select.POLLIN)
             accepted.add(sock.fileno())
         return accepted
+
+    def _suspend(self, number: int) -> None:
+        self._shortage = (
+            f"channel: the proxy's connection cannot be accepted: {os.strerror(number)}; trying again; raise the "
+            "limit of open files of this process"
+        )
+        self._poll.unregister(self._listener)
+        self._paused_until = time.monotonic() + PAUSE_SECONDS
+
+    def _resume(self, timeout: float) -> float:
+        """Poll the listener again after a pause; return for how long to poll, at most `timeout` seconds."""
+        if self._paused_until is None:
+            return timeout
+        left = self._paused_until - time.monotonic()
+        if left > 0:
+            return min(timeout, left)
+        self._poll.register(self._listener, select.POLLIN)
+        self._paused_until = None
+        return timeout
 
     def _replace(self, connection: _Connection) -> None:
         if self._connection is not None:

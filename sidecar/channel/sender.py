@@ -7,7 +7,9 @@ event loop: its owner, `ChannelWriter`, polls `fileno` and calls `flush` and `co
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ _LOG = logging.getLogger("pilotfish.channel")
 QUEUE_BYTES = 4 * 1024 * 1024
 WRITE_BYTES = 128 * 1024  # in one call of `flush`: 60 us; the proxy forwards bytes between two calls
 WRITE_BUFFERS = 64
+NO_READER = (errno.ENOENT, errno.ECONNREFUSED, errno.EAGAIN)  # none listens yet, or its backlog is full
 
 
 class Sender:
@@ -38,6 +41,7 @@ class Sender:
         self._sent = 0  # bytes already sent of the handshake, or else of the first frame
         self._socket: socket.socket | None = None
         self._refusal = ""  # why the last reader was refused
+        self._failure = 0  # the error number of the last connect, 0 after a success and without a reader
         self.queued_bytes = 0
 
     @property
@@ -71,21 +75,25 @@ class Sender:
         return True
 
     def connect(self, next_sequence: int) -> bool:
-        """Try once to connect; return whether a reader is connected.
+        """Try once to connect; return whether a reader is connected. If not, the owner tries again.
 
         `next_sequence` is the sequence number of the next record that will be offered.
         """
         if self._socket is not None:
             return True
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        connection = None
         try:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
             connection.connect(str(self._path))
-        except OSError:  # no reader listens yet, or its backlog is full: the owner tries again
-            connection.close()
+            trusted = not self._refuses(connection)
+        except OSError as error:
+            self._note_failure(error.errno or 0)
+            trusted = False
+        if connection is None or not trusted:
+            if connection is not None:
+                connection.close()
             return False
-        if self._refuses(connection):
-            connection.close()
-            return False
+        self._failure = 0
         self._socket = connection
         first = self._frames[0][0] if self._frames else next_sequence
         self._hello = encode_hello(Hello(self._epoch, first))
@@ -132,6 +140,12 @@ class Sender:
         self._socket = None
         self._hello = b""
         self._sent = 0
+
+    def _note_failure(self, number: int) -> None:
+        """Log a failed connect, such as without a free descriptor, unless it only means that no reader listens."""
+        if number != self._failure and number not in NO_READER:
+            _LOG.error("records are not sent to %s: %s; trying again", quote_value(self._path), os.strerror(number))
+        self._failure = 0 if number in NO_READER else number
 
     def _refuses(self, connection: socket.socket) -> bool:
         """Return whether the reader runs as another user."""

@@ -96,6 +96,7 @@ CONDITIONS: dict[str, ConditionType] = {
         (Reason.PUBLISHED, Reason.SCALING, Reason.SETTLING, Reason.STARTING),
         (
             Reason.ACTIONS_PER_HOUR,
+            Reason.ADMISSION_DENIED,
             Reason.API_MISSING,
             Reason.APPLIED_ELSEWHERE,
             Reason.AUTOSCALER,
@@ -133,6 +134,7 @@ CONDITIONS: dict[str, ConditionType] = {
         (Reason.RESIZE_IN_PROGRESS, Reason.RESIZING, Reason.SETTLING, Reason.WITHIN_BOUNDS),
         (
             Reason.ACTIONS_PER_HOUR,
+            Reason.ADMISSION_DENIED,
             Reason.API_MISSING,
             Reason.AT_MAXIMUM,
             Reason.BACKLOG,
@@ -157,6 +159,7 @@ CONDITIONS: dict[str, ConditionType] = {
             Reason.NOT_RESIZABLE,
             Reason.NOT_SET,
             Reason.PAUSED,
+            Reason.POD_NOT_READY,
             Reason.POD_RESOURCES,
             Reason.POOL_EXHAUSTED,
             Reason.POOL_TOO_SMALL,
@@ -186,6 +189,7 @@ CONDITIONS: dict[str, ConditionType] = {
     "Blocked": ConditionType(
         "An action is wanted, and a person has to act before it can be done.",
         (
+            Reason.ADMISSION_DENIED,
             Reason.ALREADY_EXISTS,
             Reason.API_MISSING,
             Reason.BACKLOG,

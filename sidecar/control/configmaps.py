@@ -15,6 +15,7 @@ import binascii
 import gzip
 import hashlib
 import json
+import logging
 import uuid
 import zlib
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ from ..kube.read import get
 from ..kube.replace import replace
 from .errors import StoreConflictError, StoreError
 from .store import Stored
+
+_LOG = logging.getLogger("pilotfish.control")
 
 PART_BYTES = 768 * 1024  # compressed; the API server accepts 1 MiB per ConfigMap
 MAX_STATE_BYTES = 256 * 1024 * 1024  # after decompression
@@ -141,8 +144,12 @@ class ConfigMapStore:
 
     async def _delete_all(self, names: Sequence[str]) -> None:
         for name in names:
-            with suppress(KubeError):  # nothing refers to it any more
+            try:
                 await delete(self._kube, CONFIG_MAPS, name, self._namespace)
+            except NotFoundError:
+                continue
+            except KubeError as error:  # nothing refers to it any more: it only takes up room
+                _LOG.warning("a part of an old state was not removed; delete the ConfigMap %s: %s", name, error)
 
     def _config_map(self, name: str, content: Mapping[str, object], **annotations: str) -> dict[str, Any]:
         return {

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 
 from ..report.control_status import ControlStatus
+from ..tasks import cancel_all, pause
 from .errors import OutboxError
 from .executor import Executor, Outcome, RetryAt
 from .guard import build_entry, check_intent
@@ -71,15 +71,10 @@ class ControlLoop:
                     self._failed = ""
                 except Exception as error:
                     self._fail(error)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(INTERVAL):
-                        await stop.wait()
+                await pause(stop, INTERVAL)
             await self.drain()
         finally:
-            tasks = [task for _, task in self._running.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_all("an attempt", [task for _, task in self._running.values()])
             self.outbox.close()
 
     async def cycle(self) -> None:

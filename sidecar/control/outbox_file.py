@@ -42,6 +42,7 @@ class OutboxFile:
         self.problem = ""
         self.damaged: tuple[str, ...] = ()
         self._lost = ""
+        self._grows = False  # whether the last compaction failed
         self._path = path
         self._file = LogFile(
             path, journal.FRAMES, largest=MAX_OUTBOX_BYTES, exclusive=True, step=lambda name: step(f"outbox.{name}")
@@ -143,8 +144,12 @@ class OutboxFile:
         operations = self.ledger.snapshot_operations()
         try:
             self._file.rewrite(journal.payloads(operations))
-        except OSError:
+        except OSError as error:
+            if not self._grows:
+                _LOG.warning("outbox %s cannot be compacted and grows: %s", self._path, error.strerror)
+            self._grows = True
             return False
+        self._grows = False
         self._compact_at = max(COMPACT_AT, 2 * self._file.size)
         self.ledger = IntentLedger().apply(operations)
         return True

@@ -20,6 +20,11 @@ class Reason(ReasonTable):
         "the document allows no further change within this hour",
         "wait, or raise actionsPerHour",
     )
+    ADMISSION_DENIED = (
+        "admission_denied",
+        "an admission webhook or policy of the cluster refuses or alters the change",
+        "read the message; let the owner of the webhook or policy admit the change, or set mode to recommend",
+    )
     ALARM_CLOSED = "alarm_closed", "an alarm has ended"
     ALARM_OPENED = "alarm_opened", "an alarm was raised"
     ALERT = "alert", "an alert of Alertmanager requested it"
@@ -206,6 +211,7 @@ class Reason(ReasonTable):
     )
     PERFORMANCE = "performance", "labels show that the performance of the model became worse"
     PERSON = "person", "a person closed the episode"
+    POD_NOT_READY = resize_reasons.POD_NOT_READY
     POD_RESOURCES = resize_reasons.POD_RESOURCES
     PODS_REFUSED = (
         "pods_refused",

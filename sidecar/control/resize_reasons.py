@@ -56,6 +56,11 @@ NOT_SET = (
 )
 OOM_KILLED = "oom_killed", "the container was killed because it used more memory than its limit, so it gets more"
 OUTSIDE_BOUNDS = "outside_bounds", "the request is outside of the bounds of the recommendation"
+POD_NOT_READY = (
+    "pod_not_ready",
+    "a pod is not ready since its resize; the other pods follow when it is ready",
+    "read the Events and the log of the pod; delete the pod if it does not become ready",
+)
 POD_RESOURCES = (
     "pod_resources",
     "the resources of the whole pod leave no room for more",

@@ -54,6 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--picture", type=Path, metavar="FILE", help="save the view during the alarm as an SVG file")
 
 
+def _busy() -> str:
+    """Return a hint if the machine has more than twice the load that its processors can carry; else an empty text."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load <= 2 * cores:
+        return ""
+    return f"; other programs keep this machine busy (load average {load:.0f}, cores: {cores}): try again later"
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the demo; return 0 when the loop closed and every promise was kept, else 1."""
     console = Console()
@@ -64,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_interruptible(args, console))
     except DemoError as error:
-        console.print(Text(f"the demo failed: {error}", style="bold red"), soft_wrap=True)
+        console.print(Text(f"the demo failed: {error}{_busy()}", style="bold red"), soft_wrap=True)
         return 1
     except asyncio.CancelledError:
         console.print("interrupted; everything has been stopped")

@@ -55,10 +55,7 @@ class ChildProcess:
             async with asyncio.timeout(PATIENCE):
                 return await asyncio.shield(self.ready)
         except TimeoutError as error:
-            raise DemoError(
-                f"the {self.name} was not ready within {PATIENCE:.0f} s; {self.log_tail()}; "
-                "if other programs keep this machine busy, try again later"
-            ) from error
+            raise DemoError(f"the {self.name} was not ready within {PATIENCE:.0f} s; {self.log_tail()}") from error
 
     def log_tail(self) -> str:
         """Return the end of its standard error, for messages."""

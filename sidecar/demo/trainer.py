@@ -19,6 +19,7 @@ import numpy as np
 from aiohttp import web
 
 from ...detectors.profile.profile import Profile
+from ..errors import error_location
 from . import reference
 from .flights import CATEGORICAL, FEATURES, Columns, Flights
 from .http_server import serve_until_input_ends
@@ -111,6 +112,9 @@ class Trainer:
                 await self._send(session, "PUT", f"{self._settings.admin_url}/profile", profile.to_bytes())
         except (TrainingError, aiohttp.ClientError, TimeoutError) as error:
             send_message(ProcessFailure(reason=f"retraining for {event.data.episode} failed: {reason_of(error)}"))
+        except Exception as error:  # without a message, the demo would wait for the model until its time is over
+            what = f"{type(error).__name__} at {error_location(error)}"
+            send_message(ProcessFailure(reason=f"retraining for {event.data.episode} failed: {what}"))
         else:
             send_message(Retrained(rows=len(flights), profile=profile.hash))
 

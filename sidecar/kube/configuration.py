@@ -82,6 +82,7 @@ async def _load_service_account(configuration: Any, folder: Path) -> None:
 
 async def _load_kubeconfig(configuration: Any, file: str, context: str) -> None:
     _, config = import_client()
+    _check_presence(file)
     try:
         async with asyncio.timeout(LOAD_TIMEOUT):
             found = await config.load_kube_config(
@@ -101,6 +102,15 @@ async def _load_kubeconfig(configuration: Any, file: str, context: str) -> None:
     if _runs_program(found) and not configuration.api_key and not configuration.cert_file:
         raise KubeError(
             f"the kubeconfig has no credentials: {quote_value(file)}; its credential program failed; run it by hand"
+        )
+
+
+def _check_presence(file: str) -> None:
+    """Raise KubeError if no path in `file`, which may list several as KUBECONFIG does, exists."""
+    if not any(Path(path).exists() for path in file.split(os.pathsep)):
+        raise KubeError(
+            f"the kubeconfig cannot be loaded: there is no file {quote_value(file)}; give one with --kubeconfig, or "
+            "set KUBECONFIG"
         )
 
 

@@ -21,8 +21,8 @@ from ..log import add_log_arguments
 from ..resources.gpu.sampler import GpuSampler
 from ..resources.processes import PROC
 from ..serving.options import LISTEN, METRICS_LISTEN, add_listen_arguments
-from ..serving.tasks import pause
 from ..serving.tls import TlsFiles
+from ..tasks import pause
 from .cgroup_tree import CgroupTree
 from .figures import NodeFigures
 from .server import NodeAddresses, NodeServer

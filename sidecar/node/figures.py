@@ -21,7 +21,7 @@ from ..resources.gpu.problems import GpuReason
 from ..resources.gpu.sample import GpuSample
 from ..resources.pod.figures import PodFigures
 from ..resources.processes import PROC
-from ..serving.tasks import keep_running
+from ..tasks import cancel_all, keep_running
 from .allocations import Allocations, Device, Units, resolve
 from .cgroup_tree import CgroupTree
 from .containers import ContainerReader
@@ -104,9 +104,7 @@ class NodeFigures:
         work = {"sampling of GPUs": self.gpu.run, "following the node": self._follow}
         tasks = [asyncio.create_task(keep_running(what, run, stop)) for what, run in work.items()]
         await stop.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all("the node", tasks)
 
     async def _follow(self) -> None:
         while True:

@@ -32,7 +32,7 @@ More terms: docs/glossary.md
     attempt.py         one try to connect              reachability.py the state of an upstream, and its log lines
     lookup.py          names, resolved in a thread     sockets.py      listening, socket options, addresses
     relay.py           forwarding, FIN and RST         drain.py        connections after SIGTERM
-    socket_state.py    queues of the kernel, RST
+    socket_state.py    queues of the kernel, RST       refusals.py     the log of refused clients
     observer.py        exchanges to page and channel   protocols.py    first bytes to parser
     route_slots.py     which routes have counters
     sampler.py         selects exchanges to record     capture.py      bodies of recorded exchanges

@@ -106,7 +106,8 @@ class Proxy:
         limits: Limits,
     ) -> None:
         self._shared = shared
-        self._settings_version: tuple[int, int] | None = None
+        self._settings_version: tuple[int, int] | None = None  # of the file that was read last
+        self._settings_problem: str | None = None
         self._unreachable: list[UnreachableUpstream] | None = None  # as in the file
         self._reactor = reactor = Reactor()
         self._install_signal_handlers()  # before any client can connect
@@ -163,11 +164,11 @@ class Proxy:
         }
 
     def _heartbeat(self) -> None:
+        self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)  # first: a defect below must not end it
         self._page.beat(time.time_ns(), time.monotonic_ns())
         self._observer.update()
         self._read_settings()
         self._write_unreachable()
-        self._reactor.call_later(_HEARTBEAT_INTERVAL, self._heartbeat)
 
     def _set_reader(self, connected: bool) -> None:
         if connected:
@@ -185,19 +186,29 @@ class Proxy:
             self._unreachable = found
 
     def _read_settings(self) -> None:
-        """Apply the settings file if it changed. An invalid file leaves the old settings in force."""
+        """Apply the settings file if it changed. An invalid file leaves the old settings in force.
+
+        A file that cannot be read, such as without a free descriptor, is read again at the next call.
+        """
         path = self._shared / SETTINGS_FILE
+        version = problem = None
         try:
             status = path.stat()
             version = status.st_mtime_ns, status.st_ino
             if version == self._settings_version:
                 return
-            self._settings_version = version
             self._observer.apply(parse_proxy_settings(read_file(path, MAX_BYTES), path.name))
         except FileNotFoundError:
             return
-        except (ProxySettingsError, OSError) as error:
-            _LOG.error("settings were not applied, the old ones stay in force: %s", error)
+        except ProxySettingsError as error:
+            problem = str(error)
+        except OSError as error:
+            version, problem = None, f"{path.name}: {error.strerror}"
+        if problem and problem != self._settings_problem:
+            _LOG.error("settings were not applied, the old ones stay in force: %s", problem)
+        elif self._settings_problem and not problem:
+            _LOG.info("the settings in %s are applied again", path.name)
+        self._settings_version, self._settings_problem = version, problem
 
     def _install_signal_handlers(self) -> None:
         """Deliver signals through a socket, so that the event loop handles them."""

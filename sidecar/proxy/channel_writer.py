@@ -14,6 +14,7 @@ from .reactor import FAILED, IN, OUT, SECOND, Reactor
 BATCH_DELAY = SECOND // 200  # ns that a record waits for others: one write costs as much CPU as parsing one exchange
 BATCH_BYTES = 64 * 1024
 RECONNECT = SECOND // 20
+RETRY_AFTER_DEFECT = SECOND  # each try logs a line
 HANDSHAKE_BYTES = 64
 
 
@@ -45,8 +46,13 @@ class ChannelWriter:
             self._reactor.call_later(RECONNECT, self.start)
             return
         self._blocked = False
-        self._on_change(True)
-        self._reactor.register(self._sender.fileno(), IN, self._ready, self._disconnected)
+        try:
+            self._on_change(True)
+            self._reactor.register(self._sender.fileno(), IN, self._ready, self._disconnected)
+        except Exception:  # logged by the loop; without another try, no record would be sent any more
+            self._sender.disconnect()
+            self._reactor.call_later(RETRY_AFTER_DEFECT, self.start)
+            raise
         self._write()
 
     @property

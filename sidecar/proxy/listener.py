@@ -16,6 +16,7 @@ from .connecting import Refusal, UpstreamConnect
 from .connections import ConnectionManager
 from .observer import ConnectionObserver, Observer
 from .reactor import IN, SECOND, Reactor
+from .refusals import DESCRIPTORS, LIMIT, WAITING, RefusalLog
 from .relay import Relay
 from .socket_state import reset_socket
 from .sockets import BACKLOG
@@ -56,6 +57,7 @@ class Listener:
         self._observer = observer
         self._connections = connections
         self._index = index
+        self._refusals = RefusalLog(reactor)
         self._reserve = _descriptor_reserve()
         self._is_accepting = False
         self._is_closed = False
@@ -101,6 +103,7 @@ class Listener:
         if self._connections.count >= self._connections.limit:
             page.add(_LIMIT)
             reset_socket(client)
+            self._refusals.note(LIMIT)
             return
         page.add(_OPEN)
         connecting: UpstreamConnect
@@ -113,6 +116,8 @@ class Listener:
             reset_socket(client)
             self._count_end(_REFUSED[why])
             self._connections.remove(connecting)
+            if why is Refusal.DESCRIPTORS:
+                self._refusals.note(DESCRIPTORS)
 
         connecting = UpstreamConnect(self._reactor, self._upstream, client, connected, refused)
         self._connections.add(connecting)
@@ -141,11 +146,16 @@ class Listener:
             os.close(self._reserve)
         try:
             client, _ = self._sock.accept()
-        except OSError:  # another part took the descriptor, or the client disconnected
+        except BlockingIOError:  # the client has disconnected
             client = None
+        except OSError:  # another part took the descriptor, or the machine has none: the client waits
+            client = None
+            self._connections.page.add(_DESCRIPTORS)
+            self._refusals.note(WAITING)
         if client is not None:
             reset_socket(client)
             self._connections.page.add(_DESCRIPTORS)
+            self._refusals.note(DESCRIPTORS)
         self._reserve = _descriptor_reserve()
         self._pause()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -43,14 +44,17 @@ class NameLookup:
         self._started_at = now
         try:
             threading.Thread(target=self._run, name="lookup", daemon=True).start()
-        except RuntimeError:  # no thread can be started now; the next failure tries again
-            self.is_running = False
+        except RuntimeError:  # the next failure tries again
+            unstarted = OSError(errno.EAGAIN, "no thread can be started for its lookup")
+            self._reactor.call_later(0, partial(self._finish, partial(self._on_failed, unstarted)))
 
     def _run(self) -> None:
         try:
             end = partial(self._on_found, self._resolve(self._address))
         except OSError as error:
             end = partial(self._on_failed, error)
+        except Exception as error:  # without an end, no lookup would follow; the class alone, as in every log line
+            end = partial(self._on_failed, OSError(errno.EINVAL, f"its lookup failed with {type(error).__name__}"))
         self._reactor.call_from_thread(partial(self._finish, end))
 
     def _finish(self, end: Callable[[], None]) -> None:

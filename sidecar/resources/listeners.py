@@ -78,14 +78,17 @@ def owners(inodes: Collection[int], proc: Path = PROC) -> set[int]:
     return {pid for pid in _pids(proc) if _has_open(proc / str(pid) / "fd", wanted)} if wanted else set()
 
 
-def own_addresses(address: Address) -> set[_IP]:
-    """Return the IP addresses of a host that belong to this machine; it may look a name up, which can take seconds."""
-    found = set[_IP]()
-    with suppress(OSError, UnicodeError, ValueError):
-        for family, _, _, _, place in socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM):
-            if _is_own(family, str(place[0])):
-                found.add(_plain(ipaddress.ip_address(str(place[0]).partition("%")[0])))
-    return found
+def own_addresses(address: Address) -> set[_IP] | None:
+    """Return the IP addresses of a host that belong to this machine; None if its name does not resolve.
+
+    It may look the name up, which can take seconds.
+    """
+    try:
+        places = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return None
+    hosts = {str(place[0]) for family, _, _, _, place in places if _is_own(family, str(place[0]))}
+    return {_plain(ipaddress.ip_address(host.partition("%")[0])) for host in hosts}
 
 
 def _is_own(family: socket.AddressFamily, host: str) -> bool:

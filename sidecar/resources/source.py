@@ -102,9 +102,9 @@ def _listening(
     for address in options.addresses:
         hosts = set() if address.path else listeners.own_addresses(address)
         if not hosts and not address.path:
-            reason = SourceReason.REMOTE
+            reason = SourceReason.UNRESOLVED if hosts is None else SourceReason.REMOTE
             continue
-        holders = listeners.owners(listeners.inodes_at(address, hosts, proc), proc) - set(own)
+        holders = listeners.owners(listeners.inodes_at(address, hosts or set(), proc), proc) - set(own)
         forwarders = {pid for pid in holders if pid in processes and processes[pid].name in FORWARDERS}
         reason = SourceReason.FORWARDER if forwarders else reason
         found |= holders - forwarders

@@ -25,6 +25,7 @@ from ..channel.in_flight import answered_growth, exchange_growth, in_flight_grow
 from ..channel.page import PageError, PageSnapshot
 from ..channel.page_reader import PageReader
 from ..report.blocks.resources import ResourceSource, SourceReason
+from ..tasks import keep_running
 from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, CostRules, UsageWindow
 from .gpu.meter import GpuUse
 from .gpu.problems import GpuReason
@@ -151,7 +152,7 @@ class ResourceWatch:
                         _LOG.exception("cannot sample resources; this is a defect, please report it")
                     self._failed = True
                 if gpu is None and self._gpu is not None and self._found.source.kind == "local":
-                    gpu = asyncio.create_task(self._gpu.run())
+                    gpu = asyncio.create_task(keep_running("sampling of GPUs", self._gpu.run))
                 await asyncio.sleep(SECONDS)
         finally:
             if self._node is not None:

@@ -123,15 +123,16 @@ def instability(held_out: HeldOutTrial | None) -> str:
 
 
 def _learn_profile(folder: Path, name: str, out: Path, job: LearnJob) -> LearnResult:
-    table = build_table(read_blocks(folder, name), job.rows)
+    damages: list[str] = []
+    table = build_table(read_blocks(folder, name, damages.append), job.rows)
     rows = len(table.times)
     if not rows:
-        raise RowsError("no rows are stored any more")
+        raise RowsError("; ".join(("no rows are stored any more", *damages)))
     profile = learn(table, job)
     problem = instability(profile.held_out)
     if not problem:
         replace_file(out, gzip.compress(profile.to_bytes(), mtime=0), mode=0o600)
-    return LearnResult(rows=rows, problem=problem)
+    return LearnResult(rows=rows, problem=problem, damage="; ".join(damages))
 
 
 def _ordered(table: RowTable, tick_seconds: float) -> tuple[dict[str, ColumnData], Floats | None]:

@@ -51,7 +51,9 @@ class LearnResult(msgspec.Struct, frozen=True, kw_only=True, tag="outcome"):
     Attributes:
         rows: number of rows that were read.
         problem: why there is no profile; empty if OUT contains a profile that passed its held-out trial.
+        damage: the stored rows that could not be read, so that the profile is learned without them; empty if all could.
     """
 
     rows: int = 0
     problem: str = ""
+    damage: str = ""

@@ -9,9 +9,9 @@ file. A uniform sample over time would have to rewrite single rows, and would mi
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from ..system.framing import Damage, FramedRecord
 from ..system.logfile import LogFile, read_records
 from .blocks import FRAMES, MAGIC, RowBlock, count_rows, parse, render
 from .errors import RowsError
+
+_LOG = logging.getLogger("pilotfish.rows")
 
 SEGMENTS = 8
 SUFFIX = ".rows"
@@ -180,13 +182,30 @@ def _number(path: Path) -> int:
     return int(path.name.split(".")[-2])
 
 
-def read_blocks(folder: Path, name: str) -> Iterator[RowBlock]:
-    """Yield the blocks of the log `name`, oldest first. Another process may write to it. Skip damaged blocks."""
+def read_blocks(folder: Path, name: str, note: Callable[[str], None] = _LOG.warning) -> Iterator[RowBlock]:
+    """Yield the blocks of the log `name`, oldest first. Another process may write to it.
+
+    Blocks that cannot be read are skipped, and `note` gets one text per segment that has such blocks.
+    """
     for path in list_segments(folder, name):
-        with suppress(OSError):  # the writer has dropped this segment, or sets it aside at its next start
+        damaged, why = 0, ""
+        try:
             for record in read_records(path, FRAMES):
-                with suppress(RowsError):
-                    yield parse(record.payload)
+                if isinstance(record, Damage):
+                    damaged, why = damaged + 1, f"the bytes from {record.place} on are damaged"
+                    continue
+                try:
+                    block = parse(record.payload)
+                except RowsError as error:
+                    damaged, why = damaged + 1, str(error)
+                else:
+                    yield block
+        except FileNotFoundError:  # the writer has dropped this segment
+            continue
+        except OSError as error:
+            note(f"rows in {quote_value(path)} are left out: {error.strerror}")
+        if damaged:
+            note(f"{damaged} blocks of rows in {quote_value(path)} are left out: {why}")
 
 
 def newest_blocks(folder: Path, name: str, rows: int) -> Iterator[RowBlock]:

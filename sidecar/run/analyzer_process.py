@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import os
 import threading
+from functools import partial
 from typing import Any
 
 from ..analyzer.app import App, build
@@ -25,6 +26,7 @@ from ..sync.messages import Pod
 from ..system.addresses import parse_address
 from ..system.heartbeat import beat
 from ..system.workers import started_pool
+from ..tasks import cancel_all, keep_running
 from .engine import engine
 from .restart_policy import RECYCLE, STOP_SIGNAL
 
@@ -91,7 +93,9 @@ async def _serve(role: str, options: Options, heartbeat: int | None) -> int:
     asyncio.get_running_loop().add_signal_handler(STOP_SIGNAL, stop.set)
     out_of_memory = stop_without_memory(stop)
     app = build(options, engine_factory=None if role == "analyze" else engine)
-    beating = asyncio.create_task(_beat(heartbeat, app)) if heartbeat is not None else None
+    beating = None
+    if heartbeat is not None:
+        beating = asyncio.create_task(keep_running("the sign of life", partial(_beat, heartbeat, app), stop))
     control = None if role == "analyze" else build_control_loop(app, options)
     status = await serve_with(control, app, stop)
     if beating is not None:
@@ -137,14 +141,14 @@ async def serve_with(control: ControlLoop | None, app: App, stop: asyncio.Event)
     """Serve the analyzer with the control loop beside it, if there is one; return the exit status."""
     if control is None:
         return await app.serve(stop)
-    control_task = asyncio.create_task(control.run(stop))
+    control_task = asyncio.create_task(keep_running("the control loop", partial(control.run, stop), stop))
     try:
         return await app.serve(stop)
     finally:
         stop.set()
         await asyncio.wait({control_task}, timeout=FINAL_DELIVERY_SECONDS)
-        control_task.cancel()  # if the receiver does not answer, the event stays pending and is sent after a restart
-        await asyncio.gather(control_task, return_exceptions=True)
+        # if the receiver does not answer, the event stays pending and is sent after a restart
+        await cancel_all("the control loop", (control_task,))
 
 
 def build_control_loop(app: App, options: Options) -> ControlLoop | None:

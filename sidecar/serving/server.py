@@ -30,7 +30,7 @@ REQUEST_SECONDS = 30.0
 LINGER_SECONDS = 2.0  # to read and drop the rest of a refused body, so that the client reads the answer
 
 # raised for what a client sent, or because it left; they are answered or dropped, and not logged
-FAULTS_OF_CLIENTS = (OSError, web.HTTPException, web.RequestPayloadError, HttpProcessingError)
+FAULTS_OF_CLIENTS = (ConnectionError, web.HTTPException, web.RequestPayloadError, HttpProcessingError)
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
@@ -106,6 +106,7 @@ class BoundedServer:
                 self._server, self._port = server, server.sockets[0].getsockname()[1]
             else:
                 self._listener = TlsListener(self._tls, self._http)
+                self._http.on_alert = self._listener.note_alert
                 self._port = await self._listener.start(where, backlog)
         except OSError as error:
             raise AddressError(

@@ -7,12 +7,13 @@ be used, the ones in force stay, and `problem` says why.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import ssl
+import time
 from asyncio import sslproto
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,10 @@ from ..errors import UsageError, quote_value
 from ..system.addresses import Address
 from .binding import bind
 
+_LOG = logging.getLogger("pilotfish.tls")
+
 HANDSHAKE_SECONDS = 5.0
+LOG_SECONDS = 60.0  # between two lines about faults of one kind
 SHUTDOWN_SECONDS = 2.0  # for the closing alert of the client
 MAX_HANDSHAKES = 256  # at the same time; then the oldest one is dropped
 BUFFER_BYTES = 32 * 1024  # of each connection; asyncio would allocate 256 KiB, 2 GiB for 8192 connections
@@ -111,6 +115,27 @@ def _no_password() -> str:
     raise ValueError("the key is encrypted")  # OpenSSL would ask the terminal
 
 
+class HandshakeLog:
+    """Logs each kind of fault of handshakes at once, and then once a minute with the number since the last line.
+
+    The reasons are words of OpenSSL and of the kernel, and contain nothing that a client chose.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}  # when it was logged, and how many followed
+
+    def note(self, what: str, reason: str) -> None:
+        """Count one fault, and log it unless one of its kind was logged within a minute."""
+        now = self._clock()
+        logged_at, since = self._seen.get((what, reason), (-LOG_SECONDS, 0))
+        if now - logged_at < LOG_SECONDS:
+            self._seen[what, reason] = logged_at, since + 1
+            return
+        _LOG.warning("%s: %s%s", what, reason, f" ({since} more since the last line)" if since else "")
+        self._seen[what, reason] = now, 0
+
+
 class TlsListener:
     """Accepts connections at one address, and completes their handshakes, at most MAX_HANDSHAKES at a time.
 
@@ -124,6 +149,7 @@ class TlsListener:
         self._handshakes: dict[asyncio.Task[None], None] = {}
         self._begun: set[socket.socket] = set()
         self._pause: asyncio.TimerHandle | None = None
+        self._log = HandshakeLog(time.monotonic)
 
     async def start(self, address: Address, backlog: int) -> int:
         """Accept connections until `stop`; return the port. Raise OSError if the address cannot be bound."""
@@ -148,6 +174,10 @@ class TlsListener:
         for one in self._sockets:
             one.close()
 
+    def note_alert(self, error: ssl.SSLError) -> None:
+        """Log an error of TLS that ended a connection, such as the alert of a client that trusts another authority."""
+        self._log.note("a TLS connection failed", error.reason or type(error).__name__)
+
     def _resume(self) -> None:
         self._pause = None
         for one in self._sockets:
@@ -166,7 +196,8 @@ class TlsListener:
                 connection, _ = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:  # no free descriptor
+            except OSError as error:  # no free descriptor
+                self._log.note("a client waits: no connection can be accepted", error.strerror or "")
                 self._suspend()
                 self._pause = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._resume)
                 return
@@ -175,21 +206,27 @@ class TlsListener:
                 oldest = next(iter(self._handshakes))
                 del self._handshakes[oldest]
                 oldest.cancel()
+                self._log.note("the oldest TLS handshake made room", f"{MAX_HANDSHAKES} were open")
             task = asyncio.create_task(self._shake_hands(connection))
             self._handshakes[task] = None
             task.add_done_callback(partial(self._ended, connection))
 
     async def _shake_hands(self, connection: socket.socket) -> None:
-        self._begun.add(connection)
-        with suppress(OSError):  # what a client does in a handshake is its own affair
+        try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            context = self._context.current()
+            self._begun.add(connection)
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._protocol,
                 connection,
-                ssl=self._context.current(),
+                ssl=context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
+        except ssl.SSLError as error:  # such as an alert of a client that does not trust the certificate
+            self._log.note("a TLS connection failed", error.reason or type(error).__name__)
+        except OSError as error:  # the client left, or was silent for too long: port scans and TCP probes do so
+            _LOG.debug("a TLS handshake did not end: %s", type(error).__name__)
 
     def _ended(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         self._handshakes.pop(task, None)
@@ -197,5 +234,6 @@ class TlsListener:
             self._begun.discard(connection)  # from the first step on, the transport closes it
         else:
             connection.close()
-        if not task.cancelled():
-            task.exception()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _LOG.error("a TLS handshake failed with a defect; please report it", exc_info=error)

@@ -5,11 +5,14 @@ A process can lower a limit, but never raise it above the hard limit.
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_LOG = logging.getLogger("pilotfish.process")
 
 UNLIMITED = resource.RLIM_INFINITY
 OOM_SCORE = "/proc/self/oom_score_adj"
@@ -70,16 +73,22 @@ def lower_priority(*, niceness: int, oom_score: int, batch: bool = False) -> Non
 
     `oom_score` is added to the present adjustment, up to 1000: Kubernetes sets one of about 990 for a container with
     small requests, and this process must be killed before its parent. With `batch`, this process never preempts others.
-    Settings that the system does not permit are skipped.
+    Settings that the system does not permit are skipped, and logged: then the kernel chooses what it ends by size, or
+    this process competes with the others for CPU time.
     """
-    with suppress(OSError), open(OOM_SCORE, "r+", encoding="ascii") as file:  # without it, the kernel chooses by size
-        raised = min(int(file.read()) + oom_score, MOST_OOM_SCORE)
-        file.seek(0)
-        file.write(str(raised))
-    with suppress(OSError, AttributeError):  # not permitted in a sandbox, or not supported
+    try:
+        with open(OOM_SCORE, "r+", encoding="ascii") as file:
+            raised = min(int(file.read()) + oom_score, MOST_OOM_SCORE)
+            file.seek(0)
+            file.write(str(raised))
+    except OSError as error:
+        _LOG.info("the score for the out-of-memory killer was not raised: %s", error.strerror)
+    try:
         os.nice(niceness)
         if batch:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except (OSError, AttributeError) as error:  # not permitted in a sandbox, or not supported
+        _LOG.info("the priority for the CPU was not lowered: %s", getattr(error, "strerror", error))
 
 
 def _lower(which: int, most: int) -> None:

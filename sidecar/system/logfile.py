@@ -280,8 +280,8 @@ class LogFile:
         self.problem = f"cannot write {self.path}: {error.strerror or error}"
 
 
-def read_records(path: Path, framing: Framing) -> Iterator[FramedRecord]:
-    """Yield the whole records of the log at `path` without changing it, even while another process appends to it.
+def read_records(path: Path, framing: Framing) -> Iterator[FramedRecord | Damage]:
+    """Yield the records and damages of the log at `path` without changing it, while another process may append to it.
 
     Yields nothing for a file of another kind. Raises OSError if the file cannot be read.
     """
@@ -289,6 +289,4 @@ def read_records(path: Path, framing: Framing) -> Iterator[FramedRecord]:
     with open(descriptor, "rb") as file:
         require_regular(descriptor)
         if file.read(len(framing.magic)) == framing.magic:
-            for found in framing.scan(file, len(framing.magic)):
-                if isinstance(found, FramedRecord):
-                    yield found
+            yield from framing.scan(file, len(framing.magic))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import PilotfishError, UsageError, quote_value
+from ..errors import PilotfishError, UsageError, error_location, quote_value
 from ..system.addresses import Address, parse_server_address
 from ..system.httpget import HttpGetError, HttpStatusError, get
 from ..system.tokens import read_header_token
@@ -47,10 +47,14 @@ class SidecarSource:
 
     async def poll(self) -> Poll:
         """Ask all sidecars at once."""
-        token = ""
-        with suppress(UsageError):
+        token, problem = "", ""
+        try:
             token = self._token()
-        answers = await asyncio.gather(*(_in_thread(partial(_ask, address, token)) for address in self._addresses))
+        except UsageError as error:
+            problem = str(error)
+        answers = await asyncio.gather(
+            *(_in_thread(partial(_ask, address, token, problem)) for address in self._addresses)
+        )
         names = [SourceName("", str(address)) for address in self._addresses]
         return Poll(time.monotonic(), dict(zip(names, answers, strict=True)))
 
@@ -79,7 +83,10 @@ async def _in_thread(ask: Callable[[], Answer]) -> Answer:
             answer.set_result(found)
 
     def work() -> None:
-        found = ask()
+        try:
+            found = ask()
+        except Exception as error:  # without an answer, the table would wait for ever
+            found = Answer(None, f"asking failed: {type(error).__name__} at {error_location(error)}; please report it")
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(deliver, found)
 
@@ -87,8 +94,8 @@ async def _in_thread(ask: Callable[[], Answer]) -> Answer:
     return await answer
 
 
-def _ask(address: Address, token: str) -> Answer:
-    """Return what the sidecar answers; metrics need no token, and the report may."""
+def _ask(address: Address, token: str, problem: str) -> Answer:
+    """Return what the sidecar answers; metrics need no token, and the report may. `problem` is that of the token."""
     try:
         text = get(address, "/metrics", {"Accept": "text/plain"}, most=MAX_BYTES, seconds=TIMEOUT).decode()
         metrics = sidecar_metrics(parse(text))
@@ -96,8 +103,8 @@ def _ask(address: Address, token: str) -> Answer:
         return Answer(None, f"{address}/metrics: the response is not text; give the --admin address of a sidecar")
     except PilotfishError as error:
         return Answer(None, f"{address}/metrics: {error}")
-    state, problem = _report(address, token)
-    return Answer(metrics, problem, state)
+    state, found = _report(address, token)
+    return Answer(metrics, problem or found, state)
 
 
 def _report(address: Address, token: str) -> tuple[str, str]:

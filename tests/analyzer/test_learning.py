@@ -71,6 +71,13 @@ def test_rows_are_gathered_three_times_at_most() -> None:
     assert learning.gathering
 
 
+def test_a_state_that_does_not_fit_is_dropped_with_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    state = started()
+    state.resume({"id": 7, "kind": "learn"})
+    assert state.current is None
+    assert "learning a profile starts again" in caplog.text
+
+
 def test_a_full_store_is_enough_with_a_thousand_rows() -> None:
     learning = started(wanted=5000)
     learning.update_rows(1500, full=True, now=5.0)

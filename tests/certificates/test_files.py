@@ -49,6 +49,15 @@ def test_the_expiry_of_both_files_is_known(bundle: Path) -> None:
     assert CertificateFiles(TlsFiles(*ONE)).expiries().keys() == {"serving"}
 
 
+def test_the_expiry_stays_known_while_a_file_cannot_be_read(tmp_path: Path) -> None:
+    files = TlsFiles(Path(shutil.copy(ONE[0], tmp_path / "tls.crt")), Path(shutil.copy(ONE[1], tmp_path / "tls.key")))
+    found = CertificateFiles(files)
+    before = found.expiries()
+    files.certificate.unlink()
+    assert found.expiries() == before
+    assert "the previous certificate stays in force" in found.problem
+
+
 def test_a_bundle_that_cannot_be_read_is_refused_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the certificates"):
         CertificateFiles(TlsFiles(*ONE), tmp_path / "missing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +29,7 @@ from pilotfish.sidecar.channel.record import (
 from pilotfish.sidecar.channel.sender import Sender
 from pilotfish.sidecar.errors import UsageError
 from tests.support.examples import examples
+from tests.support.limits import no_free_descriptor
 from tests.support.records import make_record
 
 
@@ -116,6 +118,38 @@ def test_new_proxy_is_read_after_everything_that_the_old_one_sent(receiver: Rece
     assert received(receiver, 3) == [Hello(3, 1), record(1, b"x" * 10_000), Hello(4, 2)]
     old.disconnect()
     new.disconnect()
+
+
+def test_a_connection_that_cannot_be_accepted_is_reported_and_accepted_later(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilotfish.sidecar.channel.receiver.PAUSE_SECONDS", 0.05)
+    sender = connected(tmp_path / "records.sock", 3, 1)
+    sender.flush()
+    accepts = []
+    with no_free_descriptor():
+        for _ in range(3):  # each waits: a listener that is polled on would return at once, and use a whole core
+            assert list(receiver.receive(1.0)) == []
+            accepts.append(receiver.connected)
+        assert "Too many open files" in receiver.problem
+        assert "raise the limit of open files" in receiver.problem
+    assert accepts == [False, False, False]
+    assert received(receiver, 1) == [Hello(3, 1)]
+    assert receiver.problem == ""
+    sender.disconnect()
+
+
+def test_a_connection_without_a_descriptor_is_not_polled_in_vain(receiver: Receiver, tmp_path: Path) -> None:
+    sender = connected(tmp_path / "records.sock", 3, 1)
+    with no_free_descriptor():
+        began = time.process_time()
+        assert list(receiver.receive(1.0)) == []
+        tries = 0
+        while time.process_time() - began < 0.02 and tries < 3:  # a wait of PAUSE_SECONDS uses no CPU time
+            assert list(receiver.receive(0.01)) == []
+            tries += 1
+    assert tries == 3
+    sender.disconnect()
 
 
 def test_invalid_frames_close_the_connection(receiver: Receiver, tmp_path: Path) -> None:

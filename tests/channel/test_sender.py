@@ -21,6 +21,7 @@ from pilotfish.sidecar.channel.record import (
 )
 from pilotfish.sidecar.channel.sender import WRITE_BYTES, Sender
 from tests.support.examples import examples
+from tests.support.limits import no_free_descriptor
 from tests.support.records import make_record
 
 text = st.text(max_size=20)
@@ -111,6 +112,27 @@ def test_without_a_reader_no_record_is_queued(tmp_path: Path) -> None:
     assert not sender.connect(1)
     assert not sender.offer(record(1))
     assert sender.queued_bytes == 0
+
+
+def test_a_connect_that_fails_is_logged_once_with_its_cause_and_repeated(
+    tmp_path: Path, listener: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender = Sender(tmp_path / "s", epoch=1)
+    with no_free_descriptor():
+        assert not sender.connect(1)
+        assert not sender.connect(1)
+    (line,) = caplog.messages
+    assert "records are not sent to" in line
+    assert "Too many open files; trying again" in line
+    assert sender.connect(1)
+    sender.disconnect()
+
+
+def test_an_absent_reader_is_no_fault_of_the_channel(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "dead").touch()
+    assert not Sender(tmp_path / "nobody", epoch=1).connect(1)
+    assert not Sender(tmp_path / "dead", epoch=1).connect(1)
+    assert caplog.messages == []
 
 
 def test_reader_receives_the_handshake_and_then_every_record_in_order(tmp_path: Path, listener: socket.socket) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tests.support.waiting import wait_until
 Manifest = dict[str, Any]
 MODEL = "model"  # the container
 MEBIBYTE = 1024 * 1024
+SHARED = 1000  # millicores of the pool `shared`
 SMALL: Manifest = {"requests": {"cpu": "100m", "memory": "96Mi"}, "limits": {"cpu": "300m", "memory": "192Mi"}}
 # The request of CPU is below the minimum, so a resize follows as soon as the use was observed for long enough.
 CPU: Manifest = {"min": "200m", "max": "600m"}
@@ -133,6 +134,9 @@ class Resized:
             row for row in found if row["reason"].startswith("Resize") and row["source"].get("component") == "kubelet"
         ]
         return sorted(rows, key=lambda row: str(row["lastTimestamp"]))
+
+
+Begin = Callable[..., Resized]
 
 
 def start(models: Models, *items: Manifest, name: str = NAME, text: str = WHOLE, wait: bool = True) -> Resized:

@@ -5,43 +5,36 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
 from tests.cluster.injected import Models
 from tests.cluster.load import load
-from tests.cluster.model import NAME, install
-from tests.cluster.release import Release
+from tests.cluster.model import NAME
 from tests.cluster.resized import (
     CPU,
     MEBIBYTE,
+    SHARED,
     SMALL,
     WHOLE,
-    Manifest,
+    Begin,
     Resized,
     actual,
     annotation,
     deployment,
-    end,
     millicores,
     monitor,
     quota,
-    start,
     unchanged,
 )
 from tests.cluster.scaled import leader
-from tests.conftest import FAILED
 from tests.control.retraining import definition
-from tests.support.metrics_server import start_metrics_server
-from tests.support.node.node import Node
 from tests.support.node.pods import first_process, statuses
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.node
 
-Begin = Callable[..., Resized]
 # The first process of a container needs 120 MiB more after a while.
 GROWING = (
     WHOLE
@@ -56,38 +49,7 @@ threading.Thread(target=grow, daemon=True).start()
 """
 )
 TIGHT = {"requests": {"cpu": "100m", "memory": "96Mi"}, "limits": {"cpu": "600m", "memory": "96Mi"}}
-SHARED = 1000  # millicores of the pool
 LEAST, MOST = 150, 800  # millicores of a pod of the pool
-
-
-@pytest.fixture(scope="module")
-def models(cluster: Node, release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
-    """A namespace in which the controller may resize pods, and a pool of CPU."""
-    start_metrics_server(cluster)
-    found = Models(cluster, cluster.plane.namespace())
-    release.install(
-        f"actNamespaces[0].name={found.namespace}",
-        "actNamespaces[0].resize=true",
-        *("actNamespaces[0].pools[0].name=shared", f"actNamespaces[0].pools[0].cpu={SHARED}m"),
-    )
-    found.opt(into=True)
-    install(cluster, found.namespace, tmp_path_factory.mktemp("model"))
-    yield found
-    cluster.plane.kubectl("delete", "namespace", found.namespace, "--wait=false")
-
-
-@pytest.fixture
-def begin(request: pytest.FixtureRequest, models: Models) -> Iterator[Begin]:
-    """Create models with their Services and monitors; they are deleted after the test."""
-
-    def create(*items: Manifest, name: str = NAME, text: str = WHOLE, wait: bool = True) -> Resized:
-        return start(models, *items, name=name, text=text, wait=wait)
-
-    yield create
-    if request.node.stash.get(FAILED, False):
-        for what in (("pods", "-o", "wide"), ("modelmonitors", "-o", "yaml"), ("events",)):
-            print(models.kubectl("get", *what))
-    end(models)
 
 
 def test_running_containers_are_resized_under_load_without_a_restart(begin: Begin, models: Models) -> None:

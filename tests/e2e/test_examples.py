@@ -13,7 +13,7 @@ from tests.e2e import mlserver
 from tests.e2e.pasted import EXAMPLES, Pasted, copied, steps
 from tests.e2e.stack import Stack
 from tests.support.processes import Children
-from tests.support.programs import find, needs
+from tests.support.programs import needs
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.real, needs("bash", "curl")]
@@ -99,12 +99,6 @@ def check_mlserver(example: Pasted) -> None:
 def test_mlserver_as_far_as_its_protocol_goes(tmp_path: Path, spawn: Children) -> None:
     replaced = {"python3 train.py": f"{STAND_IN} train train.csv", "mlserver start": f"{STAND_IN} serve 8000"}
     check_mlserver(copied("mlserver", tmp_path, spawn, replaced))
-
-
-@needs("mlserver")
-def test_mlserver_itself(tmp_path: Path, spawn: Children) -> None:
-    python = Path(find("mlserver") or "").with_name("python3")  # of the environment that has scikit-learn, too
-    check_mlserver(copied("mlserver", tmp_path, spawn, {"python3 train.py": f"{python} train.py"}))
 
 
 def test_every_example_has_a_test() -> None:

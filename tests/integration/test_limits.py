@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pilotfish.sidecar.channel.receiver import Receiver
 from tests.integration.case import answer, post
 from tests.integration.process import Address, Proxy, dial, format_address, running_proxy
 from tests.integration.wire import Wire, connected, listening, refusal
-from tests.support.limits import raise_descriptor_limit
+from tests.support.limits import no_free_descriptor, raise_descriptor_limit
 from tests.support.ports import free_port
 from tests.support.waiting import patient, wait_until
 
@@ -46,6 +47,7 @@ def test_connection_limit_refuses_counts_and_recovers(tmp_path: Path) -> None:
             for _ in range(5):
                 assert refusal(proxy.address) == "rst"
             assert proxy.page().connections["refused_limit"] == 5
+            wait_until(lambda: "a client is not served: as many connections" in proxy.log.read_text(), what="the line")
             assert proxy.page().connections["open"] == 10
         wait_until(lambda: proxy.page().connections["open"] == 0, what="the connections to end")
         assert_relays(listener, proxy.address)
@@ -61,10 +63,35 @@ def test_descriptor_limit_refuses_counts_and_recovers(tmp_path: Path) -> None:
                 with suppress(ConnectionResetError):  # refused before `connect` returned
                     stack.enter_context(dial(proxy.address))
             assert proxy.page().connections["open"] >= 8
+            wait_until(lambda: "a client is not served: " in proxy.log.read_text(), what="the line in the log")
         wait_until(
             lambda: accept_all(listener) == 0 and not proxy.page().connections["open"], what="the connections to end"
         )
         assert_relays(listener, proxy.address)
+
+
+def test_clients_that_cannot_even_be_refused_are_counted_and_logged(tmp_path: Path) -> None:
+    with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
+        with no_free_descriptor(proxy.process.pid, least=1), dial(proxy.address):
+            wait_until(lambda: "a client is not served: no descriptor" in proxy.log.read_text(), what="the line")
+            wait_until(lambda: proxy.page().connections["refused_descriptors"], what="the counter")
+        wait_until(lambda: proxy.page().connections["accepted"], what="the client that waits to be accepted")
+
+
+def test_records_and_settings_follow_a_time_without_descriptors(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    with listening() as listener, running_proxy(listener.getsockname(), shared) as proxy:
+        with no_free_descriptor(proxy.process.pid):
+            reader = Receiver(shared / "records.sock")
+            (shared / "proxy.json").write_text('{"maxRecordsPerSecond": 0}')
+            for sign in ("records are not sent to", "settings were not applied"):
+                wait_until(lambda sign=sign: f"{sign}" in proxy.log.read_text(), what=sign)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        wait_until(lambda: any(reader.receive(0.1)), what="the handshake")
+        wait_until(lambda: "the settings in proxy.json are applied again" in proxy.log.read_text(), what="the settings")
+        assert proxy.log.read_text().count("Too many open files") == 2
+        assert_relays(listener, proxy.address)
+        wait_until(lambda: proxy.page().outcomes["sampled_out", "rate"] == 1, what="an exchange with the new settings")
+        reader.close()
 
 
 def refusals(proxy: Proxy) -> int:

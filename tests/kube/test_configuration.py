@@ -83,7 +83,11 @@ async def test_a_malformed_kubeconfig_is_an_error(tmp_path: Path, text: str) -> 
     path.write_text(text)
     with pytest.raises(KubeError, match="the kubeconfig cannot be loaded"):
         await Kube.connect(path)
-    with pytest.raises(KubeError, match="the kubeconfig cannot be loaded"):
+
+
+@pytest.mark.asyncio
+async def test_a_missing_kubeconfig_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(KubeError, match=r"there is no file '.*missing'; give one with --kubeconfig, or set KUBECONFIG"):
         await Kube.connect(tmp_path / "missing")
 
 

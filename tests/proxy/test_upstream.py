@@ -31,7 +31,7 @@ class ScriptedDns:
     """Answers each lookup with `answer`, once `gate` is open, and counts the lookups that run and that have ended."""
 
     def __init__(self, *targets: Target) -> None:
-        self.answer: tuple[Target, ...] | OSError = targets
+        self.answer: tuple[Target, ...] | Exception = targets
         self.gate = threading.Event()
         self.gate.set()
         self.started = 0
@@ -41,7 +41,7 @@ class ScriptedDns:
         self.started += 1
         self.threads.add(threading.get_ident())
         assert self.gate.wait(patient(10))
-        if isinstance(self.answer, OSError):
+        if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
@@ -186,6 +186,31 @@ def test_same_address_after_a_failure_refuses_the_client(loop: Loop) -> None:
     loop.run_until(lambda: len(loop.ends) == 3, "the clients to be refused")
     assert loop.ends[1:] == [Refusal.UPSTREAM, Refusal.UPSTREAM]
     assert loop.unreachable() == 1
+
+
+def test_a_lookup_that_ends_in_a_defect_is_reported_and_repeated(loop: Loop) -> None:
+    with server() as (_, target):
+        dns = ScriptedDns(target)
+        dns.answer = UnicodeError("a label is too long")
+        upstream = loop.upstream(dns)
+        loop.run_until(lambda: "UnicodeError" in (upstream.reachability.reason or ""), "the reason")
+        dns.answer = (target,)
+        loop.client(upstream)
+        loop.run_until(lambda: loop.unreachable() == 0, "the upstream to be reached")
+
+
+def test_a_lookup_that_gets_no_thread_is_reported_and_repeated(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with server() as (_, target):
+        dns = ScriptedDns(target)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_thread)
+            upstream = loop.upstream(dns)
+            loop.run_until(lambda: "no thread can be started" in (upstream.reachability.reason or ""), "the reason")
+        loop.client(upstream)
+        loop.run_until(lambda: loop.unreachable() == 0, "the upstream to be reached")
 
 
 def test_one_lookup_runs_at_a_time(loop: Loop) -> None:

@@ -37,6 +37,7 @@ NOWHERE = (Address("127.0.0.1", 1),)
         (SourceOptions(choice="local", pid=8), None, "local", "no_process"),
         (SourceOptions(addresses=NOWHERE), None, "none", "not_found"),
         (SourceOptions(choice="local", addresses=(Address("192.0.2.1", 80),)), None, "none", "remote"),
+        (SourceOptions(addresses=(Address("nowhere.invalid", 80),)), None, "none", "unresolved"),
     ],
 )
 def test_the_source_and_its_reason(options: SourceOptions, node: NodeReading | None, kind: str, reason: str) -> None:

@@ -51,6 +51,22 @@ def test_appended_rows_are_read_after_a_restart(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
+def test_damaged_blocks_and_unreadable_segments_are_named(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    log.append([block(0), block(10), block(20)])
+    (path,) = list_segments(tmp_path, "recent")
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 0xFF
+    path.write_bytes(raw)
+    (tmp_path / "recent.000000000002.rows").symlink_to(path)  # is not followed
+    notes: list[str] = []
+    assert [found.inputs["a"][0] for found in read_blocks(tmp_path, "recent", notes.append)] == [0, 20]
+    assert len(notes) == 2
+    assert "1 blocks of rows" in notes[0]
+    assert "are damaged" in notes[0]
+    assert "are left out: Too many levels of symbolic links" in notes[1]
+
+
 def test_a_torn_end_is_removed_and_counted(tmp_path: Path) -> None:
     log = opened(tmp_path)
     log.append([block(0), block(10)])

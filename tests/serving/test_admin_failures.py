@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 
 import aiohttp
@@ -45,6 +46,17 @@ def test_a_request_without_memory_is_refused_and_logged_without_its_text(caplog:
     (record,) = caplog.records
     assert "memory ran out at test_admin_failures.py" in record.getMessage()
     assert BODY not in record.getMessage()
+
+
+def test_an_error_of_a_file_is_no_fault_of_the_client(caplog: pytest.LogCaptureFixture) -> None:
+    assert asyncio.run(answered(OSError(errno.EIO, BODY))) == 500
+    (record,) = caplog.records
+    assert record.getMessage() == "a request to the admin address failed"
+
+
+def test_a_client_that_leaves_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    assert asyncio.run(answered(ConnectionResetError(BODY))) == 500
+    assert caplog.records == []
 
 
 def test_a_refusal_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -16,10 +17,10 @@ from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.serving import tls
 from pilotfish.sidecar.serving.connections import abort_transport
 from pilotfish.sidecar.serving.server import BoundedServer
-from pilotfish.sidecar.serving.tls import TlsContext, TlsFiles
+from pilotfish.sidecar.serving.tls import HandshakeLog, TlsContext, TlsFiles
 from tests.serving.served import connected, ok, until_closed
 from tests.support.tls import ONE, OTHER, trusting
-from tests.support.waiting import patient
+from tests.support.waiting import eventually, patient
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
@@ -164,3 +165,50 @@ async def test_a_connection_that_was_closed_twice_can_be_aborted(files: TlsFiles
         async with asyncio.timeout(patient(10)):
             with suppress(OSError):  # the server may close first
                 await writer.wait_closed()
+
+
+def shake_hands(port: int, trusted: Path) -> None:
+    """Connect as most clients do: one that refuses the certificate sends an alert, which asyncio's does not."""
+    with socket.create_connection(("127.0.0.1", port), timeout=patient(10)) as plain:
+        trusting(trusted).wrap_socket(plain, server_hostname="localhost").close()
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_does_not_trust_the_certificate_is_logged_and_not_for_each_try(
+    files: TlsFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(TlsContext(files)) as port:
+        for _ in range(3):
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await asyncio.to_thread(shake_hands, port, OTHER[0])
+        await eventually(lambda: "TLS connection failed" in caplog.text, what="the line")
+    (line,) = [line for line in caplog.messages if "TLS connection failed" in line]
+    assert "UNKNOWN_CA" in line
+
+
+@pytest.mark.asyncio
+async def test_a_source_of_certificates_with_a_defect_is_logged(
+    files: TlsFiles, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: TlsContext) -> ssl.SSLContext:
+        raise KeyError("tls.crt")
+
+    context = TlsContext(files)
+    async with serving(context) as port:
+        monkeypatch.setattr(TlsContext, "current", broken)
+        with pytest.raises((ssl.SSLError, OSError)):
+            await ask(port, ONE[0])
+        await eventually(lambda: "failed with a defect" in caplog.text, what="the line")
+
+
+def test_faults_of_one_kind_are_logged_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    log = HandshakeLog(lambda: now)
+    for _ in range(5):
+        log.note("a TLS handshake failed", "NO_SHARED_CIPHER")
+    now = 61.0
+    log.note("a TLS handshake failed", "NO_SHARED_CIPHER")
+    assert caplog.messages == [
+        "a TLS handshake failed: NO_SHARED_CIPHER",
+        "a TLS handshake failed: NO_SHARED_CIPHER (4 more since the last line)",
+    ]

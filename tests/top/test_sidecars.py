@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +13,11 @@ from threading import Thread
 import pytest
 
 from pilotfish.sidecar.errors import UsageError
+from pilotfish.sidecar.top import sidecars
 from pilotfish.sidecar.top.history import Answer
 from pilotfish.sidecar.top.sidecars import SidecarSource, parse_url
 from tests.support.ports import free_port
+from tests.support.waiting import patient
 from tests.top.made import exposition
 
 TOKEN = "secret-token"
@@ -88,7 +91,19 @@ async def test_a_token_file_that_disappears_ends_nothing(tmp_path: Path) -> None
         token_file.unlink()
         (answer,) = (await source.poll()).sources.values()
     assert answer.metrics is not None
-    assert "--token-file" in answer.problem
+    assert "cannot read" in answer.problem
+
+
+@pytest.mark.asyncio
+async def test_a_defect_while_asking_is_an_answer_and_no_endless_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Answer:
+        raise ZeroDivisionError("a value")
+
+    monkeypatch.setattr(sidecars, "_ask", broken)
+    answer = await asyncio.wait_for(answer_of(1), patient(10))
+    assert answer.metrics is None
+    assert "ZeroDivisionError at test_sidecars.py" in answer.problem
+    assert "a value" not in answer.problem
 
 
 @pytest.mark.asyncio

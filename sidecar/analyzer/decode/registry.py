@@ -17,6 +17,7 @@ from ...channel.record import EVENT_STREAM, REQUEST_TRUNCATED, RESPONSE_TRUNCATE
 from ...report.problems import REASONS
 from ...settings.jsonpath import JsonPath
 from ...wire.headers import Headers
+from ..defects import log_defect
 from . import arrays, headers, mlflow, oip, own_json, v1
 from . import cloudevents as events
 from .allowance import Allowance
@@ -78,7 +79,8 @@ def decode(record: Record, hints: Hints, allowance: Allowance | None = None) -> 
         return _SKIPS["too_deep"]
     except MemoryError:
         return _SKIPS["decode_budget"]
-    except Exception:  # a defect in a decoder must not end the worker thread
+    except Exception as error:  # a defect in a decoder must not end the worker thread
+        log_defect("decoding an exchange failed", error)
         return _SKIPS["decoder_error"]
 
 

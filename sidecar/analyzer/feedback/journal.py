@@ -7,8 +7,8 @@ stay in use. A response to the client must wait until its labels are appended an
 
 from __future__ import annotations
 
+import logging
 import re
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from ...errors import RefusedError, quote_value
 from ...system.files import is_unusable, set_aside
 from ...system.framing import BinaryFrames, Damage, FramedRecord
 from ...system.logfile import LogFile
+
+_LOG = logging.getLogger("pilotfish.analyzer")
 
 MAX_PENDING_BYTES = 16 * 2**20  # bytes to hold in memory while the disk refuses writes
 MAX_FILE_BYTES = 256 * 2**20
@@ -117,8 +119,11 @@ class LabelJournal:
     def _remove(self, oldest: int) -> None:
         for number in [number for number in self._logs if number < oldest]:
             self._logs.pop(number).close()
-            with suppress(OSError):  # the next start tries again
-                self._path(number).unlink(missing_ok=True)
+            path = self._path(number)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:  # the next start tries again
+                _LOG.warning("predictions that have expired stay in %s: %s", quote_value(path), error.strerror)
 
     def _files(self) -> list[tuple[int, Path]]:
         found = ((_NAME.fullmatch(path.name), path) for path in self._folder.iterdir())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from random import Random
 
 import msgspec
@@ -54,6 +53,7 @@ class SignalSender:
         self._random = random
         self._throttled = throttled
         self._gpu_time = gpu_time
+        self._problem = ""
 
     async def run(self) -> None:
         """Send the signals of each interval; the first one begins at a random time."""
@@ -75,10 +75,20 @@ class SignalSender:
             )
             before, begun = page, now
             try:
-                with suppress(PilotfishError):  # `loop.py` reports a controller that cannot be reached
-                    self._courier.offer(await self._transport.signals(encode(signals)))
+                self._courier.offer(await self._transport.signals(encode(signals)))
+                self._report("")
+            except PilotfishError as error:
+                self._report(str(error))
             except Exception:  # a defect here must not end the analyzer
                 _LOG.exception("cannot send signals; this is a defect, please report it")
+
+    def _report(self, problem: str) -> None:
+        """Log that signals do not arrive when this begins, and its end."""
+        if problem and not self._problem:
+            _LOG.warning("the controller does not get the load of this pod, so it is not scaled by it: %s", problem)
+        elif self._problem and not problem:
+            _LOG.info("the controller gets the load of this pod again")
+        self._problem = problem
 
 
 class TimeShare:

@@ -13,6 +13,7 @@ from ..decode.content import decompress
 from ..decode.headers import CONTENT_ENCODING, CONTENT_TYPE
 from ..decode.targets import MAX_CACHED_TARGET, parse_target
 from ..decode.types import MIB, SkipExchangeError
+from ..defects import log_defect
 from . import documents
 from .choices import of_one_choice
 from .counts import InvalidCountError, TokenCounts, added, count, counts
@@ -53,7 +54,8 @@ def read_tokens(record: Record, allowance: Allowance, *, known: bool) -> TokenCo
         found = TokenReason.INVALID
     except SkipExchangeError as skipped:
         found = _SKIPS.get(skipped.reason, TokenReason.BUDGET)
-    except Exception:  # a defect here must not end the worker thread
+    except Exception as error:  # a defect here must not end the worker thread
+        log_defect("reading the tokens of a response failed", error)
         found = TokenReason.DEFECT
     return None if isinstance(found, TokenReason) and not expected else found
 

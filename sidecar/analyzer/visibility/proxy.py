@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from ...errors import number
 from .blindness import LISTED, Blindness
+from .history import Totals
 from .readings import View
+from .shares import unmeasured
+
+REFUSED_SHARE = 0.1  # of the clients that connect
 
 
 def idle(view: View) -> Blindness | None:
@@ -55,3 +59,24 @@ def upstream_unreachable(view: View) -> Blindness | None:
         f"last attempt or did not answer{': ' if named else ''}{named}; start the model server, and check --upstream",
         total=unreachable == upstreams,
     )
+
+
+def refused(view: View) -> Blindness | None:
+    """Report that the proxy resets clients because of a limit of its own: they reach neither model nor counters."""
+    if view.reading.proxy is None:
+        return None
+    window = unmeasured(view, "refused", lambda totals: totals.of("clients", "accepted"), _refused, REFUSED_SHARE)
+    if window is None:
+        return None
+    without = window.of("clients", "descriptors")
+    above = window.of("clients", "limit")
+    causes = (
+        (without, f"{without} for lack of a free descriptor (raise the limit of open files)"),
+        (above, f"{above} above the limit of connections (raise --max-connections, or the limit of open files)"),
+    )
+    named = ", ".join(text for amount, text in causes if amount)
+    return Blindness(f"The proxy could not serve {number(_refused(window), 'recent client')}: {named}", total=False)
+
+
+def _refused(totals: Totals) -> int:
+    return totals.of("clients", "descriptors") + totals.of("clients", "limit")

@@ -107,6 +107,9 @@ def _relayed(page: PageSnapshot) -> dict[Key, int]:
     opaque = page.connections["opaque_bytes_in"] + page.connections["opaque_bytes_out"]
     found: dict[Key, int] = {
         ("accepted",): page.accepted,
+        ("clients", "accepted"): page.connections["accepted"],
+        ("clients", "descriptors"): page.connections["refused_descriptors"],
+        ("clients", "limit"): page.connections["refused_limit"],
         ("opaque", "connections"): page.connections["opaque"],
         ("opaque", "units"): page.connections["opaque"] + opaque // OPAQUE_UNIT_BYTES,
     }

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from ...report.schema import BlindSpot
 from . import columns, labels, names, proxy, sync, traffic
-from .blindness import Condition
+from .blindness import Blindness, Condition
 from .history import History
 from .readings import Reading, View
 
@@ -31,6 +31,7 @@ IMMEDIATE: Mapping[str, Condition] = MappingProxyType(
 CONDITIONS: Mapping[str, Condition] = MappingProxyType(
     {
         **IMMEDIATE,
+        "refused": proxy.refused,
         "opaque": traffic.opaque,
         "not_recorded": traffic.not_recorded,
         "undecoded": traffic.undecoded,
@@ -47,6 +48,9 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         "unknown_names": names.unknown_names,
         "late_rows": traffic.late_rows,
     }
+)
+UNCHECKED = (
+    "Whether this part of the traffic is measured cannot be found out, because of a defect; see the log, and report it"
 )
 DELAYED = frozenset(["no_proxy", "no_reader", "upstream_unreachable"])
 
@@ -84,9 +88,9 @@ def blind_spots(conditions: Mapping[str, Condition], view: View, since: Mapping[
     for reason, condition in conditions.items():
         try:
             blindness = condition(view)
-        except Exception:  # a defect of a condition must not end the analyzer
+        except Exception:  # a defect of a condition must not end the analyzer, and not look as if all were well
             _report_defect(reason)
-            continue
+            blindness = Blindness(UNCHECKED, total=False)
         if blindness is not None:
             began = since.get(reason, view.reading.now)
             found.append(BlindSpot(reason=reason, text=blindness.text, since=began, total=blindness.total))

@@ -10,7 +10,7 @@ from random import Random
 
 from ...report.control_status import ControlStatus
 from ...report.schema import BLIND_REASONS, FLEET_BLIND_REASONS, BlindSpot, Report
-from ...serving.tasks import keep_running, pause
+from ...tasks import cancel_all, keep_running, pause
 from ..cluster import CLUSTER_POLICIES
 from ..executor import Executor, Outcome, RetryAt
 from ..intent import Intent
@@ -129,9 +129,7 @@ class Acting:
                 ended.set()
                 await running
             finally:
-                for task in (running, watching):
-                    task.cancel()
-                await asyncio.gather(running, watching, return_exceptions=True)
+                await cancel_all(f"monitor {self.key}", (running, watching))
 
 
 def same_receivers(now: ActingFacts | None, before: ActingFacts) -> bool:

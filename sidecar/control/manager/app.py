@@ -30,6 +30,7 @@ from ...kube.lease import Elector
 from ...kube.objects import MODEL_MONITORS
 from ...kube.patch import merge_patch
 from ...settings.document import ModelMonitor, ProfileSource
+from ...tasks import keep_running
 from ..app import Lane
 from ..cluster import cluster_lanes
 from ..configmaps import ConfigMapStore
@@ -164,7 +165,7 @@ class Controller:
         monitors = Monitors(self.build_world(mirrors), mirrors, self.label, cleaner, step=self.step)
         self._stopping, self.monitors = asyncio.Event(), monitors
         self._running = asyncio.create_task(monitors.run(self._stopping))
-        recording = asyncio.create_task(self.recorder.run())
+        recording = asyncio.create_task(keep_running("Events", self.recorder.run))
         try:
             await asyncio.shield(self._running)
         finally:
@@ -177,7 +178,9 @@ class Controller:
                 self._stopping.set()
             else:  # not both: `wait_for` drops a cancellation when the event is set at the same time
                 running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await asyncio.wait((running,))
+            if not running.cancelled() and isinstance(running.exception(), Exception):
+                _LOG.error("the monitors did not end in order", exc_info=running.exception())
         self.monitors = None
         if self.elector.leading:
             await self.label.release()

@@ -9,11 +9,12 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from ...kube.client import Kube
 from ...kube.mirror import Store, mirror
 from ...kube.objects import MODEL_MONITORS, PODS
-from ...serving.tasks import pause
+from ...tasks import cancel_all, keep_running, pause
 from ..outbox import Step, ignore_step
 from .cleanup import StateCleaner
 from .key import MonitorKey
@@ -97,10 +98,7 @@ class Monitors:
             if self._tasks:
                 await asyncio.wait(self._tasks.values(), timeout=GRACE)
         finally:
-            tasks = [mirroring, *self._tasks.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_all("the monitors", [mirroring, *self._tasks.values()])
 
     def of_uid(self, uid: str) -> MonitorRuntime | None:
         """Return the runtime of the monitor with this UID; None if there is none."""
@@ -125,6 +123,6 @@ class Monitors:
             key = MonitorKey(*place, item["metadata"]["uid"])
             self.runtimes[place] = runtime = MonitorRuntime(key=key, world=self.world, item=item, step=self.step)
             self._by_uid[key.uid] = runtime
-            self._tasks[place] = asyncio.create_task(runtime.run(stop))
+            self._tasks[place] = asyncio.create_task(keep_running(f"monitor {key}", partial(runtime.run, stop), stop))
         self.world.pools.update((runtime.key, runtime.pool) for runtime in self.runtimes.values())
         self.reconciled = True

@@ -7,10 +7,10 @@ resized without it. The nodes are optional: without leave to read them, the kube
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from ...kube.client import Kube
 from ...kube.errors import KubeError
@@ -19,18 +19,12 @@ from ...kube.read import get, list_all
 from ...podspec.amounts import amounts_of
 from ..reasons import Reason
 from .resizing_sources import Item, NamespaceLimits, NodeFacts
+from .shared_reads import SharedReads
 from .trouble import Trouble, of_kube
 
+_LOG = logging.getLogger("pilotfish.control")
 FRESH_SECONDS = 20.0  # until the lists of a namespace are read again; quotas change with each pod
 LASTING_SECONDS = 600.0  # until the version of the API server, or a node, is read again
-
-Found = TypeVar("Found")
-
-
-@dataclass
-class _Kept:
-    value: Any
-    until: float
 
 
 @dataclass
@@ -39,8 +33,10 @@ class LimitsReader:
 
     kube: Kube
     clock: Callable[[], float]
-    _kept: dict[tuple[str, str], _Kept] = field(default_factory=dict)
-    _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
+    _noted: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._reads = SharedReads(self.clock)
 
     async def read(self, namespace: str, nodes: Iterable[str]) -> NamespaceLimits:
         """Return what limits the resources in `namespace`, for pods on `nodes`."""
@@ -54,9 +50,9 @@ class LimitsReader:
         return NamespaceLimits(
             limit_ranges=ranges if isinstance(ranges, tuple) else (),
             quotas=quotas if isinstance(quotas, tuple) else (),
-            version=version,
-            nodes={name: one for name, one in zip(names, found, strict=True) if one is not None},
-            problem=next((one for one in (ranges, quotas) if isinstance(one, Trouble)), None),
+            version=version if isinstance(version, tuple) else None,
+            nodes={name: one for name, one in zip(names, found, strict=True) if isinstance(one, NodeFacts)},
+            problem=next((one for one in (ranges, quotas, version) if isinstance(one, Trouble)), None),
         )
 
     async def _list(self, resource: Resource, namespace: str) -> tuple[Item, ...] | Trouble:
@@ -67,37 +63,38 @@ class LimitsReader:
                 return of_kube(f"the {resource.plural} of the namespace", error, Reason.API_SERVER_UNREACHABLE).trouble
             return tuple(found)
 
-        return await self._once((resource.plural, namespace), FRESH_SECONDS, read)
+        return await self._reads.once((resource.plural, namespace), FRESH_SECONDS, read)
 
-    async def _version(self) -> tuple[int, int] | None:
-        async def read() -> tuple[int, int] | None:
+    async def _version(self) -> tuple[int, int] | Trouble | None:
+        async def read() -> tuple[int, int] | Trouble | None:
             try:
                 return parse_version(await self.kube.request("GET", "/version"))
-            except KubeError:
-                return None
+            except KubeError as error:
+                return of_kube("the version of the API server", error, Reason.API_SERVER_UNREACHABLE).trouble
 
-        return await self._once(("version", ""), LASTING_SECONDS, read)
+        return await self._reads.once(("version", ""), LASTING_SECONDS, read, lambda one: not isinstance(one, Trouble))
 
-    async def _node(self, name: str) -> NodeFacts | None:
-        async def read() -> NodeFacts | None:
+    async def _node(self, name: str) -> NodeFacts | KubeError:
+        async def read() -> NodeFacts | KubeError:
             try:
                 status = (await get(self.kube, NODES, name)).get("status") or {}
-            except KubeError:
-                return None
+            except KubeError as error:
+                self._note("what a node has", error)
+                return error
             declared = status.get("declaredFeatures")
             features = frozenset(map(str, declared)) if isinstance(declared, list) else None
             return NodeFacts(amounts_of(status.get("allocatable")), features)
 
-        return await self._once(("node", name), LASTING_SECONDS, read)
+        return await self._reads.once(
+            ("node", name), LASTING_SECONDS, read, lambda one: isinstance(one, NodeFacts) or not one.retryable
+        )
 
-    async def _once(self, key: tuple[str, str], seconds: float, read: Callable[[], Awaitable[Found]]) -> Found:
-        """Return what `read` returned less than `seconds` ago."""
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            now, known = self.clock(), self._kept.get(key)
-            if known is None or not known.until - seconds <= now < known.until:
-                known = self._kept[key] = _Kept(await read(), self.clock() + seconds)
-            value: Found = known.value
-            return value
+    def _note(self, what: str, error: KubeError) -> None:
+        """Log once for each kind of error that a resize is planned without knowing `what`."""
+        name = type(error).__name__
+        if name not in self._noted:
+            self._noted.add(name)
+            _LOG.info("resources are sized without knowing %s: %s", what, error)
 
 
 def parse_version(found: object) -> tuple[int, int] | None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import inf, isfinite
+from math import floor, inf, isfinite
 
 from ...log import whole_second
 from ...podspec.adjust import Adjusted, ResizeSurroundings, adjusted
-from ...podspec.amounts import KINDS, ContainerResources, Kind
+from ...podspec.amounts import KINDS, SIDES, ContainerResources, Kind
 from ...podspec.notes import NoteReason
 from ...podspec.quantity import quantity
 from ...podspec.rules import ResizeRules
@@ -29,13 +29,14 @@ from ..resize.recommender import ResourceRecommendation
 from ..resize.refusals import RefusedResize
 from ..resize.usage import OomKill
 from ..resize.wish import ResizeWish, find_wish, rounded
-from ..workload.hold import INTERVALS, Hold
+from ..workload.hold import INTERVALS, MAX_CONTACT_AGE, Hold
 from .pods import epoch_seconds, running_containers
 from .resizing_sources import NO_LIMITS, NamespaceLimits, NodeFacts
 from .selectors import Selector
 from .world import Item
 
-SETTLING_SECONDS = 10.0  # after a change, until the mirror must have brought it
+UNREADY_SECONDS = 300.0  # after an own change of a pod, in which it is the cause if the pod becomes unready
+SETTLING_SECONDS = MAX_CONTACT_AGE  # after a change, until the mirror must have brought it: a later one is a hold
 OOM_KILLED = "OOMKilled"  # reason of a terminated container
 
 
@@ -161,7 +162,8 @@ class _Subject:
 def _view(subject: _Subject, plan: ResizePlanning, done: PastChanges) -> ResizedPod:
     attempt, settings, own = done.attempt, plan.settings, resources_of(subject.item, plan.settings.container)
     wish = _wish(own, plan, subject, max(subject.created_at, attempt.at if attempt is not None else 0.0))
-    kept = _restarting(subject, settings) & wish.target.keys()
+    restarting = _restarting(subject, settings)
+    kept = set() if settings.allow_restart else restarting & wish.target.keys()
     target = {kind: amount for kind, amount in wish.target.items() if kind not in kept}
     found, observed = _adjusted(subject, plan, target), own.as_object()
     repeated = _repeated(done.refusal, found, own, plan)
@@ -189,6 +191,13 @@ def _view(subject: _Subject, plan: ResizePlanning, done: PastChanges) -> Resized
         progress=progress,
         since=attempt.at if own_write and attempt is not None and not isfinite(progress.since) else progress.since,
         revert=attempt.before if own_write and attempt is not None and not attempt.takes_back else None,
+        unready=own_write and attempt is not None and _is_unready(subject.item, attempt.at),
+        restarts=any(
+            found.resources.amount(side, kind) != own.amount(side, kind)
+            for side in SIDES
+            for kind in KINDS
+            if kind in restarting
+        ),
     )
 
 
@@ -196,6 +205,14 @@ def _is_running(item: Item, container: str) -> bool:
     """Return whether a container runs; it does not while it waits for its next start."""
     statuses = [one for one in statuses_of(item) if one.get("name") == container]
     return not statuses or any("running" in (one.get("state") or {}) for one in statuses)
+
+
+def _is_unready(item: Item, changed_at: float) -> bool:
+    """Return whether a pod is not ready, and became so soon after it was changed."""
+    conditions = (item.get("status") or {}).get("conditions") or ()
+    ready: Item = next((one for one in conditions if one.get("type") == "Ready"), {})
+    after = epoch_seconds(ready.get("lastTransitionTime")) - floor(changed_at)
+    return ready.get("status") == "False" and 0 <= after <= UNREADY_SECONDS
 
 
 def is_settling(view: ResizedPod, done: PastChanges, now: float) -> bool:
@@ -222,8 +239,8 @@ def _wish(own: ContainerResources, plan: ResizePlanning, subject: _Subject, chan
 
 
 def _restarting(subject: _Subject, settings: Resources) -> set[str]:
-    """Return the resources of which a resize would restart the container without leave."""
-    if settings.allow_restart or subject.running is None:
+    """Return the resources of which a resize restarts the container."""
+    if subject.running is None:
         return set()
     rules = (container_of(subject.item, settings.container) or {}).get("resizePolicy") or ()
     return {str(rule.get("resourceName")) for rule in rules if rule.get("restartPolicy") == "RestartContainer"}

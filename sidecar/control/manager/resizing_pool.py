@@ -77,7 +77,7 @@ def pool_load(usage: UsageReading, pods: int, loads: Iterable[Arrived], now: flo
     known = [one.cpu_cores for one in usage.usages if one.cpu_cores is not None]
     if not known or len(known) < ENOUGH * pods:
         return None
-    found = [load for at, load in loads if now - at <= RECENT_SECONDS]
+    found = [load for at, load in loads if abs(now - at) <= RECENT_SECONDS]
     whole = pods / len(found) if found and len(found) >= ENOUGH * pods else None
     limits = [one.cpu_limit for one in usage.usages if one.cpu_cores is not None and one.cpu_limit is not None]
     return PoolLoad(

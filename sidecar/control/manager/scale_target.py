@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import quote_value
@@ -29,6 +29,7 @@ from ..scale.target import FactProblem, TargetFacts, TargetSurroundings, target_
 from ..workload.kinds import at_path, kserve_kind, needs_scale, resource_of
 from .scale_refusal import read_refusal
 from .selectors import Selector, SelectorError, from_object, from_text
+from .shared_reads import SharedReads
 from .trouble import TroubleError, of_kube
 from .world import Item
 
@@ -47,14 +48,13 @@ LISTS = {
 
 @dataclass(frozen=True, slots=True)
 class NamespaceList:
-    """All objects of one kind in a namespace, requested at the epoch second `at` and used before `until`.
+    """All objects of one kind in a namespace, requested at the epoch second `at`.
 
     `problem` is why they are unknown. A kind that the cluster does not serve has no objects.
     """
 
     items: tuple[Item, ...]
     at: float
-    until: float
     problem: FactProblem | None = None
 
 
@@ -64,8 +64,9 @@ class ScaleTargetReader:
 
     kube: Kube
     clock: Callable[[], float]
-    _lists: dict[tuple[str, str], NamespaceList] = field(default_factory=dict)
-    _locks: dict[tuple[str, str], asyncio.Lock] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reads = SharedReads(self.clock)
 
     async def read(self, namespace: str, target: TargetRef, *, scaled: bool = True) -> TargetFacts:
         """Return the facts about `target`; raise TroubleError if it cannot be read, or its replicas if it is `scaled`.
@@ -121,22 +122,17 @@ class ScaleTargetReader:
             raise of_kube(what, error, Reason.TARGET_NOT_FOUND) from error
 
     async def _list(self, namespace: str, name: str) -> NamespaceList:
-        key = (namespace, name)
-        async with self._locks.setdefault(key, asyncio.Lock()):
-            now, known = self.clock(), self._lists.get(key)
-            if known is None or not known.at <= now < known.until:
-                known = self._lists[key] = await self._read(namespace, name, now)
-            return known
+        async def read() -> NamespaceList:
+            resource, at = LISTS[name], self.clock()
+            try:
+                found, _ = await list_all(self.kube, resource, namespace, trim=_trim)
+            except NotFoundError:
+                found = []
+            except KubeError as error:
+                return NamespaceList((), at, _problem(name, _named(resource), error))
+            return NamespaceList(tuple(found), at)
 
-    async def _read(self, namespace: str, name: str, now: float) -> NamespaceList:
-        resource = LISTS[name]
-        try:
-            found, _ = await list_all(self.kube, resource, namespace, trim=_trim)
-        except NotFoundError:
-            found = []
-        except KubeError as error:  # from its end on, so that those who wait for it do not try again, one by one
-            return NamespaceList((), now, self.clock() + LIST_SECONDS, _problem(name, _named(resource), error))
-        return NamespaceList(tuple(found), now, now + LIST_SECONDS)
+        return await self._reads.once((namespace, name), LIST_SECONDS, read)
 
     async def _pending(
         self, namespace: str, found: Item, scale: Item | None

@@ -6,11 +6,16 @@ it works without the API server. A file that cannot be read stops all actions: t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+from ...errors import quote_value
 from ...system.files import read_file
+
+_LOG = logging.getLogger("pilotfish.control")
 
 PAUSED = "pilotfish.dev/paused"  # annotation of a ModelMonitor
 MAX_SWITCH_BYTES = 1024
@@ -28,6 +33,12 @@ def is_paused(annotations: Mapping[str, str] | None) -> bool:
     return text is not None and is_on(text)
 
 
+@lru_cache(maxsize=16)
+def _report(path: Path, why: str) -> None:
+    """Log once that the switch cannot be read."""
+    _LOG.error("the kill switch %s cannot be read, so nothing is acted on: %s", quote_value(path), why)
+
+
 @dataclass(frozen=True, slots=True)
 class KillSwitch:
     """The kill switch in the file `path`; None means that there is none."""
@@ -42,5 +53,6 @@ class KillSwitch:
             return is_on(read_file(self.path, MAX_SWITCH_BYTES, follow=True).decode("utf-8", "replace"))
         except FileNotFoundError:
             return False
-        except OSError:
+        except OSError as error:
+            _report(self.path, error.strerror or str(error))
             return True

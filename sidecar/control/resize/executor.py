@@ -21,7 +21,7 @@ from ...kube.patch import json_patch
 from ...kube.read import get
 from ...podspec.amounts import KINDS, SIDES, Amounts, ContainerResources
 from ...settings.document import TargetRef
-from ..api_errors import retry_of_error
+from ..api_errors import is_denied_by_admission, retry_of_error
 from ..executor import Done, Dropped, Failed, Outcome, RetryAt
 from ..intent import Intent
 from ..reasons import Reason
@@ -37,6 +37,7 @@ RESTART_SECONDS = 2.0  # between two looks at a container that does not run; a r
 # by what the API server refuses: the class of the error, a pattern of its causes and message, and the reason
 _REFUSALS: tuple[tuple[type[KubeError], re.Pattern[str], Reason], ...] = (
     (ForbiddenError, re.compile(r"NodeCapacity"), Reason.RESIZE_INFEASIBLE),
+    (ForbiddenError, re.compile(r"requires features .* not available on node"), Reason.NOT_RESIZABLE),
     (ForbiddenError, re.compile(r"UnsupportedPlatform"), Reason.RESIZE_UNSUPPORTED),
     (ForbiddenError, re.compile(r"(exceeded|failed) quota"), Reason.QUOTA),
     (ForbiddenError, re.compile(r"usage per (Container|Pod)|limit to request ratio per"), Reason.LIMIT_RANGE),
@@ -85,14 +86,14 @@ class ResizeExecutor:
             # the kubelet changes the cgroup of the pod only with that of a container that runs
             return RetryAt(Reason.CONTAINER_NOT_RUNNING, now + RESTART_SECONDS, f"{what}: it does not run at present")
         try:
-            await json_patch(
+            written = await json_patch(
                 self.kube, PODS, name, operations, self.namespace, subresource="resize", field_manager=MANAGER
             )
         except NotFoundError as error:
             if "not find the requested resource" not in str(error):
                 return Dropped(Reason.CONFLICT, f"{what}: the pod is gone")
             return Failed(Reason.RESIZE_UNSUPPORTED, f"{what}: {error}")
-        return Done(intent.why)
+        return _stored(written, ("spec",), container, intent, what)
 
     async def _rollout(self, intent: Intent, what: str, container: str) -> Outcome:
         resource = resource_of(self.target.api_version, self.target.kind)
@@ -102,10 +103,10 @@ class ResizeExecutor:
             return operations
         if (owner := template_owner(found, container)) is not None:
             return Failed(owner.reason, owner.message)
-        await json_patch(
+        written = await json_patch(
             self.kube, resource, self.target.name, operations, self.namespace, field_manager=MANAGER
-        )  # fmt: skip
-        return Done(intent.why)
+        )
+        return _stored(written, TEMPLATE, container, intent, what)
 
 
 def _operations(found: Item, spec: Path, container: str, intent: Intent, what: str) -> list[Operation] | Outcome:
@@ -132,6 +133,19 @@ def _operations(found: Item, spec: Path, container: str, intent: Intent, what: s
         *({"op": "replace", "path": f"/metadata/{key}", "value": metadata[key]} for key in ("resourceVersion", "uid")),
         *_changes(path, present, desired),
     ]
+
+
+def _stored(written: Item, spec: Path, container: str, intent: Intent, what: str) -> Outcome:
+    """Return the outcome of a patch by the object that the API server has stored.
+
+    An admission webhook may have changed the amounts. It would do so each time, so the change counts as refused.
+    """
+    at = _position(written, spec, container)
+    present = ContainerResources.of(at[1]) if at is not None else None
+    if present is None or present == _amounts(intent.desired):
+        return Done(intent.why)
+    text = f"{what} has {present.as_object()}, where {_amounts(intent.desired).as_object()} was written"
+    return Failed(Reason.ADMISSION_DENIED, f"{text}; an admission webhook or policy of the cluster changes it")
 
 
 def _changes(path: str, present: ContainerResources, desired: ContainerResources) -> Iterator[Operation]:
@@ -164,6 +178,8 @@ def _amounts(value: object) -> ContainerResources:
 
 def _refused(error: KubeError, now: float, what: str) -> Outcome:
     """Return the outcome of a request that failed. What the cluster can never do is given up, the rest tried again."""
+    if is_denied_by_admission(error):
+        return Failed(Reason.ADMISSION_DENIED, f"{what}: {error}")
     known = f"{' '.join(sorted(error.causes))} {error}"
     for kind, pattern, reason in _REFUSALS:
         if isinstance(error, kind) and pattern.search(known):

@@ -70,6 +70,8 @@ class ResizedPod:
         since: when the state of this resize began, in epoch seconds; infinity if that is not known.
         revert: what it had before an own resize that is in progress; None if somebody else has resized it.
         settling: whether an own change is too recent to be visible in `observed`.
+        unready: whether it is not ready since an own resize.
+        restarts: whether the change to `desired` restarts the container.
     """
 
     key: str
@@ -84,6 +86,8 @@ class ResizedPod:
     since: float = inf
     revert: Mapping[str, Mapping[str, str]] | None = None
     settling: bool = False
+    unready: bool = False
+    restarts: bool = False
 
     @property
     def wanted(self) -> bool:
@@ -153,9 +157,13 @@ class ResizeView:
 
     @property
     def candidate(self) -> ResizedPod | None:
-        """The pod to change next, urgent ones first; None without one."""
+        """The pod to change next: urgent ones first, then those that are not ready since a resize; None without one.
+
+        A container that is still starting after a resize is not restarted again, unless it was killed for its memory.
+        """
         free = (pod for pod in self.pods if pod.wanted and not pod.active)
-        return min(free, key=lambda pod: (not pod.urgent, pod.name), default=None)
+        able = (pod for pod in free if pod.urgent or not (pod.unready and pod.restarts))
+        return min(able, key=lambda pod: (not pod.urgent, not pod.unready, pod.name), default=None)
 
 
 Check = Callable[[ResizeView, float], Hold | None]
@@ -207,6 +215,21 @@ def _stuck(view: ResizeView, now: float) -> Hold | None:
     return None
 
 
+def _unready(view: ResizeView, _now: float) -> Hold | None:
+    """Hold while another pod is not ready since its resize: the next one could end the service.
+
+    A kill for memory does not wait, and neither does CPU that is lacking, if no container restarts for it.
+    """
+    candidate = view.candidate
+    unready = next((pod for pod in view.pods if pod.unready and pod is not candidate), None)
+    if unready is None or not any(pod.wanted for pod in view.pods):
+        return None
+    if candidate is not None and (candidate.urgent or (candidate.why in AT_ONCE and not candidate.restarts)):
+        return None
+    reason = Reason.POD_NOT_READY
+    return Hold(reason, f"pod {unready.name}: {reason.meaning}; {reason.remedy}")
+
+
 def _kept(view: ResizeView, _now: float) -> Hold | None:
     """Hold if no pod may be changed, and something prevents the change of at least one."""
     if view.candidate is not None or view.active is not None:
@@ -214,9 +237,10 @@ def _kept(view: ResizeView, _now: float) -> Hold | None:
     return next((pod.held for pod in view.pods if pod.held is not None), None)
 
 
-QUIET = frozenset((Reason.LOW_CONFIDENCE, Reason.NO_PODS, Reason.USAGE_MISSING, Reason.WAITING))  # no refused intent
+# holds without a refused intent
+QUIET = frozenset((Reason.LOW_CONFIDENCE, Reason.NO_PODS, Reason.POD_NOT_READY, Reason.USAGE_MISSING, Reason.WAITING))
 FACTS: tuple[Check, ...] = (check_stopped, check_trouble, check_contact, _unread, _stale, check_unknown, check_owner)
-HOLDS: tuple[Check, ...] = (*FACTS, _withheld, _absent, _unsure, check_rollout, _unschedulable, _stuck, _kept)
+HOLDS: tuple[Check, ...] = (*FACTS, _withheld, _absent, _unsure, check_rollout, _unschedulable, _stuck, _unready, _kept)
 
 
 def find_hold(view: ResizeView, now: float) -> Hold | None:

@@ -3,12 +3,16 @@
 The buckets grow by 5 %, and the percentile is the end of its bucket. Weights are relative to a reference time: a sample
 weighs 2^((time - reference) / half-life), so that old ones need no work. Source: util.decayingHistogram of the
 VerticalPodAutoscaler, whose buckets, weights and order of operations this follows, so that the results are equal.
+
+A sample can be censored: what it measured is only a lower bound of what it stands for, as the use of a container that
+its CPU limit throttles. `uncensored` estimates the histogram without the limit.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Self
 
 import msgspec
@@ -67,7 +71,7 @@ class HistogramState(msgspec.Struct, frozen=True, array_like=True):
     """A histogram at rest: the reference time in epoch seconds, and the weights.
 
     `low` and `high` are the first and the last bucket that is not empty. `total` includes what became too light.
-    `half_life` is in seconds.
+    `half_life` is in seconds. `censored` has the part of each weight that is of censored samples; empty without any.
     """
 
     reference: float = 0.0
@@ -76,6 +80,7 @@ class HistogramState(msgspec.Struct, frozen=True, array_like=True):
     high: int = 0
     weights: tuple[float, ...] = (0.0,) * BUCKETS
     half_life: float = HALF_LIFE
+    censored: tuple[float, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -85,13 +90,14 @@ class HistogramState(msgspec.Struct, frozen=True, array_like=True):
     @property
     def valid(self) -> bool:
         """Whether it can be a histogram, and not something that was damaged while it was stored."""
-        numbers = (self.reference, self.total, self.half_life, *self.weights)
+        numbers = (self.reference, self.total, self.half_life, *self.weights, *self.censored)
         return (
             len(self.weights) == BUCKETS
+            and len(self.censored) in {0, BUCKETS}
             and 0 <= self.low < BUCKETS
             and 0 <= self.high < BUCKETS
             and all(math.isfinite(number) for number in numbers)
-            and min(self.total, *self.weights) >= 0
+            and min(self.total, *self.weights, *self.censored) >= 0
             and self.half_life > 0
         )
 
@@ -111,6 +117,31 @@ class HistogramState(msgspec.Struct, frozen=True, array_like=True):
             index += 1
         return buckets.starts[min(index + 1, BUCKETS - 1)]
 
+    def uncensored(self) -> tuple[HistogramState, float]:
+        """Return the histogram of what the samples stand for, and the share of its weight that has no upper bound.
+
+        The weight of censored samples moves to the samples in the buckets above, in proportion to theirs. Without any,
+        it stays in the last bucket, and has no upper bound. This is the product-limit estimator of Kaplan and Meier
+        (1958) in the form of Efron (1967), who proved them to be equal. A histogram without censored samples stays as
+        it is.
+        """
+        if not self.censored:
+            return self, 0.0
+        weights, factor, unbounded = [0.0] * BUCKETS, 1.0, 0.0
+        above = [0.0, *accumulate(reversed(self.weights[self.low : self.high + 1]))]  # from the last bucket down
+        for index in range(self.low, self.high + 1):
+            censored = min(self.censored[index], self.weights[index])
+            weights[index] = (self.weights[index] - censored) * factor
+            rest = above[self.high - index]
+            if rest > 0:
+                factor *= 1 + censored / rest
+            else:
+                unbounded = censored * factor
+        weights[self.high] += unbounded
+        low = next((index for index in range(self.low, self.high) if weights[index] >= EPSILON), self.high)
+        found = msgspec.structs.replace(self, low=low, weights=tuple(weights), censored=())
+        return found, unbounded / self.total if self.total else 0.0
+
 
 class Histogram:
     """A histogram to which samples are added. `state` returns the result.
@@ -124,16 +155,20 @@ class Histogram:
         self._total = state.total
         self._low, self._high = state.low, state.high
         self._weights = list(state.weights)
+        self._censored = list(state.censored)
         self._half_life = half_life
         if half_life != state.half_life and not state.empty:
             self._scale(math.exp2(max(-MAX_EXPONENT, (state.reference - now) / state.half_life)))
             self._reference = now
 
-    def add(self, value: float, weight: float, at: float) -> None:
+    def add(self, value: float, weight: float, at: float, *, censored: bool = False) -> None:
         """Add a sample of the time `at`, in epoch seconds."""
         weight *= self._decay(at)
         index = self._buckets.index(value)
         self._weights[index] += weight
+        if censored:
+            self._censored = self._censored or [0.0] * BUCKETS
+            self._censored[index] += weight
         self._total += weight
         if self._weights[index] >= EPSILON:
             self._low, self._high = min(index, self._low), max(index, self._high)
@@ -149,7 +184,13 @@ class Histogram:
     def state(self) -> HistogramState:
         """Return the histogram as it is now."""
         return HistogramState(
-            self._reference, self._total, self._low, self._high, tuple(self._weights), self._half_life
+            self._reference,
+            self._total,
+            self._low,
+            self._high,
+            tuple(self._weights),
+            self._half_life,
+            tuple(self._censored),
         )
 
     def _decay(self, at: float) -> float:
@@ -163,6 +204,8 @@ class Histogram:
     def _scale(self, factor: float) -> None:
         for index in range(self._low, self._high + 1):
             self._weights[index] *= factor
+            if self._censored:
+                self._censored[index] *= factor
         self._total *= factor
         self._trim()
 

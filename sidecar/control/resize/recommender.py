@@ -6,8 +6,9 @@
     median and 95th percentile --margin, then wider the less is known--> lower and upper bound
 
 Two things are added, and each can be turned off: memory that a kill asked for is kept for a day even if only one of
-many pods was killed, and a container that its CPU limit throttles gets more (`throttling.py`). Without them the result
-is that of the VerticalPodAutoscaler: docs/resizing-algorithm.md.
+many pods was killed, and the use of a container that its CPU limit throttles is a lower bound of its demand. The
+percentiles are then those of the demand (`HistogramState.uncensored`), and the request follows what the present needs
+(`throttling.py`). Without them the result is that of the VerticalPodAutoscaler: docs/resizing-algorithm.md.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from .histogram import CPU, MEMORY, Buckets, HistogramState, power
 from .plan import PlanResource, ResizePlan, ResourceName
 from .samples import add_samples
 from .state import ResizeState
-from .throttling import INFERRED, MEASURED, with_throttling
+from .throttling import INFERRED, MEASURED, least_cpu, remembered, with_throttling
 from .usage import ContainerUsage, OomKill
 
 DAY, MINUTE = 86400.0, 60.0
 MAX_AMOUNT = 10**14  # millicores or bytes
-URGENT = 0.9  # of what throttling asked for: the lower bound, so that a request below it is raised at once
+URGENT = 0.9  # of what throttling asks for: the lower bound, so that a request below it is raised at once
+ABOVE = (
+    1.2  # of the target, or the upper percentile: the upper bound once throttled, so that what was raised is lowered
+)
 UNITS: Mapping[ResourceName, tuple[Buckets, float]] = {"cpu": (CPU, 1000.0), "memory": (MEMORY, 1.0)}
 
 
@@ -43,7 +47,7 @@ class ResourceRecommendation:
         confidence_days: the days of history, at one sample a minute.
         samples: the number of CPU samples.
         reason, text: what decided; USAGE_MISSING and LOW_CONFIDENCE say that nothing should follow from it yet.
-        throttled: whether the CPU target is what throttling asked for.
+        throttled: whether the CPU limit throttles now, and the CPU target is what this asks for.
     """
 
     container: str
@@ -60,11 +64,15 @@ class ResourceRecommendation:
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
-    """Target and bounds of one resource in millicores or bytes, before the bounds of the document."""
+    """Target and bounds of one resource in millicores or bytes, before the bounds of the document.
+
+    `high` is the upper percentile with the margin, from which the upper bound comes closer the more is known.
+    """
 
     target: int
     lower: int
     upper: int
+    high: int
 
 
 def observe(
@@ -80,8 +88,9 @@ def observe(
     `latency` is the quantile that the document names, in seconds; None if it is not known. Samples of other containers
     are left out, and so are those that were added before or cannot be true: not finite, negative, or of a later time.
     """
-    added = add_samples(state, plan, usages, kills, now)
-    return with_throttling(added, plan, usages, latency, now)
+    asking = plan.latency is None or (latency is not None and latency > plan.latency)
+    added = add_samples(state, plan, usages, kills, now, censoring=plan.raises and asking)
+    return with_throttling(added, plan, usages, now, asking=asking)
 
 
 def recommend(plan: ResizePlan, state: ResizeState, now: float) -> ResourceRecommendation:
@@ -99,13 +108,14 @@ def recommend(plan: ResizePlan, state: ResizeState, now: float) -> ResourceRecom
         samples=state.samples,
         reason=reason,
         text=text,
-        throttled="cpu" in found and 0 < state.raised.cpu >= found["cpu"].target,
+        throttled="cpu" in found and _throttles(plan, state, found["cpu"]),
     )
 
 
 def _estimates(plan: ResizePlan, state: ResizeState) -> dict[ResourceName, _Estimate]:
-    """Return what the VerticalPodAutoscaler recommends, for each resource with samples."""
-    histograms: dict[ResourceName, HistogramState] = {"cpu": state.cpu, "memory": state.memory}
+    """Return what the VerticalPodAutoscaler would recommend for the demand, for each resource with samples."""
+    cpu = state.cpu.uncensored()[0] if plan.raises else state.cpu
+    histograms: dict[ResourceName, HistogramState] = {"cpu": cpu, "memory": state.memory}
     return {
         name: _estimate(name, resource, histograms[name], _confidence(state))
         for name, resource in plan.resources.items()
@@ -121,9 +131,9 @@ def _estimate(name: ResourceName, resource: PlanResource, histogram: HistogramSt
         for base in (_amount(histogram.percentile(buckets, share) * unit),)
     )
     if confidence <= 0:
-        return _Estimate(target, 0, MAX_AMOUNT)
+        return _Estimate(target, 0, MAX_AMOUNT, upper)
     wider = 1 + 1 / confidence
-    return _Estimate(target, _amount(lower * power(1 + 0.001 / confidence, -2)), _amount(upper * wider))
+    return _Estimate(target, _amount(lower * power(1 + 0.001 / confidence, -2)), _amount(upper * wider), upper)
 
 
 def _confidence(state: ResizeState) -> float:
@@ -139,12 +149,19 @@ def _amount(value: float) -> int:
 def _raised(name: ResourceName, plan: ResizePlan, state: ResizeState, found: _Estimate, now: float) -> _Estimate:
     """Return the estimate with what kills for memory and throttling add."""
     if name == "cpu":
-        floor = state.raised.cpu if plan.raises else 0
+        floor = _amount(least_cpu(state.throttling, plan, now))
         lower = _amount(floor * URGENT)
     else:
         floor = lower = _floor(plan, state, now)
-    target = max(found.target, floor)
-    return _Estimate(target, max(found.lower, lower), max(found.upper, target))
+    target, upper = max(found.target, floor), found.upper
+    if name == "cpu" and plan.raises and plan.follows and remembered(state.throttling, now):
+        upper = min(upper, _amount(max(target, found.high) * ABOVE))
+    return _Estimate(target, max(found.lower, lower), max(upper, target), found.high)
+
+
+def _throttles(plan: ResizePlan, state: ResizeState, found: _Estimate) -> bool:
+    """Return whether the CPU target is a step after throttling."""
+    return plan.raises and 0 < state.throttling.step >= found.target
 
 
 def _floor(plan: ResizePlan, state: ResizeState, now: float) -> int:
@@ -168,8 +185,8 @@ def _explained(
     if _confidence(state) * DAY < plan.min_history:
         needed = f"{show_duration(plan.min_history)}, and a sample for each minute of it, are needed"
         return Reason.LOW_CONFIDENCE, f"{history}; {needed}"
-    if "cpu" in found and 0 < state.raised.cpu >= found["cpu"].target:
-        how = INFERRED if state.raised.inferred else MEASURED
+    if "cpu" in found and _throttles(plan, state, found["cpu"]):
+        how = INFERRED if state.throttling.inferred else MEASURED
         slow = " while the latency was above its target" if plan.latency is not None else ""
         return Reason.CPU_THROTTLED, f"the CPU limit throttled the container{slow} ({how}); {history}"
     return Reason.RESIZING, f"{history}, all pods"

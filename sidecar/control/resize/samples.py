@@ -21,18 +21,27 @@ EXPIRY = 8 * INTERVAL  # seconds without a sample after which a history, or a po
 MAX_AHEAD = 300.0  # seconds by which the clock of a node may differ
 CPU_WEIGHT = 0.1  # of a CPU sample, half-life apart
 MAX_CORES, MAX_MEMORY = 1e5, 1e14  # more than a node has: not a measurement
-IN_A_ROW = 2  # CPU samples of a pod that must be throttled, so that one peak asks for nothing
+IN_A_ROW = 2  # throttled CPU samples of a pod are counted up to here
 OOM_RATIO, OOM_BYTES = 1.2, 100 * 2**20  # the least increase after a kill for memory
 
 
 def add_samples(
-    state: ResizeState, plan: ResizePlan, usages: Sequence[ContainerUsage], kills: Sequence[OomKill], now: float
+    state: ResizeState,
+    plan: ResizePlan,
+    usages: Sequence[ContainerUsage],
+    kills: Sequence[OomKill],
+    now: float,
+    *,
+    censoring: bool,
 ) -> ResizeState:
-    """Return the state with the samples and kills of the container of `plan` at `now`, in epoch seconds."""
+    """Return the state with the samples and kills of the container of `plan` at `now`, in epoch seconds.
+
+    `censoring` is whether throttled samples of CPU are lower bounds of the demand.
+    """
     book, container = _Samples(_aligned(state, now), plan, now), plan.container
     for usage in usages:
         if usage.container == container and _dated(usage.pod_uid, usage.at, now):
-            book.add(usage)
+            book.add(usage, censored=censoring and usage.throttled)
     for kill in kills:
         if kill.container == container and _dated(kill.pod_uid, kill.at, now):
             book.add_kill(kill)
@@ -65,12 +74,12 @@ class _Samples:
             floor=self._floor,
         )
 
-    def add(self, usage: ContainerUsage) -> None:
+    def add(self, usage: ContainerUsage, *, censored: bool) -> None:
         pod = self._pods.get(usage.pod_uid, PodPeak())
         cores, memory = _plausible(usage.cpu_cores, MAX_CORES), _plausible(usage.memory_bytes, MAX_MEMORY)
         if cores is not None and usage.at > pod.cpu_at:
             millicores = -(-round(cores * 1e9) // 10**6)  # as a quantity is rounded up
-            self._cpu.add(millicores / 1000, CPU_WEIGHT, usage.at)
+            self._cpu.add(millicores / 1000, CPU_WEIGHT, usage.at, censored=censored)
             self._last, self._samples = max(self._last, usage.at), self._samples + 1
             self._first = min(self._first or usage.at, usage.at)
             pod = replace(pod, cpu_at=usage.at, throttled=min(pod.throttled + 1, IN_A_ROW) if usage.throttled else 0)

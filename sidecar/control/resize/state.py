@@ -15,7 +15,7 @@ from .histogram import HistogramState
 
 MAX_BYTES = 32 * 1024
 MAX_PODS = 20_000  # in memory; a pod without its interval adds a peak with each sample
-MAX_STORED_PODS = 256  # the others start a new interval with the next leader, which counts their peak twice
+MAX_STORED_PODS = 240  # the others start a new interval with the next leader, which counts their peak twice
 MAX_UID = 48  # characters; a UID has 36
 
 
@@ -64,33 +64,47 @@ class Floor(msgspec.Struct, frozen=True, array_like=True):
     at: float = 0.0
 
 
-class Raised(msgspec.Struct, frozen=True, array_like=True):
-    """What throttling asked for.
+class Throttling(msgspec.Struct, frozen=True, array_like=True):
+    """What the CPU limit hides of the present. Requests are millicores, times are epoch seconds, 0 for never.
+
+    A use is given as the request with which the CPU limit would equal it.
 
     Attributes:
-        cpu: the least CPU request, in millicores; 0 without one.
-        since: when it was set, or lowered last, in epoch seconds.
-        peak: the request in millicores with which the CPU limit would equal the greatest use since then.
+        at: of the last throttled sample that counted.
+        step: the request that it asked for; 0 once a larger use than the throttled ones was measured, or in vain.
+        level: the greatest throttled use since the step.
+        since, peak, before: the begin of a period, the greatest use in it, and in the period before it.
+        failed, failed_at: the largest request that was throttled although less than the limit was used, and when.
         inferred: whether throttling was inferred from the use, and not measured.
     """
 
-    cpu: int = 0
+    at: float = 0.0
+    step: int = 0
+    level: int = 0
     since: float = 0.0
     peak: int = 0
+    before: int = 0
+    failed: int = 0
+    failed_at: float = 0.0
     inferred: bool = False
+
+    def moved(self, seconds: float) -> Throttling:
+        """Return it with all times later by `seconds`."""
+        at = {name: value + seconds for name in ("at", "since", "failed_at") if (value := getattr(self, name))}
+        return msgspec.structs.replace(self, **at)
 
 
 class ResizeState(msgspec.Struct, frozen=True):
     """The memory of the recommender of one container, over all of its pods.
 
     Attributes:
-        cpu: of all samples, in cores.
+        cpu: of all samples, in cores; those that the CPU limit throttled are censored.
         memory: of one peak for each pod and interval, in bytes.
         first_at, last_at: of the first and the last CPU sample, in epoch seconds; 0 before the first.
         latest_at: of the latest sample of all, in epoch seconds.
         samples: the number of CPU samples.
         pods: by UID.
-        floor, raised: of kills for memory, and of throttling.
+        floor, throttling: of kills for memory, and of the CPU limit.
     """
 
     cpu: HistogramState = HistogramState()
@@ -101,7 +115,7 @@ class ResizeState(msgspec.Struct, frozen=True):
     samples: int = 0
     pods: dict[str, PodPeak] = {}
     floor: Floor = Floor()
-    raised: Raised = Raised()
+    throttling: Throttling = Throttling()
 
     def encode(self) -> bytes:
         """Return the state as MessagePack, at most MAX_BYTES, without some of the pods if there are many."""
@@ -130,7 +144,8 @@ class ResizeState(msgspec.Struct, frozen=True):
     def valid(self) -> bool:
         """Whether it can be a state, and not something that was damaged while it was stored."""
         pods = (number for pod in self.pods.values() for number in msgspec.structs.astuple(pod))
-        numbers = (self.first_at, self.last_at, self.latest_at, self.floor.at, self.raised.since, *pods)
+        throttling = msgspec.structs.astuple(self.throttling)
+        numbers = (self.first_at, self.last_at, self.latest_at, self.floor.at, *throttling, *pods)
         return self.cpu.valid and self.memory.valid and all(math.isfinite(number) for number in numbers)
 
     def moved(self, seconds: float) -> ResizeState:
@@ -142,7 +157,7 @@ class ResizeState(msgspec.Struct, frozen=True):
             memory=self.memory.moved(seconds),
             pods={uid: pod.moved(seconds) for uid, pod in self.pods.items()},
             floor=Floor(self.floor.memory, self.floor.at + seconds),
-            raised=msgspec.structs.replace(self.raised, since=self.raised.since + seconds),
+            throttling=self.throttling.moved(seconds),
             **at,
         )
 

@@ -39,6 +39,11 @@ class ContainerUsage:
         """Whether the CPU limit holds the container back: as measured, or else because nearly all of it is used."""
         if self.throttled_ratio is not None:
             return self.throttled_ratio >= THROTTLED
+        return self.at_limit
+
+    @property
+    def at_limit(self) -> bool:
+        """Whether nearly all of the CPU limit was used."""
         return self.cpu_limit is not None and self.cpu_cores is not None and self.cpu_cores >= AT_LIMIT * self.cpu_limit
 
 

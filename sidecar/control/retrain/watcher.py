@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from ...kube.client import Kube
 from ...kube.errors import KubeError, NotFoundError
 from ...kube.objects import JOBS, PIPELINE_RUNS, WORKFLOWS, Resource
 from ...kube.read import get
+from ...tasks import pause
 from ..ledger import DELIVERED, IntentLedger
 from ..reasons import Reason
 from ..situation import RetrainingFacts
@@ -72,9 +72,7 @@ class ObjectWatcher:
         """Read the objects until `stop` is set."""
         while not stop.is_set():
             await self.read()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(interval):
-                    await stop.wait()
+            await pause(stop, interval)
 
     async def read(self) -> None:
         """Read each object once. One that cannot be read keeps its facts, whatever the error is."""

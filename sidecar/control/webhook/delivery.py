@@ -5,6 +5,8 @@ The only module that handles HTTP status codes.
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC
@@ -77,6 +79,14 @@ def certificate_problem(error: Exception) -> str:
         return "the TLS handshake with the receiver failed; check that its port speaks TLS"
     remedy = _REMEDIES.get(cause.verify_code, "check it with openssl s_client")
     return f"the certificate of the receiver is not valid: {cause.verify_message.rstrip('.')}; {remedy}"
+
+
+def connection_problem(error: OSError) -> str:
+    """Return why no connection to the receiver could be made, without its address, which may be a secret."""
+    if isinstance(error, socket.gaierror):
+        return f"the name of the receiver does not resolve: {error.strerror}"
+    number = error.errno or 0
+    return f"no connection to the receiver: {os.strerror(number)}" if number > 0 else ""
 
 
 def redirect_problem(status: int) -> str:

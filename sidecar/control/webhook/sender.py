@@ -26,7 +26,14 @@ from ..reasons import Reason
 from .addresses import AddressCheck, AddressRules
 from .bounded import BoundedSocket, TooMuchReceivedError
 from .cloudevent import CONTENT_TYPE, header_value
-from .delivery import DeliveryResult, certificate_problem, outcome_of, parse_retry_after, redirect_problem
+from .delivery import (
+    DeliveryResult,
+    certificate_problem,
+    connection_problem,
+    outcome_of,
+    parse_retry_after,
+    redirect_problem,
+)
 from .files import WebhookFileError, read_secret, read_url, usable_url
 from .resolver import OwnResolver
 from .signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
@@ -111,12 +118,12 @@ class WebhookSender:
         message = self._target.form(event)
         try:
             url = await self._url()
-        except WebhookFileError:
-            return DeliveryResult(None, Reason.URL)
+        except WebhookFileError as error:
+            return DeliveryResult(None, Reason.URL, problem=str(error))
         try:
             headers = await self._headers(id_, message)
-        except WebhookFileError:
-            return DeliveryResult(None, Reason.SECRET)
+        except WebhookFileError as error:
+            return DeliveryResult(None, Reason.SECRET, problem=str(error))
         try:
             return await self._post(url, message.body, headers)
         except TimeoutError:
@@ -125,8 +132,8 @@ class WebhookSender:
             return DeliveryResult(None, Reason.TLS, problem=certificate_problem(error))
         except (aiohttp.InvalidURL, UnicodeError):
             return DeliveryResult(None, Reason.URL, problem="no request can be sent to this url; correct it")
-        except aiohttp.ClientConnectorError:
-            return DeliveryResult(None, Reason.CONNECT)
+        except aiohttp.ClientConnectorError as error:
+            return DeliveryResult(None, Reason.CONNECT, problem=connection_problem(error.os_error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return DeliveryResult(None, Reason.DISCONNECTED, problem=_problem_of(error))
 

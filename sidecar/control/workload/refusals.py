@@ -49,9 +49,12 @@ def refused_by_condition(item: Item) -> str:
 
 
 def refused_by_events(events: Iterable[Item]) -> str:
-    """Return why no pod can be created, by the newest Event about the creation of a pod; empty if it was created."""
+    """Return why no pod can be created, by the newest Event about the creation of a pod; empty if it was created.
+
+    Many Events have whole seconds: of two in the same one, the creation counts.
+    """
     found = [one for one in events if isinstance(one, dict) and one.get("reason") in (FAILED, CREATED)]
-    newest = max(found, key=_time, default=None)
+    newest = max(found, key=lambda one: (_time(one), one.get("reason") == CREATED), default=None)
     return str(newest.get("note") or FAILED) if newest is not None and newest.get("reason") == FAILED else ""
 
 

@@ -64,7 +64,8 @@ async def _read_cluster(
                         found.put(name, item, namespace)
         try:
             template = await get(kube, CONFIG_MAPS, "pilotfish-injector", release)
-        except (ForbiddenError, NotFoundError):
+        except (ForbiddenError, NotFoundError) as error:
+            refused.append(f"{error}; the sidecars are those of this version of pilotfish, not of the installation")
             template = {}
     finally:
         await kube.close()

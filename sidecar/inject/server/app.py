@@ -21,7 +21,7 @@ from ...kube.objects import Resource
 from ...kube.watch import WatchTiming
 from ...serving.connections import ConnectionBounds
 from ...serving.server import BoundedServer, ServerNames
-from ...serving.tasks import keep_running
+from ...tasks import cancel_all, keep_running
 from ...telemetry.exposition import Exposition
 from ...telemetry.injector import InjectorCollector, InjectorReading
 from .decide import Decider
@@ -119,9 +119,7 @@ class InjectorServer:
                     await asyncio.sleep(self._options.drain_seconds)
                 await self.recorder.flush()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_all("the injector", tasks)
             await self._server.stop()
             await self._open_server.stop()
 

@@ -5,8 +5,10 @@ A Service takes 1 kB in this form, a ReplicaSet 0.7 kB. `KINDS` is the table.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ...kube.objects import (
@@ -26,6 +28,7 @@ from ..context import MonitorTraffic, monitor_from_object, pool_from_object, ser
 from ..sizing import PodSizing, sizing_of
 from .owners import controller_of
 
+_LOG = logging.getLogger("pilotfish.injector")
 Item = dict[str, Any]
 
 PARSED = "parsed"  # the key of a mirrored object that has what was read from it; None if it cannot be read
@@ -73,7 +76,9 @@ def _sizing(item: Item) -> PodSizing | None:
     """Return the resources of new pods; None too if they cannot be read, since the traffic is intercepted anyway."""
     try:
         return sizing_of(item)
-    except _MALFORMED:
+    except _MALFORMED as error:
+        metadata = item["metadata"]
+        _report("the resources of modelmonitors", metadata["namespace"], metadata["name"], type(error).__name__)
         return None
 
 
@@ -105,14 +110,21 @@ def trim(resource: Resource) -> Callable[[Item], Item]:
     parse = KINDS[resource]
 
     def reduce(item: Item) -> Item:
+        metadata = item["metadata"]
         try:
             parsed = parse(item)
-        except _MALFORMED:
+        except _MALFORMED as error:
             parsed = None
-        metadata = item["metadata"]
+            _report(resource.plural, metadata.get("namespace", ""), metadata["name"], type(error).__name__)
         return {"metadata": {name: metadata[name] for name in _IDENTITY if name in metadata}, PARSED: parsed}
 
     return reduce
+
+
+@lru_cache(maxsize=1024)
+def _report(plural: str, namespace: str, name: str, error: str) -> None:
+    """Log once that an object is not taken into account."""
+    _LOG.warning("%s %s/%s cannot be read (%s), so new pods are injected without it", plural, namespace, name, error)
 
 
 def trim_definition(item: Item) -> Item:

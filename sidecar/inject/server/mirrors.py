@@ -9,12 +9,14 @@ may appear at any time.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ...kube.client import Kube
-from ...kube.errors import KubeError
+from ...kube.errors import KubeError, NotFoundError
 from ...kube.mirror import Store, mirror
 from ...kube.objects import (
     CUSTOM_RESOURCE_DEFINITIONS,
@@ -29,10 +31,13 @@ from ...kube.objects import (
 )
 from ...kube.read import get
 from ...kube.watch import DELETED, WatchTiming
+from ...tasks import keep_running
 from ..context import ClusterService, InferencePool
 from .index import NamespaceIndex, SelectorIndex
 from .kinds import KINDS, PARSED, Item, MonitorTarget, NamespaceLabels, trim, trim_definition
 from .owners import FOLLOWED, OwnerReference, controller_of, owners_of
+
+_LOG = logging.getLogger("pilotfish.injector")
 
 EXTENSIONS = (INFERENCE_POOLS, INFERENCE_POOLS_ALPHA, MODEL_MONITORS)
 OPTED_IN = frozenset({"all", "monitored"})  # values of the label of a namespace
@@ -63,6 +68,7 @@ class ClusterMirrors:
     limits: NamespaceIndex[Item] = field(default_factory=NamespaceIndex)
     quotas: NamespaceIndex[Item] = field(default_factory=NamespaceIndex)
     _extensions: dict[Resource, asyncio.Task[None]] = field(default_factory=dict)
+    _problem: str = ""
 
     def __post_init__(self) -> None:
         self._indexes: Mapping[Resource, Any] = {
@@ -126,8 +132,13 @@ class ClusterMirrors:
     async def _look_up(self, resource: Resource, name: str, namespace: str = "") -> Item | None:
         try:
             found = await get(self.kube, resource, name, namespace, timeout=LOOKUP_SECONDS)
-        except KubeError:
+        except KubeError as error:
+            problem = "" if isinstance(error, NotFoundError) else str(error)
+            if problem and problem != self._problem:
+                _LOG.warning("an object that a new pod needs was not read: %s", problem)
+            self._problem = problem or self._problem
             return None
+        self._problem = ""
         return trim(resource)(found)
 
     # --- keeping them current
@@ -169,7 +180,8 @@ class ClusterMirrors:
         """Begin to mirror an extension when its definition serves it, and end when it no longer does."""
         if serves and resource not in self._extensions:
             self.stores[resource] = store = Store()
-            self._extensions[resource] = asyncio.create_task(self._mirror(resource, store))
+            following = keep_running(f"following {resource.plural}", partial(self._mirror, resource, store))
+            self._extensions[resource] = asyncio.create_task(following)
         elif not serves and resource in self._extensions:
             self._extensions.pop(resource).cancel()
             for found in self.stores.pop(resource).objects.values():

@@ -19,6 +19,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ...certificates.source import CertificateSource
@@ -29,7 +30,7 @@ from ...kube.mirror import Store, mirror
 from ...kube.objects import CONFIG_MAPS, MUTATING_WEBHOOKS
 from ...kube.patch import apply, json_patch
 from ...kube.watch import WatchTiming
-from ...serving.tasks import pause
+from ...tasks import cancel_all, keep_running, pause
 from ..names import LABEL, SYSTEM_NAMESPACES
 from .mirrors import OPTED_IN, ClusterMirrors
 from .tallies import InjectorTallies
@@ -133,12 +134,15 @@ class BundlePublisher:
         names = [(CONFIG_MAPS, self.config_maps, CONFIG_MAP), (MUTATING_WEBHOOKS, self.configurations, self.webhook)]
         mirroring = [
             asyncio.create_task(
-                mirror(
-                    self.kube, resource, store,
-                    field_selector=f"metadata.name={name}",
-                    on_change=self._changed,
-                    trim=lambda item: item,  # its field managers tell who has changed it
-                    timing=self.timing,
+                keep_running(
+                    f"following {resource.plural} {name}",
+                    partial(
+                        mirror, self.kube, resource, store,
+                        field_selector=f"metadata.name={name}",
+                        on_change=self._changed,
+                        trim=lambda item: item,  # its field managers tell who has changed it
+                        timing=self.timing,
+                    ),
                 )
             )
             for resource, store, name in names
@@ -151,9 +155,7 @@ class BundlePublisher:
                 await asyncio.sleep(LEAST_PAUSE)
                 await pause(self._woken, TURN if self.began else LEAST_PAUSE)
         finally:
-            for task in mirroring:
-                task.cancel()
-            await asyncio.gather(*mirroring, return_exceptions=True)
+            await cancel_all("publishing", mirroring)
 
     def _changed(self, _: str, found: Item) -> None:
         """Compare soon, because a mirrored object changed."""

@@ -111,6 +111,11 @@ BLIND_REASONS = MappingProxyType(
             "Most or all of the recent rows name another model in their path than the profile does.",
             "Set `spec.model.name`, or put the profile of the model that runs into force.",
         ),
+        "refused": BlindReason(
+            "The proxy resets a tenth of the recent clients or more, or lets them wait, because it has no free "
+            "descriptor or as many connections as allowed. Their requests reach neither the model nor the counters.",
+            "Raise what the text names: the limit of open files, or `--max-connections`.",
+        ),
         "undecoded": BlindReason(
             "Exchanges are recorded, and some or all of the recent ones could not be decoded.",
             "The text names the [reason](protocols.md#reasons). For a JSON form of your own, set "

@@ -81,6 +81,11 @@ class SourceReason(ReasonTable):
         "the analyzer does not know the address of the upstream",
         "use `pilotfish run`, or give `--upstream-pid`",
     )
+    UNRESOLVED = (
+        "unresolved",
+        "the name of the upstream does not resolve, so it is not known whether the model server is on this machine",
+        "check `--upstream` and the name server; the name is looked up again, and `--upstream-pid` needs no name",
+    )
 
 
 class ResourceSource(msgspec.Struct, frozen=True, kw_only=True):

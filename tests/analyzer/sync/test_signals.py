@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotfish.sidecar.analyzer.sync.signals import QuietTime, TimeShare, signals_of
+from pilotfish.sidecar.analyzer.sync import signals
+from pilotfish.sidecar.analyzer.sync.labels import LabelCourier, Submit
+from pilotfish.sidecar.analyzer.sync.signals import QuietTime, SignalSender, TimeShare, signals_of
+from pilotfish.sidecar.analyzer.sync.transport import Transport
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import LatencyHistogram, PageSnapshot, RouteCounters
+from pilotfish.sidecar.errors import PilotfishError
 from pilotfish.sidecar.sync.messages import MAX_SIGNALS_BYTES, encode
 from tests.analyzer.sync.pods import OPTIONS
 from tests.support.examples import examples
@@ -140,3 +149,34 @@ def test_looks_without_a_new_sample_do_not_change_the_share(looks: list[int], se
         for _ in range(times)
     ]
     assert shares[looks[0] :] == pytest.approx([0.25] * sum(looks[1:]))
+
+
+class Unreachable:
+    """A controller that refuses signals until `problem` is empty, and then ends the sender."""
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = list(problems)
+
+    async def signals(self, _: bytes) -> bytes:
+        if not self.problems:
+            raise asyncio.CancelledError
+        if problem := self.problems.pop(0):
+            raise PilotfishError(problem)
+        return b""
+
+
+@pytest.mark.asyncio
+async def test_signals_that_do_not_arrive_are_logged_at_the_begin_and_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pilotfish.sync")
+    monkeypatch.setattr(signals, "SIGNAL_SECONDS", 0.0)
+    controller = cast("Transport", Unreachable("status 413", "status 413", "", ""))
+    courier = LabelCourier(OPTIONS, controller, cast("Submit", None))
+    sender = SignalSender(OPTIONS, controller, courier, lambda: None, time.time, Random(), lambda: None, lambda: None)
+    with pytest.raises(asyncio.CancelledError):
+        await sender.run()
+    assert caplog.messages == [
+        "the controller does not get the load of this pod, so it is not scaled by it: status 413",
+        "the controller gets the load of this pod again",
+    ]

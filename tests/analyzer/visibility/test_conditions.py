@@ -214,7 +214,7 @@ def test_the_words_are_about_reasons_that_exist() -> None:
     assert DROPS.keys() <= {reason for _, reason in layout.OUTCOMES} | set(LOST_LATER)
 
 
-def test_a_defect_of_a_condition_is_logged_once_and_ends_nothing(
+def test_a_defect_of_a_condition_is_a_blind_spot_logged_once_and_ends_nothing(
     quiet: PageSnapshot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(_: View) -> None:
@@ -224,5 +224,6 @@ def test_a_defect_of_a_condition_is_logged_once_and_ends_nothing(
     made, counting = BlindSpotWatch(), Counting(quiet)
     for index in range(3):
         made.update(counting.reading({**EMPTY, "undecodable": {"ragged": 30}}, NOW + index))
-    assert [spot.reason for spot in made.spots] == ["undecoded"]
+    assert [(spot.reason, spot.total) for spot in made.spots] == [("undecoded", True), ("broken", False)]
+    assert "cannot be found out, because of a defect" in made.spots[1].text
     assert sum("broken failed" in line for line in caplog.messages) == 1

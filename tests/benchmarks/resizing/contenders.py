@@ -1,7 +1,7 @@
-"""The recommenders of the benchmark, and the choice of percentile, margin and half-life on the tuning half.
+"""The recommenders of the benchmark, and the grid of their settings.
 
 VPA        the VerticalPodAutoscaler: our recommender without its additions, and without a cooldown
-Pilotfish  with the additions: CPU for a throttled container, and memory that a kill asked for
+Pilotfish  with the additions: what the CPU limit hides, and memory that a kill asked for
 COMPILED   the VerticalPodAutoscaler itself, compiled from its module, with the defaults of its flags
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from itertools import product
 from pathlib import Path
 
@@ -21,23 +21,23 @@ from pilotfish.sidecar.control.resize.state import ResizeState
 from pilotfish.sidecar.control.resize.usage import ContainerUsage, OomKill
 from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, Resources
 from tests.benchmarks.resizing.play import CONTAINER, GIB, Played, play
-from tests.benchmarks.resizing.traces import TUNING, trace
+from tests.benchmarks.resizing.traces import trace
 from tests.support.vertical import Vertical, running_vertical
 
 VPA, PILOTFISH, COMPILED = "VPA", "Pilotfish", "compiled"
 CONTENDERS = (VPA, PILOTFISH)
 MAX_CORES, MAX_MEMORY = 64.0, int(64 * GIB)
-PERCENTILES, MARGINS, HALF_LIVES = (0.9, 0.95), (0.15, 0.3), (86400.0, 1200.0)
-MOST_THROTTLED = 0.01  # share of the minutes on the tuning half; the rule of the choice
+PERCENTILES, MARGINS, HALF_LIVES = (0.9, 0.99), (0.15, 0.5, 1.0), (86400.0, 1200.0, 300.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The setting of a recommender for CPU. Memory keeps the defaults."""
+    """The setting of a recommender for CPU. Memory keeps the defaults, or stays as it is."""
 
     percentile: float = 0.9
     margin: float = 0.15
     half_life: float = 86400.0
+    memory: bool = True
 
     def settings(self, contender: str) -> Resources:
         """Return the block of the document for it; without the additions unless it is for Pilotfish."""
@@ -49,12 +49,13 @@ class Choice:
             raise_when_throttled=contender == PILOTFISH,
         )
         if contender == PILOTFISH:
-            return Resources(container=CONTAINER, cpu=cpu, memory=MemoryRange(max=MAX_MEMORY))
-        memory = MemoryRange(max=MAX_MEMORY, after_oom_kill=0.0)
+            memory = MemoryRange(max=MAX_MEMORY) if self.memory else None
+            return Resources(container=CONTAINER, cpu=cpu, memory=memory)
+        memory = MemoryRange(max=MAX_MEMORY, after_oom_kill=0.0) if self.memory else None
         return Resources(container=CONTAINER, cpu=cpu, memory=memory, cooldown=0.0)
 
 
-CHOICES = tuple(Choice(*one) for one in product(PERCENTILES, MARGINS, HALF_LIVES))
+GRID = tuple(Choice(*one, memory=False) for one in product(PERCENTILES, MARGINS, HALF_LIVES))
 
 
 class Own:
@@ -126,7 +127,7 @@ def run_all(wanted: Sequence[tuple[str, str, Choice, float]], store: Path, jobs:
     """Play all, with results kept in the folder `store`."""
     store.mkdir(parents=True, exist_ok=True)
     paths = [
-        store / f"{name}_{contender}_{choice.percentile}_{choice.margin}_{choice.half_life:.0f}_{ratio}.json"
+        store / "_".join(map(str, (name, contender, *astuple(choice), f"{ratio}.json")))
         for name, contender, choice, ratio in wanted
     ]
     missing = [(one, path) for one, path in zip(wanted, paths, strict=True) if not path.exists()]
@@ -138,20 +139,10 @@ def run_all(wanted: Sequence[tuple[str, str, Choice, float]], store: Path, jobs:
     return [Run(*one, Played(**json.loads(path.read_text()))) for one, path in zip(wanted, paths, strict=True)]
 
 
-def chosen(runs: Sequence[Run], contender: str) -> Choice:
-    """Return the choice with the fewest core-hours of those throttled in few minutes; else the least throttled one.
-
-    Each trace of the tuning half has the same weight; core-hours count relative to the mean use.
-    """
-
-    def rank(choice: Choice) -> tuple[bool, float]:
-        own = [one for one in runs if one.contender == contender and one.choice == choice]
-        assert all(trace(one.trace).part == TUNING for one in own)
-        throttled = sum(one.played.throttled / one.played.minutes for one in own) / len(own)
-        cost = sum(relative_cost(one) for one in own) / len(own)
-        return (False, cost) if throttled <= MOST_THROTTLED else (True, throttled)
-
-    return min(CHOICES, key=rank)
+def means(runs: Sequence[Run]) -> tuple[float, float]:
+    """Return relative core-hours and the share of throttled minutes; each trace has the same weight."""
+    cost = sum(relative_cost(one) for one in runs) / len(runs)
+    return cost, sum(one.played.throttled / one.played.minutes for one in runs) / len(runs)
 
 
 def relative_cost(one: Run) -> float:

@@ -5,48 +5,76 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pilotfish.sidecar.settings.units import show_duration
-from tests.benchmarks.resizing.contenders import COMPILED, CONTENDERS, PILOTFISH, VPA, Choice, Run, relative_cost
+from tests.benchmarks.resizing.contenders import (
+    COMPILED,
+    CONTENDERS,
+    GRID,
+    PILOTFISH,
+    VPA,
+    Choice,
+    Run,
+    means,
+    relative_cost,
+)
 from tests.benchmarks.resizing.traces import KINDS, trace
 
-Rows = Mapping[str, tuple[str, Choice]]
+SHIPPED = {f"{contender}, as shipped": contender for contender in CONTENDERS}
 
 
-def rows(choices: Mapping[str, Choice]) -> Rows:
-    """Return contender and choice by the name of the row: each as shipped, and tuned."""
-    shipped = {f"{contender}, as shipped": (contender, Choice()) for contender in CONTENDERS}
-    return shipped | {f"{contender}, tuned": (contender, choice) for contender, choice in choices.items()}
-
-
-def markdown(runs: Sequence[Run], choices: Mapping[str, Choice], ratios: Sequence[float]) -> str:
-    """Return all tables for the runs of the held-out half."""
-    found = rows(choices)
-    parts = [_verdict(runs, choices, ratios[0]), _choices(choices), _compiled(runs)]
-    parts += [_means(runs, found, ratio) for ratio in ratios]
-    parts += [_kinds(runs, found, ratios[0]), _traces(runs, found, ratios[0])]
+def markdown(runs: Sequence[Run], ratios: Sequence[float]) -> str:
+    """Return all tables for the runs of the held-out traces."""
+    parts = [_verdict(runs, ratios), _compiled(runs)]
+    parts += [_means(runs, ratio) for ratio in ratios]
+    parts += [f"## A grid of settings, held out, limits of {ratios[0]:g} times the requests", *fronts(runs)]
+    parts += [_kinds(runs, ratios[0]), _traces(runs, ratios[0])]
     return "\n\n".join([*parts, ""])
 
 
-def _verdict(runs: Sequence[Run], choices: Mapping[str, Choice], ratio: float) -> str:
-    """Return in words what Pilotfish costs and saves beside the VPA, each as shipped and each tuned."""
+def _verdict(runs: Sequence[Run], ratios: Sequence[float]) -> str:
+    """Return in words what Pilotfish costs and saves beside the VPA, both as shipped."""
     words = []
-    for name, ours, theirs in (
-        ("as shipped", Choice(), Choice()),
-        ("both tuned", choices[PILOTFISH], choices[VPA]),
-    ):
-        one, base = _mean(_of(runs, PILOTFISH, ours, ratio)), _mean(_of(runs, VPA, theirs, ratio))
+    for ratio in ratios:
+        one, base = (_mean(_of(runs, contender, Choice(), ratio)) for contender in (PILOTFISH, VPA))
         words.append(
-            f"{name}, {one[0] / base[0]:.2f} times the core-hours, {_ratio(one[1], base[1])} times the throttled "
-            f"minutes, {one[2] / base[2]:.2f} times the GiB-hours and {_ratio(one[3], base[3])} times the kills"
+            f"with limits of {ratio:g} times the requests, {one[0] / base[0]:.2f} times the core-hours, "
+            f"{_ratio(one[1], base[1])} times the throttled minutes, {one[2] / base[2]:.2f} times the GiB-hours and "
+            f"{_ratio(one[3], base[3])} times the kills"
         )
-    return f"Pilotfish beside the VPA, held out, limits of {ratio:g} times the requests: {'; '.join(words)}."
+    return f"Pilotfish beside the VPA, both as shipped, held out: {'; '.join(words)}."
 
 
-def _choices(choices: Mapping[str, Choice]) -> str:
-    words = [
-        f"{contender}: percentile {one.percentile}, margin {one.margin}, half-life {show_duration(one.half_life)}"
-        for contender, one in choices.items()
-    ]
-    return f"Chosen on the tuning half: {'; '.join(words)}."
+def grid(runs: Sequence[Run], contender: str, ratio: float = 1.0) -> dict[Choice, tuple[float, float]]:
+    """Return relative core-hours and the throttled share of each setting of the grid, the cheapest one first."""
+    found = {choice: means(_of(runs, contender, choice, ratio)) for choice in GRID}
+    return dict(sorted(found.items(), key=lambda one: one[1]))
+
+
+def front(points: Mapping[Choice, tuple[float, float]]) -> dict[Choice, tuple[float, float]]:
+    """Return the settings without a cheaper one that is throttled as little."""
+    found: dict[Choice, tuple[float, float]] = {}
+    for choice, (cost, throttled) in points.items():
+        if all(throttled < other for _, other in found.values()):
+            found[choice] = cost, throttled
+    return found
+
+
+def fronts(runs: Sequence[Run]) -> list[str]:
+    """Return the settings of the grid that no other one beats, in words and as a table."""
+    ours, theirs = (grid(runs, contender) for contender in (PILOTFISH, VPA))
+    beaten = [one for one in theirs.values() if any(a <= one[0] and b <= one[1] for a, b in ours.values())]
+    undone = [one for one in ours.values() if any(a <= one[0] and b <= one[1] for a, b in theirs.values())]
+    words = (
+        f"Of the {len(theirs)} settings of the VPA in the grid, {len(beaten)} have a setting of Pilotfish that costs "
+        f"no more core-hours and is throttled in no more minutes. The reverse holds for {len(undone)} of the "
+        f"{len(ours)} settings of Pilotfish."
+    )
+    lines = ["| recommender | percentile, margin, half-life | core-hours / used | throttled minutes |"]
+    lines.append("| --- | --- | --- | --- |")
+    for contender, points in ((VPA, theirs), (PILOTFISH, ours)):
+        for one, (cost, throttled) in front(points).items():
+            setting = f"{one.percentile}, {one.margin}, {show_duration(one.half_life)}"
+            lines.append(f"| {contender} | {setting} | {cost:.2f} | {throttled:.2%} |")
+    return [words, "\n".join(lines)]
 
 
 def _compiled(runs: Sequence[Run]) -> str:
@@ -62,7 +90,7 @@ def _compiled(runs: Sequence[Run]) -> str:
     )
 
 
-def _means(runs: Sequence[Run], found: Rows, ratio: float) -> str:
+def _means(runs: Sequence[Run], ratio: float) -> str:
     head = (
         f"## Held out, limits of {ratio:g} times the requests\n\n"
         "| recommender | core-hours / used | throttled minutes | GiB-hours / used | killed minutes | resizes a day | "
@@ -71,8 +99,8 @@ def _means(runs: Sequence[Run], found: Rows, ratio: float) -> str:
     )
     base = _mean(_of(runs, VPA, Choice(), ratio))
     lines = []
-    for name, (contender, choice) in found.items():
-        one = _mean(_of(runs, contender, choice, ratio))
+    for name, contender in SHIPPED.items():
+        one = _mean(_of(runs, contender, Choice(), ratio))
         lines.append(
             f"| {name} | {one[0]:.2f} | {one[1]:.2%} | {one[2]:.2f} | {one[3]:.3%} | {one[4]:.1f} "
             f"| {one[0] / base[0]:.2f} | {_ratio(one[1], base[1])} | {one[2] / base[2]:.2f} |"
@@ -80,14 +108,14 @@ def _means(runs: Sequence[Run], found: Rows, ratio: float) -> str:
     return "\n".join([head, *lines])
 
 
-def _kinds(runs: Sequence[Run], found: Rows, ratio: float) -> str:
-    heads = " | ".join(f"{name}: core-hours / used, throttled, kills" for name in found)
+def _kinds(runs: Sequence[Run], ratio: float) -> str:
+    heads = " | ".join(f"{name}: core-hours / used, throttled, kills" for name in SHIPPED)
     lines = [f"## Kinds of load, held out, limits of {ratio:g} times the requests\n", f"| kind | {heads} |"]
-    lines.append("| --- |" + " --- |" * len(found))
+    lines.append("| --- |" + " --- |" * len(SHIPPED))
     for kind in KINDS:
         cells = []
-        for contender, choice in found.values():
-            own = [one for one in _of(runs, contender, choice, ratio) if trace(one.trace).kind == kind]
+        for contender in SHIPPED.values():
+            own = [one for one in _of(runs, contender, Choice(), ratio) if trace(one.trace).kind == kind]
             if own:
                 mean = _mean(own)
                 cells.append(f"{mean[0]:.2f}, {mean[1]:.2%}, {sum(one.played.killed for one in own)}")
@@ -96,12 +124,14 @@ def _kinds(runs: Sequence[Run], found: Rows, ratio: float) -> str:
     return "\n".join(lines)
 
 
-def _traces(runs: Sequence[Run], found: Rows, ratio: float) -> str:
-    shown = {name: one for name, one in found.items() if one[0] == PILOTFISH or name == f"{VPA}, as shipped"}
-    heads = " | ".join(f"{name}: core-hours, throttled, GiB-hours, kills, resizes" for name in shown)
+def _traces(runs: Sequence[Run], ratio: float) -> str:
+    heads = " | ".join(f"{name}: core-hours, throttled, GiB-hours, kills, resizes" for name in SHIPPED)
     lines = [f"## Traces, held out, limits of {ratio:g} times the requests\n", f"| trace, minutes | {heads} |"]
-    lines.append("| --- |" + " --- |" * len(shown))
-    columns = {name: {one.trace: one.played for one in _of(runs, *one, ratio)} for name, one in shown.items()}
+    lines.append("| --- |" + " --- |" * len(SHIPPED))
+    columns = {
+        name: {one.trace: one.played for one in _of(runs, contender, Choice(), ratio)}
+        for name, contender in SHIPPED.items()
+    }
     first = next(iter(columns.values()))
     for name in sorted(first):
         cells = [

@@ -27,7 +27,7 @@ from tests.benchmarks.scaling import traces as loads
 
 FOLDER = Path(__file__).parent
 FROZEN = FOLDER / "frozen.json"
-RECORDED = (FOLDER / "data" / "machine.csv.gz",)
+RECORDED = tuple(FOLDER / "data" / name for name in ("machine.csv.gz", "machine-later.csv.gz"))
 TUNING, HELD_OUT = PARTS = ("tuning", "held out")
 NUMBERS = {TUNING: range(4), HELD_OUT: range(4, 8)}  # of each kind that is not recorded from a machine
 MACHINES = 10  # the first number of a machine that is held out
@@ -61,6 +61,11 @@ def names(part: str) -> list[str]:
     kinds = [kind for kind in KINDS if kind in available and (part == HELD_OUT or kind != UNSEEN)]
     found = [f"{kind}-{number}" for kind in kinds for number in NUMBERS[part]]
     return sorted([*found, *(name for name in _machines() if _part("machine", name) == part)])
+
+
+def sample(part: str) -> list[str]:
+    """Return the names of the traces that are played with each setting of a grid: a quarter of them, of each kind."""
+    return [name for name in names(part) if int(name.partition("-")[2]) % 4 == 0]
 
 
 def _part(kind: str, name: str) -> str:
@@ -112,7 +117,7 @@ def _modelled_memory(seed: np.random.Generator, cores: Floats, number: int) -> F
 def _machines() -> dict[str, tuple[Floats, Floats]]:
     """Return CPU and memory of the groups of each recording, in alphabetical order, by the name of the trace."""
     found: dict[str, tuple[Floats, Floats]] = {}
-    for path, first in zip(RECORDED, (0, MACHINES), strict=False):
+    for path, first in zip(RECORDED, (0, MACHINES), strict=True):
         found |= {f"machine-{number}": group for number, group in enumerate(_recording(path), first)}
     return found
 

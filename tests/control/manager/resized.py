@@ -33,13 +33,15 @@ PENDING = {"deferred": "Deferred", "infeasible": "Infeasible"}
 class SmallNode:
     """An executor that changes pods as API server and kubelet do.
 
-    `answers` has what becomes of the resizes by the name of the pod; other ones are done at once.
+    `answers` has what becomes of the resizes by the name of the pod; other ones are done at once. With `restarts`, a
+    container restarts when it is resized, and its pod is not ready from then on.
     """
 
     small: SmallWorld
     answers: dict[str, str] = field(default_factory=dict)
     applied: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    restarts: bool = False
 
     async def apply(self, intent: Intent, now: float) -> Outcome:
         if self.outcomes:
@@ -79,7 +81,16 @@ class SmallNode:
             reason = {"reason": "Error", "message": "below current usage"} if state == "error" else {}
             conditions.append({"type": "PodResizeInProgress", "status": "True", "lastTransitionTime": at, **reason})
         item["status"]["conditions"] = conditions
-        self.small.pods.change("MODIFIED", item)
+        self.small.pods.change("MODIFIED", turned(item, now, ready=False) if self.restarts else item)
+
+
+def turned(item: Item, now: float, *, ready: bool) -> dict[str, Any]:
+    """Return a pod that became ready, or unready, at `now`."""
+    found: dict[str, Any] = json.loads(json.dumps(item))
+    others = [one for one in found["status"]["conditions"] if one["type"] != "Ready"]
+    own = {"type": "Ready", "status": str(ready), "lastTransitionTime": whole_second(now)}
+    found["status"]["conditions"] = [*others, own]
+    return found
 
 
 def measured(pods: Iterable[Item], cores: float, memory: float, now: float) -> PodMetricsReading:

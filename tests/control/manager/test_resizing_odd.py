@@ -9,7 +9,7 @@ import pytest
 
 from pilotfish.sidecar.control.manager.resizing_sources import PodMetricsReading
 from pilotfish.sidecar.log import whole_second
-from tests.control.manager.resized import HOUR, MINUTE, RESOURCES, ResizedFleet
+from tests.control.manager.resized import HOUR, MINUTE, RESOURCES, ResizedFleet, turned
 from tests.control.manager.worlds import KEY
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.long]
@@ -173,3 +173,26 @@ async def test_a_node_that_never_resizes_the_cpu_is_not_asked_at_each_interval(c
     assert fleet.resources_of("p0") == given
     assert fleet.condition == "False/ResizeInfeasible"
     assert "node: infeasible" in fleet.shown["message"]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_the_next_container_restarts_when_the_one_before_is_ready_again(killed: bool) -> None:
+    fleet = ResizedFleet(given=SMALL, resources=RESOURCES | {"allowRestart": True})
+    fleet.node.restarts = True
+    for name in ("p0", "p1", "p2"):
+        item = pod(fleet, name)
+        rules = [{"resourceName": kind, "restartPolicy": "RestartContainer"} for kind in ("cpu", "memory")]
+        item["spec"]["containers"][0]["resizePolicy"] = rules
+        fleet.small.pods.change("MODIFIED", item)
+    await fleet.begin()
+    await fleet.elapse(12 * MINUTE)
+    assert (fleet.applied, fleet.condition) == (["p0"], "False/PodNotReady")
+    assert fleet.shown["message"].startswith("pod p0: a pod is not ready since its resize")
+    if killed:
+        fleet.kill("p1")
+        await fleet.elapse(30)
+        assert "p1" in fleet.applied, "it is down already"
+        return
+    fleet.small.pods.change("MODIFIED", turned(pod(fleet, "p0"), fleet.small.now, ready=True))
+    await fleet.elapse(MINUTE)
+    assert fleet.applied == ["p0", "p1"]

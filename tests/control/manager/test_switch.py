@@ -25,9 +25,14 @@ def test_without_a_file_actions_are_allowed(tmp_path: Path) -> None:
     assert not KillSwitch(tmp_path / "stop").on()
 
 
-def test_a_file_that_cannot_be_read_stops_actions(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_stops_actions_and_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     os.mkfifo(tmp_path / "stop")
     assert KillSwitch(tmp_path / "stop").on()
+    assert KillSwitch(tmp_path / "stop").on()
+    (line,) = caplog.messages
+    assert "cannot be read, so nothing is acted on" in line
 
 
 @pytest.mark.parametrize(

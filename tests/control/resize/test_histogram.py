@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,3 +126,74 @@ def test_another_half_life_keeps_the_weights_at_the_time_of_the_change(
     assert changed.state().valid
     again = Histogram(CPU, changed.state(), half_life, now + 40 * DAY)
     assert again.state() == changed.state()
+
+
+Flagged = tuple[float, bool]
+flagged = st.lists(st.tuples(st.floats(0, 40), st.booleans()), min_size=1, max_size=25)
+
+
+def censored_histogram(added: Sequence[Flagged], weights: Sequence[float]) -> HistogramState:
+    """Return a histogram of samples of one time: value, and whether it is censored."""
+    found = Histogram(CPU, HistogramState())
+    for (value, censored), weight in zip(added, weights, strict=True):
+        found.add(value, weight, BEGUN, censored=censored)
+    return found.state()
+
+
+def product_limit(added: Sequence[Flagged], weights: Sequence[float], bucket: int) -> float:
+    """Return the estimate of Kaplan and Meier of the share that lies in `bucket` or below, by its definition."""
+    places = [CPU.index(value) for value, _ in added]
+    above = 1.0
+    for place in sorted({place for place in places if place <= bucket}):
+        rows = list(zip(places, added, weights, strict=True))
+        risk = sum(weight for at, _, weight in rows if at >= place)
+        exact = sum(weight for at, (_, censored), weight in rows if at == place and not censored)
+        above *= 1 - exact / risk
+    return 1 - above
+
+
+@given(flagged, st.data())
+def test_the_histogram_without_the_limit_is_the_product_limit_estimate(
+    added: list[Flagged], data: st.DataObject
+) -> None:
+    weights = data.draw(st.lists(st.sampled_from((0.1, 0.7, 2.0)), min_size=len(added), max_size=len(added)))
+    before = censored_histogram(added, weights)
+    found, unbounded = before.uncensored()
+    assert sum(found.weights) == pytest.approx(before.total)
+    assert found.total == before.total
+    for bucket in range(found.high):
+        share = sum(found.weights[: bucket + 1]) / found.total
+        assert share == pytest.approx(product_limit(added, weights, bucket), abs=1e-9)
+    assert unbounded == pytest.approx(1 - product_limit(added, weights, BUCKETS), abs=1e-9)
+
+
+@given(samples)
+def test_without_censored_samples_nothing_moves(added: list[Sample]) -> None:
+    state = histogram(added)
+    assert state.uncensored() == (state, 0.0)
+    zero = msgspec.structs.replace(state, censored=(0.0,) * BUCKETS)
+    found, unbounded = zero.uncensored()
+    assert unbounded == 0.0
+    for share in SHARES:
+        assert found.percentile(CPU, share) == state.percentile(CPU, share)
+
+
+@given(flagged, st.integers(0, 24), st.sampled_from(SHARES))
+def test_a_censored_sample_never_makes_a_percentile_smaller(added: list[Flagged], place: int, share: float) -> None:
+    place %= len(added)
+    weights = [1.0] * len(added)
+    more = [(value, censored or index == place) for index, (value, censored) in enumerate(added)]
+    less = censored_histogram(added, weights).uncensored()[0]
+    found = censored_histogram(more, weights).uncensored()[0]
+    assert found.percentile(CPU, share) >= less.percentile(CPU, share - 1e-9)
+
+
+def test_censored_samples_age_and_are_stored_as_the_others() -> None:
+    found = Histogram(CPU, HistogramState())
+    for day in range(300):
+        found.add(1.0, 0.1, BEGUN + day * DAY, censored=day < 299)
+    state = found.state()
+    assert state.valid
+    assert state.censored[CPU.index(1.0)] / state.weights[CPU.index(1.0)] == pytest.approx(0.5)
+    moved = Histogram(CPU, state, 600.0, BEGUN + 300 * DAY).state()
+    assert moved.censored[CPU.index(1.0)] / moved.weights[CPU.index(1.0)] == pytest.approx(0.5)

@@ -79,3 +79,22 @@ def test_a_member_that_becomes_blind_keeps_what_it_has_however_busy_the_others_a
             kept = dict(cores)
     assert cores == kept
     assert cores["a"] == pytest.approx(2.0, abs=0.3)
+
+
+def test_shares_follow_the_load_after_a_clock_that_was_set_back() -> None:
+    pool, cores = SharedPool("ml/shared", 4.0), {"a": 2.0, "b": 2.0}
+    pool.expect(cores)
+
+    def play(loads: dict[str, float], begin: float) -> None:
+        for minute in range(12):
+            now = begin + minute * MINUTE
+            for name, present in list(cores.items()):
+                load = PoolLoad(cpu=min(loads[name], present), rate=20.0 * loads[name], in_flight=loads[name], at=now)
+                pod = PoolPod(uid="pod", requested=present, allocated=present)
+                member = PoolMember(pods=(pod,), minimum=0.1, maximum=4.0, load=load)
+                cores[name] = pool.exchange(name, member, now).pods["pod"]
+
+    play({"a": 2.5, "b": 0.2}, 10_000.0)
+    assert cores["a"] > 2.5
+    play({"a": 0.2, "b": 2.5}, 10_000.0 - 3600.0)
+    assert cores["b"] > 2.5

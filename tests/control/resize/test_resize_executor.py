@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -163,6 +164,93 @@ async def test_each_error_of_a_resize_has_its_reason(status: int, reason: Reason
     assert isinstance(outcome, RetryAt)
     assert (outcome.reason, outcome.at) == (reason, NOON + wait)
     assert "Pod 'delays-1', container 'model': PATCH " in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "reason"),
+    [
+        (403, 'admission webhook "sizes.example.com" denied the request: ask the team', Reason.ADMISSION_DENIED),
+        (400, 'admission webhook "sizes.example.com" denied the request: ask the team', Reason.ADMISSION_DENIED),
+        (
+            422,
+            "pods \"a\" is invalid: : ValidatingAdmissionPolicy 'sizes' with binding 'sizes' denied request: too large",
+            Reason.ADMISSION_DENIED,
+        ),
+        (
+            403,
+            'pods "a" is forbidden: pod update requires features X which are not available on node "n"',
+            Reason.NOT_RESIZABLE,
+        ),
+    ],
+)
+async def test_whoever_refuses_a_resize_at_admission_is_named(status: int, message: str, reason: Reason) -> None:
+    async with ApiServer() as api:
+        place = Sized(await api.connect(), "default", api=api)
+        pod = await place.pod()
+        api.faults.add(Fault(writes, status=status, message=message))
+        outcome = await place.executor().apply(place.intent(pod), NOON)
+        await place.kube.close()
+    assert isinstance(outcome, Failed), outcome
+    assert outcome.reason == reason
+    assert message in outcome.detail
+
+
+@pytest.mark.parametrize(
+    "message", ["not yet ready to handle request", "status unknown for quota: small, resources: requests.cpu"]
+)
+async def test_a_server_that_has_just_started_is_asked_again(message: str) -> None:
+    async with ApiServer() as api:
+        place = Sized(await api.connect(), "default", api=api)
+        pod = await place.pod()
+        api.faults.add(Fault(writes, status=403, message=f'pods "delays-1" is forbidden: {message}'))
+        outcome = await place.executor().apply(place.intent(pod), NOON)
+        await place.kube.close()
+    assert isinstance(outcome, RetryAt)
+    assert (outcome.reason, outcome.at) == (Reason.API_SERVER_UNREACHABLE, NOON)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("sized", ["real"], indirect=True)
+async def test_a_policy_of_the_cluster_that_refuses_a_resize_is_named(sized: Sized) -> None:
+    assert sized.plane is not None
+    pod, name = await sized.pod(), f"sizes-{sized.namespace}"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods/resize"]}
+    here = f"namespaceObject.metadata.name != '{sized.namespace}'"
+    refused = {"expression": here, "message": "ask the platform team"}
+    specs = {
+        "ValidatingAdmissionPolicy": {
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [refused],
+        },
+        "ValidatingAdmissionPolicyBinding": {"policyName": name, "validationActions": ["Deny"]},
+    }
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    sized.plane.apply(*({**head, "kind": kind, "spec": spec} for kind, spec in specs.items()))
+    outcome: Any = None
+    for _ in range(100):  # the API server compiles the policy a little later
+        outcome = await sized.executor().apply(sized.intent(pod), NOON)
+        if not isinstance(outcome, Done):
+            break
+        await sized.executor().apply(sized.intent(pod, LARGE, SMALL), NOON)
+    for kind in specs:
+        sized.plane.kubectl("delete", f"{kind.lower()}/{name}")
+    assert isinstance(outcome, Failed), outcome
+    assert outcome.reason == Reason.ADMISSION_DENIED
+    assert "ask the platform team" in outcome.detail
+
+
+async def test_amounts_that_admission_changes_are_not_said_to_be_set() -> None:
+    async with ApiServer() as api:
+        place = Sized(await api.connect(), "default", api=api)
+        pod = await place.pod()
+        stored = deepcopy(pod)
+        stored["spec"]["containers"][1]["resources"] = changed("requests", "cpu", "150m")
+        api.faults.add(Fault(writes, raw=json.dumps(stored).encode()))
+        outcome = await place.executor().apply(place.intent(pod), NOON)
+        await place.kube.close()
+    assert isinstance(outcome, Failed), outcome
+    assert outcome.reason == Reason.ADMISSION_DENIED
+    assert "'cpu': '150m'" in outcome.detail
 
 
 @pytest.mark.real

@@ -69,6 +69,7 @@ def situated(view: ResizeView) -> Situation:
 
 
 KEPT = pod(desired=BEFORE, held=Hold(Reason.LIMIT_RANGE, "the LimitRange small allows at most 1"))
+UNREADY = pod(desired=BEFORE, unready=True)
 CPU, MEMORY = Hold(Reason.HORIZONTAL_OWNS_CPU), Hold(Reason.HORIZONTAL_OWNS_MEMORY)
 VIEWS = {
     "a pod outside of the bounds": (seen(), PENDING, "outside_bounds"),
@@ -109,6 +110,32 @@ VIEWS = {
     "deferred for long": (seen(resizing("deferred", 601), pod("b")), "refused", "resize_deferred"),
     "deferred for long, but killed for its memory": (
         seen(resizing("deferred", 601), pod("b", urgent=True)),
+        PENDING,
+        "outside_bounds",
+    ),
+    "another pod is not ready since its resize": (seen(UNREADY, pod("b")), None, "pod_not_ready"),
+    "a pod that is not ready may change without a restart": (
+        seen(replace(UNREADY, desired=AFTER), pod("b")),
+        PENDING,
+        "outside_bounds",
+    ),
+    "a container that starts after a resize is not restarted": (
+        seen(replace(UNREADY, desired=AFTER, restarts=True)),
+        None,
+        "pod_not_ready",
+    ),
+    "another pod is not ready, but CPU is lacking": (
+        seen(UNREADY, pod("b", why=Reason.CPU_THROTTLED)),
+        PENDING,
+        "cpu_throttled",
+    ),
+    "another pod is not ready, and CPU restarts the container": (
+        seen(UNREADY, pod("b", why=Reason.CPU_THROTTLED, restarts=True)),
+        None,
+        "pod_not_ready",
+    ),
+    "another pod is not ready, but one was killed for its memory": (
+        seen(UNREADY, pod("b", urgent=True, restarts=True)),
         PENDING,
         "outside_bounds",
     ),

@@ -1,12 +1,15 @@
-"""The benchmark of resizing: its traces are the frozen ones, and it chooses on the tuning half only."""
+"""The benchmark of resizing: its traces are the frozen ones, and what it says about the grid of settings."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from tests.benchmarks.resizing.contenders import CHOICES, PILOTFISH, Choice, Own, Run, chosen
+from tests.benchmarks.resizing import table
+from tests.benchmarks.resizing.contenders import GRID, PILOTFISH, VPA, Choice, Own, Run
 from tests.benchmarks.resizing.play import Played, play
-from tests.benchmarks.resizing.traces import check_frozen, trace
+from tests.benchmarks.resizing.traces import HELD_OUT, TUNING, check_frozen, names, sample, trace
 
 
 @pytest.mark.real
@@ -14,24 +17,32 @@ def test_the_traces_are_the_frozen_ones() -> None:
     check_frozen()
 
 
-def runs(name: str, throttled: int) -> list[Run]:
-    """Return runs whose cost falls from choice to choice, and whose throttled minutes grow."""
+def runs(contender: str, points: Sequence[tuple[float, int]]) -> list[Run]:
+    """Return runs of the grid with these core-hours and throttled minutes of a thousand."""
     return [
-        Run(name, PILOTFISH, choice, 1.0, Played(100.0 - index, 1.0, index * throttled, 0, 1, 1000))
-        for index, choice in enumerate(CHOICES)
+        Run("machine-0", contender, choice, 1.0, Played(cost, 1.0, throttled, 0, 1, 1000))
+        for choice, (cost, throttled) in zip(GRID, points, strict=True)
     ]
 
 
-def test_the_cheapest_choice_wins_that_is_rarely_throttled() -> None:
-    name = "machine-0"
-    assert chosen(runs(name, throttled=5), PILOTFISH) == CHOICES[2]
-    assert chosen(runs(name, throttled=0), PILOTFISH) == CHOICES[-1]
-    assert chosen(runs(name, throttled=500), PILOTFISH) == CHOICES[0]
+def test_the_front_has_the_settings_that_no_other_one_beats() -> None:
+    points = [(float(place), 100 - place) for place in range(len(GRID))]
+    points[3] = (2.5, 500)
+    found = table.front(table.grid(runs(PILOTFISH, points), PILOTFISH))
+    assert [GRID.index(choice) for choice in found] == [place for place in range(len(GRID)) if place != 3]
 
 
-def test_held_out_runs_do_not_choose() -> None:
-    with pytest.raises(AssertionError):
-        chosen(runs("burst-5", throttled=5), PILOTFISH)
+def test_the_comparison_of_the_grids_counts_the_settings_that_are_beaten() -> None:
+    ours = runs(PILOTFISH, [(10.0 + place, 100) for place in range(len(GRID))])
+    theirs = runs(VPA, [(12.0, 100)] * (len(GRID) - 1) + [(9.0, 50)])
+    words = table.fronts([*ours, *theirs])[0]
+    assert f"Of the {len(GRID)} settings of the VPA in the grid, {len(GRID) - 1} have" in words
+    assert f"holds for {len(GRID)} of the {len(GRID)}" in words
+
+
+def test_no_trace_is_both_for_tuning_and_held_out() -> None:
+    assert not set(names(TUNING)) & set(names(HELD_OUT))
+    assert {name.partition("-")[0] for name in sample(HELD_OUT)} == {name.partition("-")[0] for name in names(HELD_OUT)}
 
 
 def test_a_pod_with_room_is_neither_throttled_nor_killed() -> None:

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.control.resize.histogram import RATIO
 from pilotfish.sidecar.control.resize.plan import ResizePlan
 from pilotfish.sidecar.control.resize.recommender import observe, recommend
 from pilotfish.sidecar.control.resize.state import ResizeState
-from pilotfish.sidecar.control.resize.throttling import STEP
+from pilotfish.sidecar.control.resize.throttling import RETRY, STEP
 from pilotfish.sidecar.control.resize.usage import ContainerUsage
 from pilotfish.sidecar.control.resize.wish import find_wish, target_of
 from pilotfish.sidecar.podspec.amounts import Kind
@@ -55,9 +56,15 @@ def cpu(*ratios: float | None, plan: ResizePlan = PLAN, **facts: Any) -> float:
     return recommend(plan, state, now).target["cpu"]
 
 
-def test_two_throttled_samples_in_a_row_ask_for_more_cpu() -> None:
-    assert cpu(0.5, 0.5) == STEP
-    assert cpu(0.5) == cpu(0.5, 0.0, 0.5) == pytest.approx(ESTIMATE, rel=0.06)
+def test_a_sample_at_the_limit_asks_for_more_cpu_at_once() -> None:
+    assert cpu(0.5) == STEP
+    assert cpu(0.0) == pytest.approx(ESTIMATE, rel=0.06)
+
+
+def test_below_the_limit_two_throttled_samples_in_a_row_are_needed() -> None:
+    assert cpu(0.5, request=2.0, limit=2.0) == pytest.approx(ESTIMATE, rel=0.06)
+    assert cpu(0.5, 0.0, 0.5, request=2.0, limit=2.0) == pytest.approx(ESTIMATE, rel=0.06)
+    assert cpu(0.5, 0.5, request=2.0, limit=2.0) == 2 * STEP
 
 
 def test_throttling_is_inferred_where_nothing_measures_it_and_the_text_says_so() -> None:
@@ -139,8 +146,13 @@ def test_one_throttled_pod_of_many_is_enough() -> None:
 
 def test_an_old_stored_state_still_counts() -> None:
     old = msgspec.msgpack.decode(known().encode())
-    old.pop("raised")
-    old |= {"boost": [1500, NOW, NOW], "pods": {uid: row[:6] for uid, row in old["pods"].items()}}
+    old.pop("throttling")
+    old["cpu"].pop()  # what is censored
+    old |= {
+        "raised": [2000, NOW, 0, False],
+        "boost": [1500, NOW, NOW],
+        "pods": {uid: row[:6] for uid, row in old["pods"].items()},
+    }
     assert ResizeState.decode(msgspec.msgpack.encode(old)) == known()
 
 
@@ -170,6 +182,74 @@ def played(load: Load, days: float, ratio: float, chosen: Resources = SETTINGS) 
             request, changed_at = wish.target["cpu"], now
             changes.append(minute / 1440)
     return changes, throttled
+
+
+def later(state: ResizeState, now: float, minutes: int, cores: float, request: float) -> tuple[ResizeState, float]:
+    """Return state and time after minutes of a use that is not throttled."""
+    for _ in range(minutes):
+        state, now = observe(state, PLAN, [usage(now, cores, request=request, limit=request)], [], now), now + MINUTE
+    return state, now
+
+
+def test_a_step_ends_with_the_first_use_that_it_made_visible() -> None:
+    state, now = later(*after(0.5), 1, 1.3, STEP)
+    assert recommend(PLAN, state, now).target["cpu"] == pytest.approx(1.3 * 1.15, rel=0.06)
+    assert recommend(PLAN, state, now).upper["cpu"] < STEP, "the request is lowered at once"
+
+
+def test_a_step_in_vain_ends_after_some_minutes_and_the_request_falls() -> None:
+    state, now = later(*after(0.5), 5, 0.3, STEP)
+    assert recommend(PLAN, state, now).target["cpu"] == STEP
+    state, now = later(state, now, 20, 0.3, STEP)
+    found = recommend(PLAN, state, now)
+    assert found.target["cpu"] == pytest.approx(ESTIMATE, rel=0.06)
+    assert found.upper["cpu"] < STEP
+    assert not found.throttled
+
+
+def test_the_request_follows_the_greatest_use_of_the_last_minutes_once_throttled() -> None:
+    state, now = later(*after(0.5), 1, 1.6, STEP)
+    state, now = later(state, now, 9, 0.2, STEP)
+    assert recommend(PLAN, state, now).target["cpu"] == pytest.approx(1.6 * 1.15, rel=0.06)
+    state, now = later(known(), NOW, 10, 1.6, STEP)
+    assert (
+        recommend(PLAN, state, now + 20 * MINUTE).target["cpu"]
+        == recommend(replace(PLAN, raises=False), state, now + 20 * MINUTE).target["cpu"]
+    ), "without throttling, nothing is added"
+
+
+@pytest.mark.parametrize("changed", [{"method": "rollout"}, {"allow_restart": True}])
+def test_a_resize_that_restarts_the_container_takes_the_step_but_does_not_follow_the_load(
+    changed: dict[str, Any],
+) -> None:
+    plan = ResizePlan.of(msgspec.structs.replace(SETTINGS, **changed))
+    state, now = after(0.5, plan=plan)
+    assert recommend(plan, state, now).target["cpu"] == STEP
+    one = usage(now, 1.6, request=STEP, limit=STEP)
+    state = observe(state, plan, [one], [], now)
+    found = recommend(plan, state, now)
+    assert found.target["cpu"] < 1.6
+    assert found.upper["cpu"] > STEP, "the request stays"
+
+
+def test_a_request_that_was_too_small_below_its_limit_is_not_tried_again_for_a_day() -> None:
+    state, now = known(), NOW
+    for _ in range(2):
+        one = usage(now, 1.0, throttled=0.3, request=3.0, limit=3.0)
+        state, now = observe(state, PLAN, [one], [], now), now + MINUTE
+    state, now = later(state, now, 60, 1.0, 6.0)
+    assert recommend(PLAN, state, now).target["cpu"] == pytest.approx(3.0 * RETRY)
+    state, now = later(state, now, 25 * 60, 1.0, 6.0)
+    assert recommend(PLAN, state, now).target["cpu"] == pytest.approx(ESTIMATE, rel=0.06)
+
+
+def test_a_throttled_container_that_nobody_resizes_is_recommended_more_although_it_is_idle_now() -> None:
+    state, now = known(), NOW
+    for _ in range(60):
+        one = usage(now, 1.0, throttled=0.5, request=1.0, limit=1.0)
+        state, now = observe(state, PLAN, [one], [], now), now + MINUTE
+    state, now = later(state, now, 60, 0.1, 1.0)
+    assert recommend(PLAN, state, now).target["cpu"] == STEP, "a third of the demand is not known"
 
 
 @pytest.mark.long
@@ -202,10 +282,30 @@ def test_throttling_never_recommends_less_and_stays_within_the_bounds(
         one = usage(now, cores, throttled=throttled, request=request, limit=request * ratio)
         more, less = observe(more, PLAN, [one], [], now), observe(less, off, [one], [], now)
         raised, plain = recommend(PLAN, more, now), recommend(off, less, now)
-        for part in ("lower", "target", "upper"):
+        for part in ("lower", "target"):
             assert 0.01 <= getattr(plain, part)["cpu"] <= getattr(raised, part)["cpu"] <= 8
         assert raised.lower["cpu"] <= raised.target["cpu"] <= raised.upper["cpu"]
         assert not plain.throttled
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(SAMPLES, st.floats(0.05, 4), st.floats(0, 12))
+def test_a_sample_that_is_throttled_never_recommends_less_than_one_that_is_not(
+    samples: Sequence[tuple[float, float | None]], request: float, last: float
+) -> None:
+    state, now = ResizeState(), BEGUN
+    for cores, throttled in samples:
+        one = usage(now, cores, throttled=throttled, request=request, limit=request)
+        state, now = observe(state, PLAN, [one], [], now), now + 5 * MINUTE
+    targets = [
+        recommend(
+            PLAN,
+            observe(state, PLAN, [usage(now, last, throttled=ratio, request=request, limit=request)], [], now),
+            now,
+        ).target["cpu"]
+        for ratio in (0.0, 0.5)
+    ]
+    assert targets[0] <= targets[1] * RATIO
 
 
 @given(st.integers(0, 100_000))

@@ -16,6 +16,7 @@ from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.objects import DEPLOYMENTS, EVENTS, RESOURCE_QUOTAS
 from pilotfish.sidecar.kube.patch import merge_patch
+from pilotfish.sidecar.kube.read import get
 from pilotfish.sidecar.settings.document import TargetRef
 from tests.control.scale.places import DEPLOYMENT, Place, chart_rules
 from tests.control.scale.targets import deployment
@@ -62,6 +63,7 @@ def test_the_newest_event_counts_whatever_their_order_and_form() -> None:
     assert refused_by_events([event("FailedCreate", 1), event("SuccessfulCreate", 2), event("Other", 3)]) == ""
     repeated = event("FailedCreate", 0, series={"count": 2, "lastObservedTime": "2026-01-01T00:01:00.5Z"})
     assert refused_by_events([event("SuccessfulCreate", 30), repeated]) == WORDS
+    assert refused_by_events([event("FailedCreate", 1), event("SuccessfulCreate", 1)]) == "", "in the same second"
     assert refused_by_events([]) == ""
 
 
@@ -177,20 +179,24 @@ async def test_a_quota_of_a_real_cluster_refuses_pods_until_it_has_room(place: P
     assert place.plane is not None
     rules = [*chart_rules(), {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["list"]}]
     kube = await Kube.connect(place.plane.account(place.namespace, "chart", rules))
-    quota = {"metadata": {"name": "small"}, "spec": {"hard": {"pods": "1"}}}
+    quota = {"metadata": {"name": "small"}, "spec": {"hard": {"pods": "0"}}}
     await create(place.kube, RESOURCE_QUOTAS, {"apiVersion": "v1", "kind": "ResourceQuota", **quota}, place.namespace)
     target = await place.create(kind, 3)
-    await place.patch(target, {"spec": {"podManagementPolicy": "Parallel"}} if kind == "StatefulSet" else {})
 
     async def refused() -> bool:
         return "exceeded quota: small" in (await read(kube, target, place.namespace)).refused
 
     async def created() -> bool:
         facts = await read(kube, target, place.namespace)
-        return (facts.refused, facts.status_replicas) == ("", 3)
+        return facts.refused == "" and facts.status_replicas > 0  # a StatefulSet waits for its first pod
+
+    async def raised() -> bool:
+        found = await get(place.kube, RESOURCE_QUOTAS, "small", place.namespace)
+        return (found.get("status") or {}).get("hard") == {"pods": "9"}
 
     await soon(refused, "refusal of pods")
     await merge_patch(place.kube, RESOURCE_QUOTAS, "small", {"spec": {"hard": {"pods": "9"}}}, place.namespace)
+    await soon(raised, "quota in force")
     await place.scale(4, target)
     await place.scale(3, target)
     await soon(created, "pods after the quota was raised")

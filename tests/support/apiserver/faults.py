@@ -51,7 +51,7 @@ When = Literal["before", "after"]
 class Fault:
     """A fault for the next `times` requests that match, or for all until it is removed.
 
-    status       the response is an error, with `reason` and `retry_after`
+    status       the response is an error, with `reason`, `message` and `retry_after`
     raw          the response has status 200 and this body
     delay        seconds before the request is handled
     hang         no response until `release()`: "before" the request is carried out, or "after"
@@ -62,6 +62,7 @@ class Fault:
     when: Callable[[Call], bool] = every
     status: int = 0
     reason: str = ""
+    message: str = "injected by a test"
     retry_after: int | None = None
     raw: bytes | None = None
     delay: float = 0.0

@@ -188,7 +188,7 @@ class ApiServer:
         if when == "before" and fault.raw is not None and not fault.silent:
             return web.Response(body=fault.raw, content_type="application/json")
         if when == "before" and fault.status:
-            raise Problem(fault.status, fault.reason, "injected by a test", fault.retry_after)
+            raise Problem(fault.status, fault.reason, fault.message, fault.retry_after)
         return None
 
     async def _watch(self, request: web.Request, call: Call, target: Target, fault: Fault | None) -> web.StreamResponse:

@@ -164,6 +164,7 @@ def _start_kubelet(node: Node) -> Child:
         "clusterDNS": [host.address],
         "clusterDomain": "cluster.local",
         "containerRuntimeEndpoint": f"unix://{CONTAINERD}",
+        "cpuManagerPolicy": "static",  # the kubelet then resizes the CPU of no Guaranteed pod
         "enforceNodeAllocatable": [],
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
         "failCgroupV1": False,
@@ -173,6 +174,7 @@ def _start_kubelet(node: Node) -> Child:
         "nodeStatusUpdateFrequency": "5s",
         "registerNode": True,
         "resolvConf": "",
+        "systemReserved": {"cpu": "10m"},  # the static policy demands some
         "tlsCertFile": str(folder / "kubelet.crt"),
         "tlsPrivateKeyFile": str(folder / "kubelet.key"),
     }

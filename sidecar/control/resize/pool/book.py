@@ -97,7 +97,8 @@ class SharedPool:
             return Reason.POOL_WAITING, f"pool {self.name}: nothing is known yet about {names}"
         minima = sum(one.minima for one in self._seats.values()) / MILLI
         if minima > self.budget:
-            what = f"pool {self.name}: the minima need {minima:g} cores{self._of_them}, and the pool has {self.budget:g}"
+            needed = f"{minima:g} cores{self._of_them}"
+            what = f"pool {self.name}: the minima need {needed}, and the pool has {self.budget:g}"
             return Reason.POOL_TOO_SMALL, f"{what}; {Reason.POOL_TOO_SMALL.remedy}"
         if not seat.demand.known(now):
             return Reason.USAGE_MISSING, f"pool {self.name}: the load of this monitor is not known"

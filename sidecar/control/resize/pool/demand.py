@@ -67,9 +67,14 @@ class Demand:
     had: float = inf
 
     def observed(self, load: PoolLoad | None, capacity: float) -> Demand:
-        """Return the demand after a load; `capacity` is the number of cores that the pods had without limits."""
-        if load is None or (self.load is not None and load.at <= self.load.at):
+        """Return the demand after a load; `capacity` is the number of cores that the pods had without limits.
+
+        An earlier load than before shows that the clock was set back. The samples then begin anew.
+        """
+        if load is None or (self.load is not None and load.at == self.load.at):
             return self
+        if self.load is not None and load.at < self.load.at:
+            return replace(self, samples=(), load=None).observed(load, capacity)
         capacity = capacity if load.limit is None else load.limit
         seconds = self.seconds
         if load.rate and (not seconds or load.cpu <= FREE * capacity):
