@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 import brotli  # type: ignore[import-not-found,unused-ignore]
 import httpx
 import uvicorn
-import zstandard  # type: ignore[import-not-found,unused-ignore]
+from backports import zstd  # type: ignore[import-not-found,unused-ignore]
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -32,9 +32,8 @@ def compressor() -> Step:
     if coding == "br":
         br = brotli.Compressor()
         return lambda piece: br.process(piece) + br.flush(), br.finish
-    zstd = zstandard.ZstdCompressor().compressobj()
-    block = zstandard.COMPRESSOBJ_FLUSH_BLOCK
-    return lambda piece: zstd.compress(piece) + zstd.flush(block), zstd.flush
+    packer = zstd.ZstdCompressor()
+    return lambda piece: packer.compress(piece, packer.FLUSH_BLOCK), packer.flush
 
 
 async def compressed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
