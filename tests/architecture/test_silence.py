@@ -75,9 +75,6 @@ SILENT = {
         "the counter page has the number of unreachable upstreams; the file only names them"
     ),
     "sidecar/control/download.py:_get": "the session is not used any more",
-    "sidecar/control/manager/resizing.py:ResizeWatch._read_facts": (
-        "the next whole look meets the same trouble, and reports it"
-    ),
     "sidecar/control/manager/signals/pod_metrics.py:_time": "a sample with an impossible time counts as too old",
     "sidecar/control/manager/world.py:World.may_act": "the elector logs why this process does not lead",
     "sidecar/control/outbox_file.py:OutboxFile._save": "`problem` has the error of the file",
