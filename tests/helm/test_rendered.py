@@ -113,6 +113,16 @@ def test_rights_to_act_are_in_their_namespaces_only() -> None:
     }  # fmt: skip
 
 
+def test_events_may_be_listed_only_where_a_stateful_set_may_be_scaled() -> None:
+    listing = [
+        (item["kind"], item["metadata"].get("namespace"))
+        for _, item in EVERYTHING
+        for rule in (item.get("rules", []) if item["kind"] in {"ClusterRole", "Role"} else [])
+        if "events" in rule["resources"] and "list" in rule["verbs"]
+    ]
+    assert listing == [("Role", "loans")]
+
+
 def test_a_controller_of_one_namespace_reads_no_other() -> None:
     role = named("ClusterRole", "pilotfish-control", objects("one-namespace"))
     assert {name for rule in role["rules"] for name in rule["resources"]} == {"tokenreviews", "subjectaccessreviews"}

@@ -20,7 +20,7 @@ from ...errors import PilotfishError
 from ...report.control_status import ControlStatus
 from ...report.schema import BlindSpot, Report
 from ...sync.messages import Signals, SyncRequest, SyncResponse
-from ...system.tasks import cancel_all, keep_running, pause
+from ...tasks import cancel_all, keep_running, pause
 from ..errors import StoreConflictError, StoreError
 from ..ledger import IntentLedger, LedgerEntry
 from ..outbox import Step, ignore_step

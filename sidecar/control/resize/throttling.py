@@ -11,7 +11,7 @@ starts from the request that the throttled pod has. A pod that has not been resi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -44,7 +44,10 @@ def with_throttling(
     if not held and not remembered(state.throttling, now):
         return replace(state, throttling=Throttling()) if state.throttling.at else state
     found = _stepped(state.throttling, plan, held, now) if held else state.throttling
-    found = _resolved(_followed(found, newest, now), plan, state, newest, now)
+    needed = [_needed(one) for one in newest]
+    found = _followed(found, needed, now)
+    if found.step and _is_over(found, plan, state, zip(newest, needed, strict=True), now):
+        found = replace(found, step=0, level=0)
     if not held:
         return replace(state, throttling=found)
     pods = {uid: replace(pod, throttled=0) if pod.throttled else pod for uid, pod in state.pods.items()}
@@ -56,11 +59,12 @@ def remembered(throttling: Throttling, now: float) -> bool:
     return throttling.at > 0 and now - throttling.at < EXPIRY
 
 
-def least_cpu(throttling: Throttling, margin: float, now: float) -> float:
+def least_cpu(throttling: Throttling, plan: ResizePlan, now: float) -> float:
     """Return the least request in millicores that throttling asks for; 0 without one."""
-    if not remembered(throttling, now):
+    if not plan.raises or not remembered(throttling, now):
         return 0.0
-    followed = max(throttling.peak, throttling.before) * max(ROOM, 1 + margin)
+    room = max(ROOM, 1 + plan.resources["cpu"].margin)
+    followed = max(throttling.peak, throttling.before) * room if plan.follows else 0.0
     again = RETRY * throttling.failed if _is_failed(throttling, now) else 0.0
     return max(throttling.step, followed, again)
 
@@ -101,29 +105,31 @@ def _is_failed(found: Throttling, now: float) -> bool:
     return 0 <= now - found.failed_at < RETRY_SECONDS
 
 
-def _followed(found: Throttling, newest: Sequence[ContainerUsage], now: float) -> Throttling:
+def _followed(found: Throttling, needed: Sequence[int], now: float) -> Throttling:
     """Return it with the greatest use of this period and the one before."""
     age = now - found.since
     if not 0 <= age < 2 * RECENT:
         found = replace(found, since=now, peak=0, before=0)
     elif age >= RECENT:
         found = replace(found, since=now, peak=0, before=found.peak)
-    return replace(found, peak=max((found.peak, *map(_needed, newest))))
+    return replace(found, peak=max((found.peak, *needed)))
 
 
-def _resolved(
-    found: Throttling, plan: ResizePlan, state: ResizeState, newest: Sequence[ContainerUsage], now: float
-) -> Throttling:
-    """Return it without a step that is no longer needed.
+def _is_over(
+    found: Throttling,
+    plan: ResizePlan,
+    state: ResizeState,
+    newest: Iterable[tuple[ContainerUsage, int]],
+    now: float,
+) -> bool:
+    """Return whether the step is over: a use above the throttled ones is measured, or it was in vain.
 
-    It is not while a use above the throttled ones is measured. Else it is kept until the percentile of the demand is
-    known without it.
+    It is not in vain as long as the percentile of the demand is not known without it.
     """
-    if not found.step:
-        return found
-    seen = any(not one.throttled and _needed(one) > RATIO * found.level for one in newest)
-    old = now - found.at >= RECENT and state.cpu.uncensored()[1] <= 1 - plan.resources["cpu"].target
-    return replace(found, step=0, level=0) if seen or old else found
+    least = RATIO * found.level
+    if any(needed > least and not usage.throttled for usage, needed in newest):
+        return True
+    return now - found.at >= RECENT and state.cpu.uncensored()[1] <= 1 - plan.resources["cpu"].target
 
 
 def _request(usage: ContainerUsage) -> float:
