@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.control.resize.histogram import RATIO
 from pilotfish.sidecar.control.resize.plan import ResizePlan
 from pilotfish.sidecar.control.resize.recommender import observe, recommend
 from pilotfish.sidecar.control.resize.state import ResizeState
@@ -281,10 +282,30 @@ def test_throttling_never_recommends_less_and_stays_within_the_bounds(
         one = usage(now, cores, throttled=throttled, request=request, limit=request * ratio)
         more, less = observe(more, PLAN, [one], [], now), observe(less, off, [one], [], now)
         raised, plain = recommend(PLAN, more, now), recommend(off, less, now)
-        for part in ("lower", "target", "upper"):
+        for part in ("lower", "target"):
             assert 0.01 <= getattr(plain, part)["cpu"] <= getattr(raised, part)["cpu"] <= 8
         assert raised.lower["cpu"] <= raised.target["cpu"] <= raised.upper["cpu"]
         assert not plain.throttled
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(SAMPLES, st.floats(0.05, 4), st.floats(0, 12))
+def test_a_sample_that_is_throttled_never_recommends_less_than_one_that_is_not(
+    samples: Sequence[tuple[float, float | None]], request: float, last: float
+) -> None:
+    state, now = ResizeState(), BEGUN
+    for cores, throttled in samples:
+        one = usage(now, cores, throttled=throttled, request=request, limit=request)
+        state, now = observe(state, PLAN, [one], [], now), now + 5 * MINUTE
+    targets = [
+        recommend(
+            PLAN,
+            observe(state, PLAN, [usage(now, last, throttled=ratio, request=request, limit=request)], [], now),
+            now,
+        ).target["cpu"]
+        for ratio in (0.0, 0.5)
+    ]
+    assert targets[0] <= targets[1] * RATIO
 
 
 @given(st.integers(0, 100_000))
