@@ -81,8 +81,7 @@ def build(options: Options, engine_factory: EngineFactory | None = None) -> App:
 
 
 def _build(options: Options, engine_factory: EngineFactory) -> App:
-    options = follow_document(options)
-    check_options(options)
+    check_options(options := follow_document(options))
     configured = _configure(options, engine_factory)
     totals_file = TotalsFile(options.shared / TOTALS_FILE)
     lock = lock_folder_file(options.base_folder / LOCK_FILE, "--state")

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from pilotfish.sidecar import tasks
 from pilotfish.sidecar.certificates.authority import Authority
 from pilotfish.sidecar.certificates.choice import choose_certificates, parse_tls_files
 from pilotfish.sidecar.certificates.files import CertificateFiles
+from pilotfish.sidecar.certificates.source import kept_current
 from pilotfish.sidecar.errors import UsageError
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.serving.tls import TlsFiles
 from tests.support.tls import ONE, OTHER
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -79,3 +82,23 @@ def test_files_are_chosen_if_they_are_given_and_the_authority_otherwise() -> Non
     assert parse_tls_files(Namespace(tls_cert=None, tls_key=None)) is None
     with pytest.raises(UsageError, match="belong together"):
         parse_tls_files(Namespace(tls_cert=ONE[0], tls_key=None))
+
+
+@pytest.mark.asyncio
+async def test_keeping_certificates_current_begins_again_after_a_defect(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tasks, "AGAIN", 0.0)
+    begun = []
+
+    class Broken:
+        async def run(self, stop: asyncio.Event) -> None:
+            begun.append(1)
+            if len(begun) == 1:
+                raise LookupError("an odd Secret")
+            await stop.wait()
+
+    stop = asyncio.Event()
+    async with kept_current(CertificateFiles(TlsFiles(*ONE)), stop, Broken()):
+        await eventually(lambda: len(begun) == 2, what="the second beginning")
+    assert "keeping certificates current failed; it begins again" in caplog.text
