@@ -59,7 +59,7 @@ def responses() -> None:
 
 
 def several() -> None:
-    """Ask for several choices. llama.cpp gives the counts of one of them, and Ollama gives one choice."""
+    """Ask for several choices. llama.cpp gives the counts of one of them."""
 
     def note(case: str, path: str, answer: Any) -> None:
         if server == LLAMA and len(answer.choices) > 1:
