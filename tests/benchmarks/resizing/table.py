@@ -88,7 +88,7 @@ def _compiled(runs: Sequence[Run]) -> str:
     ours = {(one.trace, one.ratio): one.played for one in runs if one.contender == VPA and one.choice == Choice()}
     same = sum(ours[key] == played for key, played in theirs.items())
     return (
-        "The recommender of the VerticalPodAutoscaler, compiled from its module, played the held-out half, too: its "
+        "The recommender of the VerticalPodAutoscaler, compiled from its module, played the held-out traces, too: its "
         f"hours, minutes and resizes are those of `{VPA}, as shipped` in {same} of {len(theirs)} runs."
     )
 
