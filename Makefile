@@ -88,9 +88,9 @@ test-cluster: venv ## the tests on a Kubernetes node that they start: as root, w
 	.ci/metrics-server > build/metrics-server || echo "WARNING: no metrics-server; the tests of resizing will be skipped" >&2
 	$(BIN)/python -m pytest tests/cluster --timeout 600
 
-test-servers: venv ## the tests on real servers of models with real clients: llama.cpp, Ollama, MLServer; made first, once (Ollama: 20 minutes)
+test-servers: venv ## the tests on real servers of models with real clients: llama.cpp and MLServer; installed first, once (0.7 GB)
+	.ci/programs
 	.ci/environment servers > build/servers || echo "WARNING: no environment with llama.cpp and MLServer; its tests will be skipped" >&2
-	.ci/ollama > build/ollama || echo "WARNING: no Ollama; its tests will be skipped" >&2
 	$(BIN)/python -m pytest tests/servers -m servers --timeout 300
 
 bench: venv ## the benchmark table

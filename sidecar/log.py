@@ -185,6 +185,8 @@ class LineHandler(logging.Handler):
         """Write the line of `record`; a closed or full stream is ignored. A line always replaces one with a fault."""
         try:
             line = self.format(record)
+        except MemoryError:
+            raise
         except Exception as error:  # such as a module of the formatter that cannot be loaded without a free descriptor
             line = self.format(_own_record(_UNFORMATTED, record.name, type(error).__name__))
         try:

@@ -66,7 +66,7 @@ INTENTS = Section(
         ),
         Panel(
             "stat",
-            "Not saved",
+            "Not on disk",
             "Changes of the outbox that are not on disk yet.",
             (Target(total(series("pilotfish_outbox_unsaved", scope=OF_MONITOR))),),
             empty=NO_CONTROL,
@@ -76,8 +76,8 @@ INTENTS = Section(
         ),
         Panel(
             "stat",
-            "Damaged lines",
-            "Lines of the outbox that were damaged and skipped.",
+            "Damaged entries",
+            "Entries of the outbox that were damaged and skipped.",
             (Target(total(series("pilotfish_outbox_damaged_lines", scope=OF_MONITOR))),),
             empty=NO_CONTROL,
             width=4,

@@ -174,7 +174,7 @@ CONTROLLER = Section(
         ),
         Panel(
             "lines",
-            "Silence of the API server",
+            "Time since the API server answered",
             "Time since the API server was last heard, by replica of the controller.",
             (Target("max by (pod) (pilotfish_kube_contact_age_seconds)", "{{pod}}"),),
             unit="s",

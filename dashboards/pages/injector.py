@@ -75,7 +75,7 @@ INJECTOR = Section(
         ),
         Panel(
             "lines",
-            "Age of what the injector knows",
+            "Age of the injector's data",
             "Time since the API server last sent something about a kind; it sends a bookmark each minute.",
             (Target(largest("pilotfish_mirror_age_seconds", "pod", "kind"), "{{pod}} {{kind}}"),),
             unit="s",

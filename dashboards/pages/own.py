@@ -29,7 +29,7 @@ NOW = Section(
         ),
         Panel(
             "stat",
-            "Analyzers away",
+            "No analyzer",
             "Proxies that are not connected to their analyzer, so that exchanges are dropped.",
             (Target(how_many(series("pilotfish_reader_connected"), "== 0")),),
             empty=NO_SIDECAR,
@@ -80,7 +80,7 @@ NOW = Section(
     ),
 )
 ACCOUNT = Section(
-    "The account of every exchange",
+    "Every exchange by outcome",
     (
         Panel(
             "lines",
@@ -108,7 +108,7 @@ ACCOUNT = Section(
         ),
         Panel(
             "lines",
-            "Exchanges under way",
+            "Queued exchanges",
             "Exchanges between proxy and analyzer, of the ten pods with most; many mean a slow analyzer.",
             (Target(worst_pods(series("pilotfish_exchanges_queued")), "{{pod}}"),),
             empty=NO_SIDECAR,
@@ -219,7 +219,7 @@ SIDECARS = Section(
 PAGE = Page(
     "own",
     "Pilotfish / Pilotfish itself",
-    "The account of every exchange, and the state of sidecars and controller.",
+    "The outcome of every exchange, and the state of sidecars, controller and injector.",
     (NAMESPACE, ALL_PODS),
     (NOW, ACCOUNT, SIDECARS, SYNC, CONTROLLER, INJECTOR, NODES),
 )

@@ -98,7 +98,7 @@ ATTRIBUTED = Section(
         ),
         _lines(
             "Cost of an hour",
-            "Cost of an hour at the present rate, by resource, of what is attributed to requests.",
+            "Cost of an hour at the present rate, by resource, without idle use. In the currency of spec.prices.",
             f"{HOUR} * ({attributed('pilotfish_cost_total', usage.COST, 'namespace', 'model', 'version', 'resource')})",
             "{{model}} {{version}} {{resource}}",
             "short",
@@ -111,7 +111,7 @@ ATTRIBUTED = Section(
             (
                 Target(largest(series("pilotfish_price"), "namespace", "pod", "resource"), title="Price"),
                 Target(
-                    largest(series("pilotfish_resource_source"), "namespace", "pod", "source", "reason"), title="On"
+                    largest(series("pilotfish_resource_source"), "namespace", "pod", "source", "reason"), title="In use"
                 ),
             ),
             empty=NO_PRICE,
@@ -135,7 +135,7 @@ IDLE = Section(
         Panel(
             "lines",
             "Idle GPUs",
-            "GPUs that are attributed to no request, with a kernel or without; what packing models could save.",
+            "GPUs that no request uses. Sharing GPUs between models could save them.",
             (
                 Target(f"topk(10, {total(of_model(rate('pilotfish_idle_gpu_seconds_total')), 'pod')})", "{{pod}}"),
                 Target(usage.GPU_IDLE, "{{UUID}} {{GPU_I_ID}} (rules)"),
@@ -145,7 +145,7 @@ IDLE = Section(
         Panel(
             "lines",
             "Idle power",
-            "Power of the GPUs that is attributed to no request.",
+            "Power of the GPUs that no request uses.",
             (
                 Target(f"topk(10, {total(of_model(rate('pilotfish_idle_energy_joules_total')), 'pod')})", "{{pod}}"),
                 Target(usage.POWER_IDLE, "{{UUID}} (rules)"),

@@ -21,7 +21,7 @@ from ..kube.errors import ConflictError, NotFoundError
 from ..kube.objects import SECRETS
 from ..kube.read import get
 from ..kube.replace import replace
-from ..system.tasks import pause
+from ..tasks import pause
 from .errors import CertificateError
 from .issuing import ServingCertificate, SigningAuthority, create_authority, sign_server
 from .lifetimes import SKEW

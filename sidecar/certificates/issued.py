@@ -24,7 +24,7 @@ from ..kube.errors import ConflictError
 from ..kube.objects import SECRETS
 from ..kube.read import get
 from ..kube.replace import replace
-from ..system.tasks import pause
+from ..tasks import pause
 from .authority import REFRESH, REPEAT, Authority, service_names
 from .issuing import SigningAuthority
 from .lifetimes import RENEWED_AFTER

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from ..serving.tls import TlsSource
-from ..system.tasks import cancel_all, keep_running
+from ..tasks import cancel_all, keep_running
 
 
 class CertificateSource(TlsSource, Protocol):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from ..report.control_status import ControlStatus
-from ..system.tasks import cancel_all, pause
+from ..tasks import cancel_all, pause
 from .errors import OutboxError
 from .executor import Executor, Outcome, RetryAt
 from .guard import build_entry, check_intent

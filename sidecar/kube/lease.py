@@ -123,9 +123,9 @@ class Elector:
                 _log.warning("this process no longer leads: %s", self.identity)
             raised = work.done()  # then its exception is on its way
             work.cancel()
-            (end,) = await asyncio.gather(work, return_exceptions=True)
-            if isinstance(end, Exception) and not raised:
-                _log.error("the work of the leader ended with an exception", exc_info=end)
+            await asyncio.wait((work,))
+            if not raised and not work.cancelled() and work.exception() is not None:
+                _log.error("the work of the leader ended with an exception", exc_info=work.exception())
             await on_stopped()
 
     async def _attempt(self) -> None:

@@ -22,7 +22,7 @@ from ..resources.gpu.sampler import GpuSampler
 from ..resources.processes import PROC
 from ..serving.options import LISTEN, METRICS_LISTEN, add_listen_arguments
 from ..serving.tls import TlsFiles
-from ..system.tasks import pause
+from ..tasks import pause
 from .cgroup_tree import CgroupTree
 from .figures import NodeFigures
 from .server import NodeAddresses, NodeServer

@@ -21,7 +21,7 @@ from ..resources.gpu.problems import GpuReason
 from ..resources.gpu.sample import GpuSample
 from ..resources.pod.figures import PodFigures
 from ..resources.processes import PROC
-from ..system.tasks import cancel_all, keep_running
+from ..tasks import cancel_all, keep_running
 from .allocations import Allocations, Device, Units, resolve
 from .cgroup_tree import CgroupTree
 from .containers import ContainerReader

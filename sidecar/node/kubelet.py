@@ -127,4 +127,5 @@ def _problem(error: Any, deadline: float) -> NodeProblem:
         return NodeProblem(NodeReason.KUBELET_HUNG, f"{deadline:g} s")
     if code == "UNAVAILABLE":
         return NodeProblem(NodeReason.KUBELET_ABSENT, "nobody accepts connections at the socket")
-    return NodeProblem(NodeReason.KUBELET_FAILED, f"{code}; does the kubelet have podresources.v1?")
+    hint = "; does the kubelet have podresources.v1?" if code == "UNIMPLEMENTED" else ""
+    return NodeProblem(NodeReason.KUBELET_FAILED, f"{code}{hint}")

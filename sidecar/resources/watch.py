@@ -25,7 +25,7 @@ from ..channel.in_flight import answered_growth, exchange_growth, in_flight_grow
 from ..channel.page import PageError, PageSnapshot
 from ..channel.page_reader import PageReader
 from ..report.blocks.resources import ResourceSource, SourceReason
-from ..system.tasks import keep_running
+from ..tasks import keep_running
 from .accounts import CPU, ENERGY, GPU, MEMORY, Accounts, CostRules, UsageWindow
 from .gpu.meter import GpuUse
 from .gpu.problems import GpuReason

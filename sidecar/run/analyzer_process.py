@@ -25,8 +25,8 @@ from ..resources.source import SourceOptions
 from ..sync.messages import Pod
 from ..system.addresses import parse_address
 from ..system.heartbeat import beat
-from ..system.tasks import cancel_all, keep_running
 from ..system.workers import started_pool
+from ..tasks import cancel_all, keep_running
 from .engine import engine
 from .restart_policy import RECYCLE, STOP_SIGNAL
 

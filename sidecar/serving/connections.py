@@ -12,8 +12,9 @@ the end of the next head, and while the last bytes are sent. `server.py` bounds 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -82,6 +83,7 @@ class BoundedConnection(web.RequestHandler):
 
     def __init__(self, manager: BoundedConnections, **options: Any) -> None:
         super().__init__(manager, **options)
+        self._bounded = manager
         self._bounds = manager.bounds
         self._gate = RequestGate()
         self._closing = False
@@ -100,6 +102,8 @@ class BoundedConnection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the timer with the connection."""
         self.unbound_time()
+        if isinstance(exc, ssl.SSLError):  # with TLS 1.3, a client refuses the certificate after the handshake
+            self._bounded.on_alert(exc)
         super().connection_lost(exc)
 
     def bound_time(self, seconds: float) -> None:
@@ -203,6 +207,7 @@ class BoundedConnections(web.Server):
     ) -> None:
         super().__init__(handler, request_factory=request_factory, **options)
         self.bounds = bounds
+        self.on_alert: Callable[[ssl.SSLError], None] = lambda _: None
         self._allowed = allowed
         self._options = options
         self._open: set[BoundedConnection] = set()

@@ -106,6 +106,7 @@ class BoundedServer:
                 self._server, self._port = server, server.sockets[0].getsockname()[1]
             else:
                 self._listener = TlsListener(self._tls, self._http)
+                self._http.on_alert = self._listener.note_alert
                 self._port = await self._listener.start(where, backlog)
         except OSError as error:
             raise AddressError(

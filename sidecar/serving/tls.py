@@ -174,6 +174,10 @@ class TlsListener:
         for one in self._sockets:
             one.close()
 
+    def note_alert(self, error: ssl.SSLError) -> None:
+        """Log an error of TLS that ended a connection, such as the alert of a client that trusts another authority."""
+        self._log.note("a TLS connection failed", error.reason or type(error).__name__)
+
     def _resume(self) -> None:
         self._pause = None
         for one in self._sockets:
@@ -208,18 +212,19 @@ class TlsListener:
             task.add_done_callback(partial(self._ended, connection))
 
     async def _shake_hands(self, connection: socket.socket) -> None:
-        self._begun.add(connection)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            context = self._context.current()
+            self._begun.add(connection)
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._protocol,
                 connection,
-                ssl=self._context.current(),
+                ssl=context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
         except ssl.SSLError as error:  # such as an alert of a client that does not trust the certificate
-            self._log.note("a TLS handshake failed", error.reason or type(error).__name__)
+            self._log.note("a TLS connection failed", error.reason or type(error).__name__)
         except OSError as error:  # the client left, or was silent for too long: port scans and TCP probes do so
             _LOG.debug("a TLS handshake did not end: %s", type(error).__name__)
 

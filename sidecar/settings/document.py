@@ -94,7 +94,7 @@ class FeatureDrift(DocumentBlock, frozen=True, kw_only=True):
     """Settings of one feature."""
 
     tolerance: Annotated[
-        Tolerance | None, Meta(description="Tolerance of this feature, instead of the common one.")
+        Tolerance | None, Meta(description="Tolerance of this feature, instead of the common value.")
     ] = None
     ignore: Annotated[bool, Meta(description="Exclude the feature from detection. It is still measured.")] = False
 

@@ -57,8 +57,8 @@ class MemoryRange(DocumentBlock, frozen=True, kw_only=True):
     after_oom_kill: Annotated[
         Duration,
         Meta(
-            description="Time for which the request is at least what the last kill for memory asked for, even if one "
-            "of many pods was killed. `0s`: as the VerticalPodAutoscaler."
+            description="Time for which the request stays at least at what the last kill for memory asked for, "
+            "even if only one of many pods was killed. `0s`: as the VerticalPodAutoscaler."
         ),
     ] = DAY
 
@@ -108,8 +108,8 @@ class Resources(DocumentBlock, frozen=True, kw_only=True):
     pool: Annotated[
         DnsName | None,
         Meta(
-            description="Name of a pool of CPU, which the administrator of the controller gives. The monitors of a "
-            "namespace that name it share its CPU."
+            description="Name of a pool of CPU, which the administrator defines. All monitors of the namespace "
+            "that name it share its CPU."
         ),
     ] = None
     min_history: Annotated[
@@ -119,4 +119,4 @@ class Resources(DocumentBlock, frozen=True, kw_only=True):
     cooldown: Annotated[Duration, Meta(description="Minimum time between two resizes of a pod.")] = 60.0
     actions_per_hour: Annotated[int, Meta(description="Maximum number of resizes in any hour.", ge=1, le=600)] = 60
     interval: Annotated[Duration, Meta(description="Time between two samples of the use.")] = 60.0
-    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
+    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common value.")] = None

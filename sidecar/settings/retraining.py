@@ -80,4 +80,4 @@ class Retrain(DocumentBlock, frozen=True, kw_only=True):
         ),
     ] = ()
     cooldown: Annotated[Duration, Meta(description="Minimum time between two requests.")] = DAY
-    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
+    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common value.")] = None

@@ -119,11 +119,15 @@ class ColdStart(DocumentBlock, frozen=True, kw_only=True):
     """How replicas count that were started and have not answered a request yet."""
 
     enabled: Annotated[
-        bool, Meta(description="Whether starting replicas count as coming. `false`: as autoscaling/v2 treats them.")
+        bool,
+        Meta(
+            description="Whether a starting replica counts like one that answers, for its start-up time. "
+            "`false`: as in autoscaling/v2."
+        ),
     ] = True
     assumed: Annotated[Duration, Meta(description="Start-up time until the first one has been measured.")] = 60.0
     deadline: Annotated[
-        Duration, Meta(description="Time after which a replica that has not answered no longer counts as coming.")
+        Duration, Meta(description="Time after which a replica that has not answered is given up and replaced.")
     ] = 1800.0
 
 
@@ -158,8 +162,8 @@ class Scaling(DocumentBlock, frozen=True, kw_only=True):
     take_ownership: Annotated[
         bool,
         Meta(
-            description="Whether to set the replicas although another field manager owns them, such as `helm`. An "
-            "HPA, a ScaledObject and a controller above the target are never overruled."
+            description="Whether to set the replicas although another field manager, such as `helm`, owns them. "
+            "An HPA or a ScaledObject is never overridden."
         ),
     ] = False
     manual_hold: Annotated[
@@ -173,10 +177,10 @@ class Scaling(DocumentBlock, frozen=True, kw_only=True):
     smoothing: Annotated[
         Duration,
         Meta(
-            description="Time whose mean load decides on fewer replicas, with a headroom of 15 %, so that a load that "
-            "fluctuates changes little. More replicas come at once. `0s`: as in autoscaling/v2."
+            description="Replicas are removed only if the mean load over this time allows it, with a headroom of "
+            "15 %. More replicas are added at once. `0s`: as in autoscaling/v2."
         ),
     ] = 60.0
     cold_start: Annotated[ColdStart, Meta(description="Replicas that have not answered a request yet.")] = ColdStart()
     forecast: Annotated[Forecast, Meta(description="Replicas for a load that repeats.")] = Forecast()
-    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common one.")] = None
+    mode: Annotated[Mode | None, Meta(description="Mode of this block, instead of the common value.")] = None

@@ -35,8 +35,8 @@ class Decode(DocumentBlock, frozen=True, kw_only=True):
     one_row: Annotated[
         bool,
         Meta(
-            description="What `rows` selects is one row, even if it has the form of several, such as an image or an "
-            "embedding."
+            description="The value that `rows` selects is one row, even if it looks like several, such as an "
+            "image or an embedding."
         ),
     ] = False
     names: Annotated[
@@ -72,7 +72,7 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
     interception: Annotated[
         Literal["auto", "port", "move", "redirect"],
         Meta(
-            description="How requests are led to the proxy, in a cluster: `port` moves the name of the model's port to "
+            description="How requests reach the proxy, in a cluster: `port` moves the name of the model's port to "
             "the proxy, `move` gives the model another port number, `redirect` changes the address of packets; `auto` "
             "takes the first of these that fits."
         ),
@@ -91,14 +91,16 @@ class Traffic(DocumentBlock, frozen=True, kw_only=True):
     max_records_per_second: Annotated[
         int,
         Meta(
-            description="Maximum number of exchanges a second to record. Further ones are only counted.", ge=0, le=10**6
+            description="Maximum number of exchanges a second to record. Further exchanges are only counted.",
+            ge=0,
+            le=10**6,
         ),
     ] = 2000
     body_limit: Annotated[
         Size,
         Meta(
-            description="Maximum size of a body. Exchanges with longer bodies are counted but not decoded. Of a longer "
-            "response, 2 KiB at the end are kept for token counts."
+            description="Maximum size of a body. Exchanges with longer bodies are counted but not decoded. The "
+            "last 2 KiB of a longer response are kept for token counts."
         ),
     ] = 1024 * 1024
     routes: Annotated[

@@ -13,7 +13,6 @@ that logfile uses files and framing. They import nothing from the sidecar but `e
     logfile        an append-only file of framed records: recover, append, fsync, rewrite, rotate
     ownership      files of a folder belong to this user or root, and none is a symbolic link
     parent_death   end when the parent process ends; also a wrapper for other programs
-    tasks          asyncio tasks that must not end in silence
     tokens         read the bearer token from a file
 
 Glossary. More terms: docs/glossary.md

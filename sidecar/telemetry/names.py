@@ -65,8 +65,8 @@ RESPONSE_BYTES = Metric(
 CONNECTIONS = Metric(
     "pilotfish_connections_total",
     "counter",
-    "Client connections by event: accepted, ended, reset, opaque, refused (limit, upstream, descriptors), and failed "
-    "attempts to connect to the model server (connect_failures).",
+    "Client connections by event: accepted, ended, reset, opaque, refused (limit, upstream, descriptors: also "
+    "tries to accept that failed), and failed attempts to connect to the model server (connect_failures).",
     TRAFFIC,
     ("event",),
 )

@@ -75,9 +75,6 @@ SILENT = {
         "the counter page has the number of unreachable upstreams; the file only names them"
     ),
     "sidecar/control/download.py:_get": "the session is not used any more",
-    "sidecar/control/manager/resizing.py:ResizeWatch._read_facts": (
-        "the next whole look meets the same trouble, and reports it"
-    ),
     "sidecar/control/manager/signals/pod_metrics.py:_time": "a sample with an impossible time counts as too old",
     "sidecar/control/manager/world.py:World.may_act": "the elector logs why this process does not lead",
     "sidecar/control/outbox_file.py:OutboxFile._save": "`problem` has the error of the file",
@@ -95,7 +92,6 @@ SILENT = {
     "sidecar/demo/sandbox.py:free_ports": "the port is in use; the next one is tried",
     "sidecar/doctor/gather.py:_ask_rights.ask": "None is reported as a right that could not be asked for",
     "sidecar/inject/offline/edit.py:rewrite": "the document is written whole instead, which the command says",
-    "sidecar/kube/lease.py:Elector._lead": "examined: the exception is logged",
     "sidecar/log.py:LineHandler._write": "a stream in memory has no descriptor",
     "sidecar/log.py:_log_uncaught": "standard error is the last place to write to",
     "sidecar/node/cgroup_tree.py:_subfolders": (
@@ -113,7 +109,6 @@ SILENT = {
     ),
     "sidecar/proxy/attempt.py:is_connected_to_itself": "the connection was reset, which the relay finds at once",
     "sidecar/proxy/health.py": "the client has left, or relayed traffic needs the descriptors, which listener.py logs",
-    "sidecar/proxy/listener.py:Listener._refuse_without_descriptor": "the client has left, or waits for the next try",
     "sidecar/proxy/listener.py:_descriptor_reserve": "it is taken at the next try",
     "sidecar/proxy/lookup.py:NameLookup.start": "reported as a failed lookup",
     "sidecar/proxy/relay.py": "the peer reset the connection: the reset is forwarded and counted",
@@ -145,8 +140,8 @@ SILENT = {
     "sidecar/system/logfile.py": (
         "cleaning up after the error that is being raised; the next append or sync repeats the rest"
     ),
-    "sidecar/system/tasks.py:cancel_all": "examined: each exception is logged",
     "sidecar/system/tokens.py:token_warning": "the file was replaced at this moment; the next call reports it",
+    "sidecar/tasks.py:cancel_all": "examined: each exception is logged",
     "sidecar/terminal.py": "a closed terminal is the last place to write to",
     "sidecar/top/sidecars.py:_in_thread.work": "the program has ended",
 }

@@ -21,7 +21,8 @@ TEXT, GRID = "#44484f", "#e3e5e8"
 SI = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 SECONDS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "µs"))
 SUFFIX = {
-    "Bps": "B/s", "cores": " cores", "cps": " c/s", "ops": " /s", "reqps": " req/s", "rowsps": " rows/s", "µs": " µs",
+    "Bps": "B/s", "celsius": " °C", "cores": " cores", "cps": " c/s", "ops": " /s", "reqps": " req/s",
+    "rowsps": " rows/s", "watt": " W", "µs": " µs",
 }  # fmt: skip
 
 
@@ -104,8 +105,17 @@ def draw(drawn: Drawn, width: float, height: float) -> str:
         lines = drawn.panel["options"]["content"].replace("```sh", "").replace("```", "").split("\n")
         return "".join(text(8, 18 + 16 * number, line) for number, line in enumerate(_wrapped(lines, int(width / 6))))
     if not any(line.points for line in drawn.lines):
-        return text(width / 2, height / 2, drawn.defaults["noValue"], size=13, anchor="middle", fill="#8e949c")
+        words = _wrapped([drawn.defaults["noValue"]], int(width / 7.5))
+        tops = (height / 2 + 17 * (place - (len(words) - 1) / 2) for place in range(len(words)))
+        return "".join(
+            text(width / 2, top, line, size=13, anchor="middle", fill="#8e949c")
+            for top, line in zip(tops, words, strict=True)
+        )
     return KINDS[kind](drawn, width, height)
+
+
+def _cut(cell: str, most: int) -> str:
+    return cell if len(cell) <= most else cell[: most - 1] + "…"
 
 
 def _wrapped(lines: Sequence[str], most: int) -> list[str]:
@@ -299,7 +309,7 @@ def _state(drawn: Drawn, width: float, height: float) -> str:
             parts.append(
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide_point:.1f}" height="{tall - 5:.1f}" fill="{colour}"/>'
             )
-    legend = "   ".join(item["text"] for item in names.values())
+    legend = " · ".join(item["text"] for item in names.values())
     return "".join([*parts, text(8, height - 6, legend, size=10)])
 
 
@@ -334,7 +344,10 @@ def _table(drawn: Drawn, width: float, height: float) -> str:
     rows = dict(sorted(rows.items(), key=lambda item: [json.loads(item[0]).get(name, "") for name in order]))
     columns = [*labels, *titles]
     step = (width - 16) / len(columns)
-    parts = [text(10 + step * place, 16, name, size=11, fill="#1f60c4") for place, name in enumerate(columns)]
+    fits = int(step / 6.8)
+    parts = [
+        text(10 + step * place, 16, _cut(name, fits), size=11, fill="#1f60c4") for place, name in enumerate(columns)
+    ]
     properties = {
         item["matcher"]["options"]: {one["id"]: one["value"] for one in item["properties"]}
         for item in drawn.panel["fieldConfig"]["overrides"]
@@ -352,8 +365,9 @@ def _table(drawn: Drawn, width: float, height: float) -> str:
                 x, wide = 10 + step * (len(labels) + place), (step - 70) * values.get(place, 0.0) / most
                 parts.append(f'<rect x="{x + 56:.1f}" y="{y - 10}" width="{wide:.1f}" height="12" fill="#5794f2"/>')
         parts.append(f'<path d="M8,{y - 14:.1f}h{width - 16:.1f}" stroke="{GRID}"/>')
-        fits = int(step / 6.5)
-        parts += [text(10 + step * place, y, cell[:fits], fill=colour) for place, (cell, colour) in enumerate(cells)]
+        parts += [
+            text(10 + step * place, y, _cut(cell, fits), fill=colour) for place, (cell, colour) in enumerate(cells)
+        ]
     return "".join(parts)
 
 

@@ -42,7 +42,7 @@ SHOWN = [
     ("own", "Requests of the pods"),
     ("own", "Requests to the controller"),
     ("own", "Reviews of callers"),
-    ("own", "Silence of the API server"),
+    ("own", "Time since the API server answered"),
     ("own", "Size of checkpoints"),
     ("own", "Ticks that wait"),
     ("own", "Time since the last success"),

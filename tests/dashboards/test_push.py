@@ -122,7 +122,7 @@ BROKEN = {
     "a_page": ((200, "text/html", b"<html>hello</html>"), "does not come from Grafana"),
     "a_redirect": ((301, "https://grafana.example/api/folders", b""), "redirects"),
     "an_error": ((500, "application/json", b'{"message": "database is locked"}'), "500 database is locked"),
-    "no_json": ((200, "application/json", b"{"), "no JSON"),
+    "no_json": ((200, "application/json", b"{"), "not JSON"),
     "other_json": ((200, "application/json", b'"x"'), "does not come from Grafana"),
     "unavailable": ((503, "text/plain", b"x" * 100_000), "503"),
 }

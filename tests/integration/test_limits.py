@@ -72,7 +72,7 @@ def test_descriptor_limit_refuses_counts_and_recovers(tmp_path: Path) -> None:
 
 def test_clients_that_cannot_even_be_refused_are_counted_and_logged(tmp_path: Path) -> None:
     with listening() as listener, running_proxy(listener.getsockname(), tmp_path / "shared") as proxy:
-        with no_free_descriptor(proxy.process.pid), dial(proxy.address):
+        with no_free_descriptor(proxy.process.pid, least=1), dial(proxy.address):
             wait_until(lambda: "a client is not served: no descriptor" in proxy.log.read_text(), what="the line")
             wait_until(lambda: proxy.page().connections["refused_descriptors"], what="the counter")
         wait_until(lambda: proxy.page().connections["accepted"], what="the client that waits to be accepted")

@@ -33,17 +33,20 @@ def pod(name: str, devices: dict[str, list[str]], *, namespace: str = "models", 
 
 @dataclass
 class FakeKubelet:
-    """Answers with `pods`; with `code`, refuses; with `hang`, never answers."""
+    """Answers with `pods`, or with the bytes `raw`; with `code`, refuses; with `hang`, never answers."""
 
     pods: list[dict] = field(default_factory=list)
     allocatable: list[dict] = field(default_factory=list)
     code: grpc.StatusCode | None = None
     hang: bool = False
+    raw: bytes | None = None
     released: threading.Event = field(default_factory=threading.Event)
 
     def list(self, _: Any, context: Any) -> bytes:
         """Answer List."""
         self._fail(context)
+        if self.raw is not None:
+            return self.raw
         return bytes(MESSAGES["ListPodResourcesResponse"](pod_resources=self.pods).SerializeToString())
 
     def get_allocatable(self, _: Any, context: Any) -> bytes:

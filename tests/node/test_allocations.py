@@ -104,7 +104,7 @@ json = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(100))
 @given(st.lists(st.dictionaries(st.just("spec"), json), max_size=3))
 def test_no_slice_of_any_form_raises(slices: list[dict[str, Any]]) -> None:
     assert all(read_slices(slices).values())

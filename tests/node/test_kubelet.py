@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from pilotfish.sidecar.node.allocations import Device
-from pilotfish.sidecar.node.kubelet import KEPT_SECONDS, KubeletSource
+from pilotfish.sidecar.node.kubelet import KEPT_SECONDS, MOST_BYTES, KubeletSource
 from pilotfish.sidecar.node.problems import NodeReason
 from tests.node.kubelets import FakeKubelet, pod, serving
 from tests.support.waiting import patient
@@ -96,6 +96,31 @@ def test_devices_are_kept_while_the_kubelet_is_restarted_and_dropped_later(path:
     with serving(kubelet, path):
         assert asked(source) is None
     assert dict(source.allocations.pods) == {OWNER: {GPU}}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"\xff" * 40, b"\x0a\x05\x0a\x03\xff\xfe\xfd", b"\x0a\xff\xff\xff\xff\x0f", bytes(MOST_BYTES + 1)],
+    ids=["garbage", "a name that is no text", "a length beyond the end", "too long"],
+)
+def test_an_answer_that_cannot_be_read_is_named_and_devices_are_kept(path: Path, raw: bytes) -> None:
+    kubelet = FakeKubelet([pod("m", {"nvidia.com/gpu": ["GPU-0"]})])
+    source = KubeletSource(path)
+    with serving(kubelet, path):
+        assert asked(source) is None
+        kubelet.raw = raw
+        assert asked(source) is NodeReason.KUBELET_FAILED
+        assert dict(source.allocations.pods) == {OWNER: {GPU}}
+        kubelet.raw = None
+        assert asked(source) is None
+
+
+def test_thousands_of_pods_are_read(path: Path) -> None:
+    kubelet = FakeKubelet([pod(f"m{number}", {"nvidia.com/gpu": [f"GPU-{number}"] * 2}) for number in range(2000)])
+    source = KubeletSource(path)
+    with serving(kubelet, path):
+        assert asked(source) is None
+    assert len(source.allocations.pods) == 2000
 
 
 def test_a_socket_that_may_not_be_opened_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

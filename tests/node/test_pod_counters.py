@@ -116,7 +116,7 @@ IDS = ("GPU-0", "GPU-1::0", "GPU-1::1", "GPU-2")
 shares = st.none() | st.floats(0, 1)
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(150))
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.dictionaries(st.integers(1, 4), shares, max_size=4)), max_size=3),
     st.lists(st.sampled_from(IDS), max_size=4),

@@ -70,7 +70,7 @@ def keys(resources: Mapping[str, Any]) -> dict[str, set[str]]:
     return {side: {*(resources.get(side) or {})} & {"cpu", "memory"} for side in ("requests", "limits")}
 
 
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(200))
 @given(
     pods.specs(), CONTAINERS, pods.TARGETS, BOUNDS, CONTROLLED, RUNNING,
     pods.limit_ranges(), pods.quotas(),

@@ -116,11 +116,11 @@ def test_the_owner_of_a_real_listening_socket_is_found(family: str) -> None:
             port = int(child.stdout.readline())
             address = Address("127.0.0.1", port)
             hosts = listeners.own_addresses(address)
-            assert listeners.owners(listeners.inodes_at(address, hosts)) == {child.pid}
+            assert listeners.owners(listeners.inodes_at(address, hosts or ())) == {child.pid}
             assert listeners.own_addresses(Address("192.0.2.1", port)) == set()  # TEST-NET-1: of no machine
         finally:
             child.kill()
-    wait_until(lambda: not listeners.inodes_at(address, hosts), timeout=5, what="the socket to be gone")
+    wait_until(lambda: not listeners.inodes_at(address, hosts or ()), timeout=5, what="the socket to be gone")
 
 
 def test_a_process_reads_itself() -> None:

@@ -10,17 +10,17 @@ import sys
 import zlib
 from collections.abc import AsyncIterator, Callable
 
-import brotli
+import brotli  # type: ignore[import-not-found,unused-ignore]
 import httpx
 import uvicorn
-import zstandard
+from backports import zstd  # type: ignore[import-not-found,unused-ignore]
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 port, server, coding = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server}", timeout=60)
+client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{server}", timeout=None)
 Step = tuple[Callable[[bytes], bytes], Callable[[], bytes]]
 
 
@@ -32,9 +32,8 @@ def compressor() -> Step:
     if coding == "br":
         br = brotli.Compressor()
         return lambda piece: br.process(piece) + br.flush(), br.finish
-    zstd = zstandard.ZstdCompressor().compressobj()
-    block = zstandard.COMPRESSOBJ_FLUSH_BLOCK
-    return lambda piece: zstd.compress(piece) + zstd.flush(block), zstd.flush
+    packer = zstd.ZstdCompressor()
+    return lambda piece: packer.compress(piece, packer.FLUSH_BLOCK), packer.flush
 
 
 async def compressed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

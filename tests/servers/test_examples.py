@@ -16,5 +16,5 @@ pytestmark = [pytest.mark.servers, needs("bash", "curl")]
 
 def test_mlserver_itself(tmp_path: Path, spawn: Children, python: str) -> None:
     mlserver = Path(python).with_name("mlserver")
-    replaced = {"python3 train.py": f"{python} train.py", "mlserver start": f"{mlserver} start"}
+    replaced = {"python3 train.py": f"{python} train.py", "mlserver start": f"{mlserver} start ."}
     check_mlserver(copied("mlserver", tmp_path, spawn, replaced))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import gguf
+import gguf  # type: ignore[import-not-found,unused-ignore]
 import numpy as np
 from numpy.typing import NDArray
 

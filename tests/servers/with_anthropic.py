@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from anthropic import Anthropic, APIStatusError
+from anthropic import Anthropic, APIStatusError  # type: ignore[import-not-found,unused-ignore]
 
 from tests.servers.calls import failed, of_anthropic, said
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from openai import APIStatusError, OpenAI
+from openai import APIStatusError, OpenAI  # type: ignore[import-not-found,unused-ignore]
 
 from tests.servers.calls import failed, of_openai, said
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import Any
 
-from openai import APIStatusError, AsyncOpenAI, OpenAI
+from openai import APIStatusError, AsyncOpenAI, OpenAI  # type: ignore[import-not-found,unused-ignore]
 
 from tests.servers.calls import LLAMA, failed, of_openai, of_responses, said
 
@@ -59,7 +59,7 @@ def responses() -> None:
 
 
 def several() -> None:
-    """Ask for several choices. llama.cpp gives the counts of one of them, and Ollama gives one choice."""
+    """Ask for several choices. llama.cpp gives the counts of one of them."""
 
     def note(case: str, path: str, answer: Any) -> None:
         if server == LLAMA and len(answer.choices) > 1:

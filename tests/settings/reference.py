@@ -83,4 +83,5 @@ def _default(item: msgspec.structs.FieldInfo, annotation: Any) -> str:
         return f"`{UNITS[unit].show(default)}`"
     if isinstance(default, tuple):
         return f"`{', '.join(default)}`"
-    return f"`{default:g}`" if isinstance(default, float) else f"`{str(default).lower()}`"
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+    return f"`{default:g}`" if isinstance(default, float) else f"`{text}`"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 
 def raise_descriptor_limit(wanted: int) -> int:
@@ -16,10 +18,14 @@ def raise_descriptor_limit(wanted: int) -> int:
 
 
 @contextmanager
-def no_free_descriptor(pid: int = 0) -> Iterator[None]:
-    """Let this process, or the process `pid`, open nothing; the descriptors that it has stay usable."""
+def no_free_descriptor(pid: int = 0, *, least: int = 0) -> Iterator[None]:
+    """Let this process, or the process `pid`, open nothing; the descriptors that it has stay usable.
+
+    With `least`, the limit is that number: also a descriptor that it closes cannot be opened again.
+    """
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, hard))
+    free = _own_next() if pid == 0 else _next_of(pid)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (least or free, hard))
     try:
         yield
     finally:
@@ -35,3 +41,15 @@ def largest_file(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _own_next() -> int:
+    """Return the number that the next descriptor of this process will have."""
+    number = os.open(os.devnull, os.O_RDONLY)
+    os.close(number)
+    return number
+
+
+def _next_of(pid: int) -> int:
+    used = set(map(int, os.listdir(f"/proc/{pid}/fd")))
+    return next(number for number in count() if number not in used)

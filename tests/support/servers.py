@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 SAID = Path("build/servers")  # by .ci/environment
-OLLAMA = Path("build/ollama")  # by .ci/ollama
 
 
 def servers_python() -> str:
@@ -16,11 +15,3 @@ def servers_python() -> str:
     if not python or not Path(python).exists():
         pytest.skip("no environment with llama.cpp and MLServer; `.ci/environment servers > build/servers` makes it")
     return python
-
-
-def ollama_program() -> str:
-    """Return the program of Ollama; skip the test, loudly, where it is not built."""
-    program = OLLAMA.read_text().strip() if OLLAMA.exists() else ""
-    if not program or not Path(program).exists():
-        pytest.skip("Ollama is not built; `.ci/ollama > build/ollama` builds it, with Go and a C++ compiler")
-    return program

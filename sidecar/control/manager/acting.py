@@ -10,7 +10,7 @@ from random import Random
 
 from ...report.control_status import ControlStatus
 from ...report.schema import BLIND_REASONS, FLEET_BLIND_REASONS, BlindSpot, Report
-from ...system.tasks import cancel_all, keep_running, pause
+from ...tasks import cancel_all, keep_running, pause
 from ..cluster import CLUSTER_POLICIES
 from ..executor import Executor, Outcome, RetryAt
 from ..intent import Intent

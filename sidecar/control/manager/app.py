@@ -30,7 +30,7 @@ from ...kube.lease import Elector
 from ...kube.objects import MODEL_MONITORS
 from ...kube.patch import merge_patch
 from ...settings.document import ModelMonitor, ProfileSource
-from ...system.tasks import keep_running
+from ...tasks import keep_running
 from ..app import Lane
 from ..cluster import cluster_lanes
 from ..configmaps import ConfigMapStore

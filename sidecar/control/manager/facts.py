@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...report.control_status import IntentStatus
 from ...report.schema import Report
-from ..ledger import IntentLedger
+from ..ledger import DEAD, PENDING, REFUSED, IntentLedger
 from ..observe import build_situation
 from ..reasons import Reason
 from ..resize.guard import ResizeView, resize_situation
 from ..retrain.alerts import AlertFacts
 from ..scale.guard import ScaleView, scale_situation
 from ..situation import BlindFacts, RetrainingFacts, Situation
+from ..workload.hold import Hold
 from .accepted import AcceptedDocument
 from .key import MonitorKey
 
@@ -57,3 +59,10 @@ def situation_of(
 def stop_reason(*, killed: bool, paused: bool) -> Reason | None:
     """Return the reason for which nothing is acted on; None if actions are allowed."""
     return Reason.KILL_SWITCH if killed else Reason.PAUSED if paused else None
+
+
+def hindrance_of(newest: IntentStatus) -> Hold | None:
+    """Return why the newest intent for a target was not carried out: a limit, or a failed attempt; None if it was."""
+    why = newest.reason if newest.state == REFUSED else newest.error if newest.state in {DEAD, PENDING} else ""
+    reason = Reason.of_value(why or "")
+    return Hold(reason, newest.detail or "") if reason is not None else None

@@ -14,7 +14,7 @@ from functools import partial
 from ...kube.client import Kube
 from ...kube.mirror import Store, mirror
 from ...kube.objects import MODEL_MONITORS, PODS
-from ...system.tasks import cancel_all, keep_running, pause
+from ...tasks import cancel_all, keep_running, pause
 from ..outbox import Step, ignore_step
 from .cleanup import StateCleaner
 from .key import MonitorKey

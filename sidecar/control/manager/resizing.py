@@ -26,7 +26,7 @@ from ..resize.usage import OomKill
 from ..resize.wish import rounded, target_of
 from ..scale.target import TargetFacts
 from ..situation import ACT
-from ..workload.hold import Hold
+from ..workload.hold import Hold, hold_of
 from .core import MonitorCore
 from .facts import stop_reason
 from .key import MonitorKey, target_key
@@ -39,7 +39,7 @@ from .resizing_sources import NamespaceLimits, PodMetricsReading
 from .resizing_usage import NO_USAGE, UsageReading, read_usage, unknown_resources
 from .resizing_views import PodViews, template_views
 from .selectors import Selector
-from .target_watch import SHARED_SECONDS, TargetReading, TargetWatch
+from .target_watch import SHARED_SECONDS, TargetReading, TargetWatch, unknown_fact
 from .world import Item, World
 
 _UNSURE = frozenset((Reason.LOW_CONFIDENCE, Reason.USAGE_MISSING))
@@ -63,9 +63,14 @@ class ResizeLook:
     usage: UsageReading = NO_USAGE
     planning: ResizePlanning | None = None
     withheld: Mapping[str, Hold] = field(default_factory=dict)
-    unknown: Hold | None = None
     share: PoolShare | None = None
     without_effect: tuple[str, ...] = ()
+
+    @property
+    def unknown(self) -> Hold | None:
+        """What could not be read of the target or of the limits of its namespace: nothing is done without it."""
+        found = unknown_fact(self.target, beside="budgets") if self.target is not None else None
+        return found or (hold_of(self.planning.limits.problem) if self.planning is not None else None)
 
     @property
     def recommendation(self) -> ResourceRecommendation | None:
@@ -112,7 +117,7 @@ class ResizeWatch:
         target = reading.facts
         if target is None or reading is look.reading:
             return False  # the next look reports why it cannot be read
-        self.latest = replace(look, reading=reading, target=target, unknown=_unknown(target) or look.unknown)
+        self.latest = replace(look, reading=reading, target=target)
         owned = withheld_resources(self.world.scaling_targets, self.key.namespace, look.document, target)
         return not owned.keys() <= look.withheld.keys()
 
@@ -145,10 +150,7 @@ class ResizeWatch:
         metrics, limits = await asyncio.gather(
             self.world.read_pod_metrics(self.key.namespace), self.world.read_limits(self.key.namespace, nodes)
         )
-        unknown = Hold(limits.problem.reason, limits.problem.text) if limits.problem is not None else None
-        self.latest = self._recommend(
-            replace(found, unknown=_unknown(target) or unknown), pods, metrics, limits, selector
-        )
+        self.latest = self._recommend(found, pods, metrics, limits, selector)
         core.resizing = self._memory.stored
 
     def _recommend(
@@ -237,15 +239,13 @@ class ResizeWatch:
         if look is None or current is None or current.spec.resources is None or look.document.spec.target_ref is None:
             return None
         target, reference = look.target, look.document.spec.target_ref
-        trouble = look.reading.trouble
         owner = target.resources_owner if target is not None else None
         return ResizeView(
             key=target_key(self.key.namespace, reference),
             settings=look.settings,
             mode=current.spec.resources.mode or current.spec.mode,
             stopped=stop_reason(killed=self.world.kill_switch.on(), paused=paused),
-            trouble=self._elsewhere(reference, look.settings)
-            or (Hold(trouble.reason, trouble.text) if trouble is not None else None),
+            trouble=self._elsewhere(reference, look.settings) or hold_of(look.reading.trouble),
             contact_age=self.world.contact_age(),
             at=look.at if look.planning is not None and look.document is current else None,
             unknown=look.unknown,
@@ -294,12 +294,6 @@ class ResizeWatch:
 
 def _monitor(core: MonitorCore | None) -> ModelMonitor | None:
     return core.document.monitor if core is not None and core.document is not None else None
-
-
-def _unknown(target: TargetFacts) -> Hold | None:
-    """Return the first fact about the target that could not be read: nothing is done without it."""
-    found = (problem for problem in target.problems if problem.fact != "budgets")
-    return next((Hold(problem.reason, problem.text) for problem in found), None)
 
 
 def _unsure(look: ResizeLook) -> Hold | None:

@@ -73,6 +73,8 @@ class EffectWatch:
         self._samples = {uid: samples for uid, samples in self._samples.items() if uid in present}
         for usage in usages:
             samples = self._samples.setdefault(usage.pod_uid, deque(maxlen=KEPT))
+            if samples and samples[-1].at > usage.at:  # the clock was set back
+                samples.clear()
             if not samples or samples[-1].at < usage.at:
                 samples.append(usage)
 

@@ -12,6 +12,7 @@ from typing import Any
 from ...settings.document import TargetRef
 from ..reasons import Reason
 from ..workload.hold import Hold
+from .accepted import AcceptedDocument
 from .key import MonitorKey
 from .resizing_pool import unchanged_member
 from .resizing_status import ResizingFinding
@@ -40,6 +41,15 @@ def invalid_resources(item: Item) -> InvalidResources | None:
         pool=_text(resources, "pool") if resources.get("cpu") else None,
         target=_target(target) if isinstance(target, dict) else None,
     )
+
+
+def pool_of(document: AcceptedDocument | None, item: Item) -> str | None:
+    """Return the pool that the document in force names, or the object `item` while none is in force; else None."""
+    if document is None:
+        found = invalid_resources(item)
+        return found.pool if found is not None else None
+    settings = document.monitor.spec.resources
+    return settings.pool if settings is not None and settings.cpu is not None else None
 
 
 def invalid_finding(item: Item, problem: str) -> ResizingFinding | None:

@@ -15,15 +15,15 @@ from ...log import whole_second
 from ...podspec.amounts import KINDS, ContainerResources, Kind
 from ...podspec.bounds import STEPS
 from ...podspec.quantity import format_quantity
-from ...report.control_status import ControlStatus, IntentStatus
+from ...report.control_status import ControlStatus
 from ...settings.status import ResourceAmounts, ResourcesStatus
-from ..ledger import DEAD, PENDING, REFUSED
 from ..reasons import Reason
 from ..resize.guard import ResizedPod, ResizeView, find_hold
 from ..resize.policy import KIND
 from ..resize.recommender import ResourceRecommendation
 from ..situation import ACT
 from ..workload.hold import Hold
+from .facts import hindrance_of
 from .resizing import ResizeLook
 
 MAX_TEXT = 1000  # characters
@@ -179,7 +179,7 @@ def _limited(view: ResizeView, control: ControlStatus | None) -> Hold | None:
     if candidate is None or view.active is not None or control is None:
         return None
     newest = next((item for item in control.intents if (item.kind, item.target) == (KIND, candidate.key)), None)
-    return _limit_of(newest) if newest is not None else None
+    return hindrance_of(newest) if newest is not None else None
 
 
 def _blind(view: ResizeView) -> Hold | None:
@@ -208,12 +208,6 @@ def _futile(view: ResizeView, look: ResizeLook) -> Hold | None:
     if not look.without_effect or view.candidate is not None or view.active is not None:
         return None
     return Hold(Reason.RESIZE_WITHOUT_EFFECT, "; ".join(look.without_effect[:MOST_EFFECTS]))
-
-
-def _limit_of(newest: IntentStatus) -> Hold | None:
-    why = newest.reason if newest.state == REFUSED else newest.error if newest.state in {DEAD, PENDING} else ""
-    reason = Reason.of_value(why or "")
-    return Hold(reason, newest.detail or "") if reason is not None else None
 
 
 def _requests(pods: tuple[ResizedPod, ...]) -> dict[str, float]:

@@ -20,7 +20,7 @@ from ...errors import PilotfishError
 from ...report.control_status import ControlStatus
 from ...report.schema import BlindSpot, Report
 from ...sync.messages import Signals, SyncRequest, SyncResponse
-from ...system.tasks import cancel_all, keep_running, pause
+from ...tasks import cancel_all, keep_running, pause
 from ..errors import StoreConflictError, StoreError
 from ..ledger import IntentLedger, LedgerEntry
 from ..outbox import Step, ignore_step
@@ -39,7 +39,7 @@ from .key import MonitorKey
 from .pods import MonitoredPod, monitored_pods
 from .refreshing import Refresher
 from .resizing import ResizeWatch
-from .resizing_invalid import InvalidMember, invalid_finding, invalid_resources
+from .resizing_invalid import InvalidMember, invalid_finding, pool_of
 from .resizing_status import ResizingFinding, resizing_finding
 from .scaling import ScalingWatch
 from .scaling_status import ScalingFinding, scaling_finding
@@ -127,11 +127,7 @@ class MonitorRuntime:
     @property
     def pool(self) -> str | None:
         """The pool of CPU that the document in force names, or the newest one while none is in force; else None."""
-        if self.core.document is None:
-            found = invalid_resources(self.item)
-            return found.pool if found is not None else None
-        settings = self.core.document.monitor.spec.resources
-        return settings.pool if settings is not None and settings.cpu is not None else None
+        return pool_of(self.core.document, self.item)
 
     @property
     def paused(self) -> bool:

@@ -29,7 +29,7 @@ from ..scale.recommender import Recommendation, recommend
 from ..scale.state import ScaleState, ScaleStateError, scaled
 from ..scale.target import TargetFacts
 from ..situation import Fact
-from ..workload.hold import Hold
+from ..workload.hold import Hold, hold_of
 from .checkpoint import ScalingCheckpoint
 from .core import MonitorCore
 from .facts import stop_reason
@@ -38,7 +38,7 @@ from .saturation import saturation
 from .scaling_pods import NO_PODS, RECENT_SECONDS, PodsReading, read_pods
 from .scaling_sources import SignalReading, SignalRequest
 from .selectors import Selector
-from .target_watch import SHARED_SECONDS, TargetWatch
+from .target_watch import SHARED_SECONDS, TargetWatch, unknown_fact
 from .trouble import Trouble
 from .world import World
 
@@ -175,13 +175,12 @@ class ScalingWatch:
             return None
         target, settings = look.target, look.settings
         elsewhere = self._elsewhere(look.document.spec.target_ref)
-        trouble = Hold(look.trouble.reason, look.trouble.text) if look.trouble is not None else None
         view = ScaleView(
             key=target_key(self.key.namespace, look.document.spec.target_ref),
             settings=settings,
             mode=settings.mode or look.document.spec.mode,
             stopped=stop_reason(killed=self.world.kill_switch.on(), paused=paused),
-            trouble=elsewhere or trouble,
+            trouble=elsewhere or hold_of(look.trouble),
             contact_age=self.world.contact_age(),
             replicas=Fact(target.spec_replicas, look.target_at) if target is not None else None,
             wish=look.wish,
@@ -195,7 +194,7 @@ class ScalingWatch:
             return view
         return replace(
             view,
-            unknown=_unknown(target),
+            unknown=unknown_fact(target, beside="verticalAutoscalers"),
             owner=self._owner(target, settings),
             manual=self._manual_hold(settings, now),
             rollout=target.rollout,
@@ -264,12 +263,6 @@ def _own_write(entry: LedgerEntry) -> OwnWrite | None:
     if not sent or not isinstance(entry.observed, int) or not isinstance(entry.desired, int):
         return None
     return OwnWrite(entry.observed, entry.desired, entry.changed_at)
-
-
-def _unknown(target: TargetFacts) -> Hold | None:
-    """Return the first fact about the replicas that could not be read: nothing is done without it."""
-    found = (problem for problem in target.problems if problem.fact != "verticalAutoscalers")
-    return next((Hold(problem.reason, problem.text) for problem in found), None)
 
 
 def _explained(recommendation: Recommendation, pods: PodsReading) -> str:

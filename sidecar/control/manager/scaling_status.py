@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...report.control_status import ControlStatus, IntentStatus
-from ..ledger import DEAD, DELIVERED, PENDING, REFUSED
+from ..ledger import DELIVERED
 from ..reasons import Reason
 from ..scale.guard import ScaleView, find_hold
 from ..scale.policy import KIND
 from ..situation import ACT
 from ..workload.hold import Hold
+from .facts import hindrance_of
 from .scaling import ScalingLook
 
 NOT_SEEN = frozenset(  # holds with which there is no desired number
@@ -109,10 +110,7 @@ def _limited(view: ScaleView, intents: list[IntentStatus]) -> Hold | None:
         return Hold(Reason.MODE, f"the mode is {view.mode}, so that nothing is written")
     if view.bounded == view.current or not intents or view.settings.surface == "metric":
         return None
-    newest = intents[0]
-    why = newest.reason if newest.state == REFUSED else newest.error if newest.state in {DEAD, PENDING} else ""
-    reason = Reason.of_value(why or "")
-    return Hold(reason, newest.detail or "") if reason is not None else None
+    return hindrance_of(intents[0])
 
 
 def _owner_name(view: ScaleView, look: ScalingLook) -> str:

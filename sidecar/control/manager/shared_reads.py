@@ -31,6 +31,10 @@ class SharedReads:
     clock: Callable[[], float]
     _kept: dict[Key, _Kept] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        """Return the number of readings that are kept."""
+        return len(self._kept)
+
     async def once(
         self,
         key: Key,

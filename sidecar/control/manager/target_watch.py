@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ...settings.document import ModelMonitor, TargetRef
 from ..scale.target import TargetFacts
+from ..workload.hold import Hold, hold_of
 from .key import MonitorKey
 from .trouble import Trouble, TroubleError
 from .world import World
@@ -37,6 +38,11 @@ class TargetReading:
     def whole(self) -> bool:
         """Whether the object itself was read, and not only its scale."""
         return self.facts is not None and all(problem.fact != OBJECT for problem in self.facts.problems)
+
+
+def unknown_fact(target: TargetFacts, *, beside: str) -> Hold | None:
+    """Return the first fact about `target` that could not be read, `beside` one that does not matter."""
+    return hold_of(next((problem for problem in target.problems if problem.fact != beside), None))
 
 
 @dataclass

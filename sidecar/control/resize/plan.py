@@ -43,6 +43,7 @@ class ResizePlan:
         container: its name.
         resources: by name; one that is absent is not recommended.
         raises: whether throttling asks for more CPU.
+        follows: whether the CPU then follows the load of the last minutes; not if a resize restarts the container.
         latency: the target of the latency quantile in seconds, below which throttling asks for nothing; None without.
         after_oom_kill: time for which the memory stays at what a kill asked for, in seconds.
         min_history: observation without which nothing should follow from the recommendation, in seconds.
@@ -51,6 +52,7 @@ class ResizePlan:
     container: str
     resources: Mapping[ResourceName, PlanResource]
     raises: bool
+    follows: bool
     latency: float | None
     after_oom_kill: float
     min_history: float
@@ -67,7 +69,8 @@ class ResizePlan:
         kept = settings.memory.after_oom_kill if settings.memory is not None else 0.0
         fixed = settings.controlled_values == "RequestsOnly"  # more of the request leaves such a limit as it is
         raises = settings.cpu is not None and settings.cpu.raise_when_throttled and not fixed
-        return cls(settings.container, found, raises, latency, kept, settings.min_history)
+        follows = settings.method == "inPlace" and not settings.allow_restart
+        return cls(settings.container, found, raises, follows, latency, kept, settings.min_history)
 
     def half_life(self, name: ResourceName) -> float:
         """Return the half-life of the samples of a resource, in seconds, even if it is not recommended."""

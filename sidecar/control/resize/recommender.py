@@ -149,12 +149,12 @@ def _amount(value: float) -> int:
 def _raised(name: ResourceName, plan: ResizePlan, state: ResizeState, found: _Estimate, now: float) -> _Estimate:
     """Return the estimate with what kills for memory and throttling add."""
     if name == "cpu":
-        floor = _amount(least_cpu(state.throttling, plan.resources[name].margin, now)) if plan.raises else 0
+        floor = _amount(least_cpu(state.throttling, plan, now))
         lower = _amount(floor * URGENT)
     else:
         floor = lower = _floor(plan, state, now)
     target, upper = max(found.target, floor), found.upper
-    if name == "cpu" and plan.raises and remembered(state.throttling, now):
+    if name == "cpu" and plan.raises and plan.follows and remembered(state.throttling, now):
         upper = min(upper, _amount(max(target, found.high) * ABOVE))
     return _Estimate(target, max(found.lower, lower), max(upper, target), found.high)
 

@@ -64,7 +64,7 @@ class Floor(msgspec.Struct, frozen=True, array_like=True):
     at: float = 0.0
 
 
-class Throttling(msgspec.Struct, frozen=True, array_like=True):
+class HiddenDemand(msgspec.Struct, frozen=True, array_like=True):
     """What the CPU limit hides of the present. Requests are millicores, times are epoch seconds, 0 for never.
 
     A use is given as the request with which the CPU limit would equal it.
@@ -88,7 +88,7 @@ class Throttling(msgspec.Struct, frozen=True, array_like=True):
     failed_at: float = 0.0
     inferred: bool = False
 
-    def moved(self, seconds: float) -> Throttling:
+    def moved(self, seconds: float) -> HiddenDemand:
         """Return it with all times later by `seconds`."""
         at = {name: value + seconds for name in ("at", "since", "failed_at") if (value := getattr(self, name))}
         return msgspec.structs.replace(self, **at)
@@ -115,7 +115,7 @@ class ResizeState(msgspec.Struct, frozen=True):
     samples: int = 0
     pods: dict[str, PodPeak] = {}
     floor: Floor = Floor()
-    throttling: Throttling = Throttling()
+    throttling: HiddenDemand = HiddenDemand()
 
     def encode(self) -> bytes:
         """Return the state as MessagePack, at most MAX_BYTES, without some of the pods if there are many."""

@@ -12,7 +12,7 @@ from ...kube.client import Kube
 from ...kube.errors import KubeError, NotFoundError
 from ...kube.objects import JOBS, PIPELINE_RUNS, WORKFLOWS, Resource
 from ...kube.read import get
-from ...system.tasks import pause
+from ...tasks import pause
 from ..ledger import DELIVERED, IntentLedger
 from ..reasons import Reason
 from ..situation import RetrainingFacts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..reasons import Reason
 
@@ -21,3 +22,17 @@ class Hold:
     def explained(self) -> str:
         """The text, or the meaning and remedy of the reason."""
         return self.text or "; ".join(filter(None, (self.reason.meaning, self.reason.remedy)))
+
+
+class Explained(Protocol):
+    """A problem with a reason and a sentence, wherever it was found."""
+
+    @property
+    def reason(self) -> Reason: ...
+    @property
+    def text(self) -> str: ...
+
+
+def hold_of(problem: Explained | None) -> Hold | None:
+    """Return the hold while `problem` lasts; None without one."""
+    return Hold(problem.reason, problem.text) if problem is not None else None

@@ -21,7 +21,7 @@ from ...kube.objects import Resource
 from ...kube.watch import WatchTiming
 from ...serving.connections import ConnectionBounds
 from ...serving.server import BoundedServer, ServerNames
-from ...system.tasks import cancel_all, keep_running
+from ...tasks import cancel_all, keep_running
 from ...telemetry.exposition import Exposition
 from ...telemetry.injector import InjectorCollector, InjectorReading
 from .decide import Decider

@@ -31,7 +31,7 @@ from ...kube.objects import (
 )
 from ...kube.read import get
 from ...kube.watch import DELETED, WatchTiming
-from ...system.tasks import keep_running
+from ...tasks import keep_running
 from ..context import ClusterService, InferencePool
 from .index import NamespaceIndex, SelectorIndex
 from .kinds import KINDS, PARSED, Item, MonitorTarget, NamespaceLabels, trim, trim_definition

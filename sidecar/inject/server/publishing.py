@@ -30,7 +30,7 @@ from ...kube.mirror import Store, mirror
 from ...kube.objects import CONFIG_MAPS, MUTATING_WEBHOOKS
 from ...kube.patch import apply, json_patch
 from ...kube.watch import WatchTiming
-from ...system.tasks import cancel_all, keep_running, pause
+from ...tasks import cancel_all, keep_running, pause
 from ..names import LABEL, SYSTEM_NAMESPACES
 from .mirrors import OPTED_IN, ClusterMirrors
 from .tallies import InjectorTallies

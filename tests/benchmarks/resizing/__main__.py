@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.benchmarks.__main__ import machine
 from tests.benchmarks.resizing import picture, table
-from tests.benchmarks.resizing.contenders import COMPILED, CONTENDERS, GRID, Choice, run_all
+from tests.benchmarks.resizing.contenders import COMPILED, CONTENDERS, GRID, Choice, run_all, watched
 from tests.benchmarks.resizing.traces import HELD_OUT, TUNING, check_frozen, names, sample
 from tests.support.vertical import SAID
 
@@ -48,7 +48,8 @@ def main() -> int:
     if SAID.exists():
         wanted += [(name, COMPILED, Choice(), RATIOS[0]) for name in names(part)]
     runs = run_all(wanted, store, arguments.jobs)
-    found = table.markdown(runs, RATIOS)
+    shares = {one: [watched(name, one) for name in sample(part)] for one in CONTENDERS}
+    found = table.markdown(runs, RATIOS, shares)
     print(found)
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     if arguments.write:

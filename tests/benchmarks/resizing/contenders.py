@@ -14,13 +14,15 @@ from dataclasses import asdict, astuple, dataclass
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 from pilotfish.sidecar.control.reasons import Reason
 from pilotfish.sidecar.control.resize.plan import ResizePlan, ResourceName
 from pilotfish.sidecar.control.resize.recommender import ResourceRecommendation, observe, recommend
 from pilotfish.sidecar.control.resize.state import ResizeState
 from pilotfish.sidecar.control.resize.usage import ContainerUsage, OomKill
 from pilotfish.sidecar.settings.resources import CpuRange, MemoryRange, Resources
-from tests.benchmarks.resizing.play import CONTAINER, GIB, Played, play
+from tests.benchmarks.resizing.play import CONTAINER, GIB, Played, play, watch
 from tests.benchmarks.resizing.traces import trace
 from tests.support.vertical import Vertical, running_vertical
 
@@ -121,6 +123,14 @@ def run(name: str, contender: str, choice: Choice, ratio: float) -> Run:
         return Run(name, contender, choice, ratio, play(trace(name), Own(settings), ratio))
     with running_vertical() as vertical:
         return Run(name, contender, choice, ratio, play(trace(name), Compiled(settings, vertical), ratio))
+
+
+def watched(name: str, contender: str) -> float:
+    """Return what is recommended for a pod whose limit is its median demand, by what is recommended without a limit."""
+    found, settings = trace(name), Choice(memory=False).settings(contender)
+    limits = float(np.median(found.cores)), MAX_CORES
+    limited, free = (watch(found, Own(settings), max(limit, 0.001)) for limit in limits)
+    return limited / free
 
 
 def run_all(wanted: Sequence[tuple[str, str, Choice, float]], store: Path, jobs: int) -> list[Run]:

@@ -48,6 +48,27 @@ class Played:
     minutes: int
 
 
+def watch(trace: UseTrace, recommender: Recommender, limit: float) -> float:
+    """Return the CPU that is recommended at the end for a pod that nobody resizes, with this limit in cores."""
+    waiting, target = 0.0, 0.0
+    for index, cores in enumerate(trace.cores.tolist()):
+        now, wanted = START + (index + 1) * MINUTE, cores + waiting
+        used = min(wanted, limit)
+        waiting = min(wanted - used, cores)
+        usage = ContainerUsage(
+            pod_uid=POD,
+            container=CONTAINER,
+            cpu_cores=round(used, 3),
+            memory_bytes=None,
+            throttled_ratio=waiting / wanted if wanted else 0.0,
+            cpu_request=limit,
+            cpu_limit=limit,
+            at=now,
+        )
+        target = recommender.look(usage, (), now, SLOW if waiting else TARGET / 2).target["cpu"]
+    return target
+
+
 def play(trace: UseTrace, recommender: Recommender, ratio: float) -> Played:
     """Return what the pod cost, with limits of `ratio` times the requests.
 

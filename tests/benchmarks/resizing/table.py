@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from pilotfish.sidecar.settings.units import show_duration
 from tests.benchmarks.resizing.contenders import (
     COMPILED,
@@ -21,11 +23,12 @@ from tests.benchmarks.resizing.traces import KINDS, trace
 SHIPPED = {f"{contender}, as shipped": contender for contender in CONTENDERS}
 
 
-def markdown(runs: Sequence[Run], ratios: Sequence[float]) -> str:
+def markdown(runs: Sequence[Run], ratios: Sequence[float], shares: Mapping[str, Sequence[float]]) -> str:
     """Return all tables for the runs of the held-out traces."""
     parts = [_verdict(runs, ratios), _compiled(runs)]
     parts += [_means(runs, ratio) for ratio in ratios]
     parts += [f"## A grid of settings, held out, limits of {ratios[0]:g} times the requests", *fronts(runs)]
+    parts += ["## Recommended only, held out", recommended(shares)]
     parts += [_kinds(runs, ratios[0]), _traces(runs, ratios[0])]
     return "\n\n".join([*parts, ""])
 
@@ -106,6 +109,19 @@ def _means(runs: Sequence[Run], ratio: float) -> str:
             f"| {one[0] / base[0]:.2f} | {_ratio(one[1], base[1])} | {one[2] / base[2]:.2f} |"
         )
     return "\n".join([head, *lines])
+
+
+def recommended(found: Mapping[str, Sequence[float]]) -> str:
+    """Return in words what is recommended under a limit, by what is recommended without one, by contender."""
+    words = [
+        f"{contender}: {float(np.median(shares)):.2f} times this in the median, {min(shares):.2f} to {max(shares):.2f}"
+        for contender, shares in found.items()
+    ]
+    count = len(next(iter(found.values())))
+    return (
+        f"If nobody resizes a pod whose limit is its median demand, and without the limit a recommendation would be 1, "
+        f"the recommendations at the end of {count} traces are, for {'; for '.join(words)}."
+    )
 
 
 def _kinds(runs: Sequence[Run], ratio: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pilotfish.sidecar.control.loop import ControlLoop
 from pilotfish.sidecar.control.manager.acting import Acting
+from pilotfish.sidecar.control.manager.key import MonitorKey
 from pilotfish.sidecar.control.manager.runtime import MonitorRuntime
 from pilotfish.sidecar.control.outbox import Step, ignore_step
 from pilotfish.sidecar.sync.messages import SyncResponse
@@ -20,10 +21,16 @@ PODS = ("a", "b", "c")
 class Life:
     """A process that leads; `turn` is one second of it."""
 
-    def __init__(self, world: SmallWorld, item: dict[str, Any] | None = None, step: Step = ignore_step) -> None:
+    def __init__(
+        self,
+        world: SmallWorld,
+        item: dict[str, Any] | None = None,
+        step: Step = ignore_step,
+        key: MonitorKey = KEY,
+    ) -> None:
         self.small = world
         self.step = step
-        self.runtime = MonitorRuntime(key=KEY, world=world.world(), item=item or monitor_item(), step=step)
+        self.runtime = MonitorRuntime(key=key, world=world.world(), item=item or monitor_item(), step=step)
         self.loop: ControlLoop | None = None
         self.look_at = 0.0
 
@@ -38,7 +45,7 @@ class Life:
         await runtime.turn_resources()
         if self.loop is None and runtime.facts is not None:
             acting = Acting(
-                key=KEY,
+                key=runtime.key,
                 world=runtime.world,
                 facts=lambda: runtime.facts,
                 changed=lambda entry: runtime.announcer.intent(entry, runtime.item),

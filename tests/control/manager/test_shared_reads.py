@@ -61,7 +61,7 @@ async def test_readings_of_what_comes_and_goes_are_bounded() -> None:
     for number in range(3 * MOST_KEPT):
         source.now += 1.0
         await source.once(f"node-{number}")
-        assert len(source.shared._kept) <= MOST_KEPT
+        assert len(source.shared) <= MOST_KEPT
 
 
 async def test_a_version_that_cannot_be_read_for_a_moment_is_a_problem_of_this_moment() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.control.resize.histogram import RATIO
 from pilotfish.sidecar.control.resize.plan import ResizePlan
 from pilotfish.sidecar.control.resize.recommender import observe, recommend
 from pilotfish.sidecar.control.resize.state import ResizeState
@@ -61,9 +62,9 @@ def test_a_sample_at_the_limit_asks_for_more_cpu_at_once() -> None:
 
 
 def test_below_the_limit_two_throttled_samples_in_a_row_are_needed() -> None:
-    low = {"request": 2.0, "limit": 2.0}
-    assert cpu(0.5, **low) == cpu(0.5, 0.0, 0.5, **low) == pytest.approx(ESTIMATE, rel=0.06)
-    assert cpu(0.5, 0.5, **low) == 2 * STEP
+    assert cpu(0.5, request=2.0, limit=2.0) == pytest.approx(ESTIMATE, rel=0.06)
+    assert cpu(0.5, 0.0, 0.5, request=2.0, limit=2.0) == pytest.approx(ESTIMATE, rel=0.06)
+    assert cpu(0.5, 0.5, request=2.0, limit=2.0) == 2 * STEP
 
 
 def test_throttling_is_inferred_where_nothing_measures_it_and_the_text_says_so() -> None:
@@ -217,6 +218,20 @@ def test_the_request_follows_the_greatest_use_of_the_last_minutes_once_throttled
     ), "without throttling, nothing is added"
 
 
+@pytest.mark.parametrize("changed", [{"method": "rollout"}, {"allow_restart": True}])
+def test_a_resize_that_restarts_the_container_takes_the_step_but_does_not_follow_the_load(
+    changed: dict[str, Any],
+) -> None:
+    plan = ResizePlan.of(msgspec.structs.replace(SETTINGS, **changed))
+    state, now = after(0.5, plan=plan)
+    assert recommend(plan, state, now).target["cpu"] == STEP
+    one = usage(now, 1.6, request=STEP, limit=STEP)
+    state = observe(state, plan, [one], [], now)
+    found = recommend(plan, state, now)
+    assert found.target["cpu"] < 1.6
+    assert found.upper["cpu"] > STEP, "the request stays"
+
+
 def test_a_request_that_was_too_small_below_its_limit_is_not_tried_again_for_a_day() -> None:
     state, now = known(), NOW
     for _ in range(2):
@@ -267,10 +282,30 @@ def test_throttling_never_recommends_less_and_stays_within_the_bounds(
         one = usage(now, cores, throttled=throttled, request=request, limit=request * ratio)
         more, less = observe(more, PLAN, [one], [], now), observe(less, off, [one], [], now)
         raised, plain = recommend(PLAN, more, now), recommend(off, less, now)
-        for part in ("lower", "target", "upper"):
+        for part in ("lower", "target"):
             assert 0.01 <= getattr(plain, part)["cpu"] <= getattr(raised, part)["cpu"] <= 8
         assert raised.lower["cpu"] <= raised.target["cpu"] <= raised.upper["cpu"]
         assert not plain.throttled
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(SAMPLES, st.floats(0.05, 4), st.floats(0, 12))
+def test_a_sample_that_is_throttled_never_recommends_less_than_one_that_is_not(
+    samples: Sequence[tuple[float, float | None]], request: float, last: float
+) -> None:
+    state, now = ResizeState(), BEGUN
+    for cores, throttled in samples:
+        one = usage(now, cores, throttled=throttled, request=request, limit=request)
+        state, now = observe(state, PLAN, [one], [], now), now + 5 * MINUTE
+    targets = [
+        recommend(
+            PLAN,
+            observe(state, PLAN, [usage(now, last, throttled=ratio, request=request, limit=request)], [], now),
+            now,
+        ).target["cpu"]
+        for ratio in (0.0, 0.5)
+    ]
+    assert targets[0] <= targets[1] * RATIO
 
 
 @given(st.integers(0, 100_000))

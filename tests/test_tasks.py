@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from pilotfish.sidecar.system import tasks
-from pilotfish.sidecar.system.tasks import cancel_all, keep_running
+from pilotfish.sidecar import tasks
+from pilotfish.sidecar.tasks import cancel_all, keep_running
 
 
 @pytest.mark.asyncio
