@@ -264,8 +264,7 @@ class App:
             actions=self._actions,
             worker=self._worker,
             read_page=lambda: read_counters(self._page_reader)[0],
-            throttled=self._resources.throttled,
-            gpu_time=self._resources.gpu_time,
+            times=self._resources,
         )
 
     def _start(self) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from ..podspec.amounts import KINDS, Kind
 from ..podspec.quantity import quantity
 from ..settings.status import ResourceAmounts, ResourcesStatus
-from .throttling import Throttling
+from .throttling import ContainerThrottling
 from .workload import Json
 
 Source = Literal["status", "prometheus", "metrics"]
@@ -45,7 +45,7 @@ class ContainerRecommendation:
     confidence_days: float
     samples: int
     uncapped: Bounds = field(default_factory=dict)
-    throttling: Throttling = field(default_factory=Throttling)
+    throttling: ContainerThrottling = field(default_factory=ContainerThrottling)
 
     @property
     def is_confident(self) -> bool:

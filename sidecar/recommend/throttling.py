@@ -32,7 +32,7 @@ ONLY_SLOW = (
 
 
 @dataclass(frozen=True, slots=True)
-class Throttling:
+class ContainerThrottling:
     """How often the CPU limit of a container held it back.
 
     Attributes:
@@ -107,14 +107,14 @@ class ThrottlingCount:
             self._inferred += one.throttled_ratio is None and one.cpu_limit is not None
             self._throttled += one.throttled
 
-    def result(self, container: str, source: ThrottlingSource) -> Throttling:
+    def result(self, container: str, source: ThrottlingSource) -> ContainerThrottling:
         """Return what was counted; a container whose samples had no limit has none."""
         limits = source.limits.get(container, "pods")
         known = self._measured + self._inferred
         if not self._samples:
-            return Throttling(why=NO_CPU)
+            return ContainerThrottling(why=NO_CPU)
         if not known:
-            return Throttling("unlimited", limits=limits)
+            return ContainerThrottling("unlimited", limits=limits)
         how: How = "measured" if self._measured >= self._inferred else "inferred"
         measure = source.measures.get(container) if how == "measured" else None
-        return Throttling(how, known, self._throttled, measure, limits)
+        return ContainerThrottling(how, known, self._throttled, measure, limits)

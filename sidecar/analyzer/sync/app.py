@@ -19,7 +19,7 @@ from .follower import Follower
 from .labels import LabelCourier
 from .loop import ControlSync
 from .options import SyncOptions
-from .signals import SignalSender
+from .signals import ModelTimes, SignalSender
 from .transport import Transport
 
 
@@ -68,13 +68,9 @@ def build_sync(
     actions: AuditedActions,
     worker: Worker,
     read_page: Callable[[], PageSnapshot | None],
-    throttled: Callable[[], tuple[int, int] | None],
-    gpu_time: Callable[[], tuple[int, int] | None],
+    times: ModelTimes,
 ) -> PodSync:
-    """Return the sync that keeps the document of the controller in the file `document`.
-
-    `throttled` and `gpu_time` return what `TimeShare` takes.
-    """
+    """Return the sync that keeps the document of the controller in the file `document`."""
 
     def published() -> Snapshot:
         return worker.published
@@ -87,6 +83,6 @@ def build_sync(
         options,
         transport,
         ControlSync(options, transport, follower, published, worker.submit, Random()),
-        SignalSender(options, transport, courier, read_page, time.time, Random(), throttled, gpu_time),
+        SignalSender(options, transport, courier, read_page, time.time, Random(), times),
         courier,
     )

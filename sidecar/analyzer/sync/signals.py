@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Protocol
 
 import msgspec
 
@@ -27,11 +28,17 @@ SIGNAL_SECONDS = 5.0
 ERRORS = ("5xx", "none")
 
 
+class ModelTimes(Protocol):
+    """What is known of the model server; each returns what `TimeShare` takes, None if it is not known."""
+
+    def throttled(self) -> tuple[int, int] | None: ...
+    def gpu_time(self) -> tuple[int, int] | None: ...
+
+
 class SignalSender:
     """Sends Signals until cancelled, and passes the responses on to `courier`.
 
-    `now` returns epoch seconds, `read` the counter page, None without a proxy, `throttled` and `gpu_time` what
-    `TimeShare` takes.
+    `now` returns epoch seconds, and `read` the counter page, None without a proxy.
     """
 
     def __init__(
@@ -42,8 +49,7 @@ class SignalSender:
         read: Callable[[], PageSnapshot | None],
         now: Callable[[], float],
         random: Random,
-        throttled: Callable[[], tuple[int, int] | None],
-        gpu_time: Callable[[], tuple[int, int] | None],
+        times: ModelTimes,
     ) -> None:
         self._options = options
         self._transport = transport
@@ -51,8 +57,7 @@ class SignalSender:
         self._read = read
         self._now = now
         self._random = random
-        self._throttled = throttled
-        self._gpu_time = gpu_time
+        self._times = times
         self._problem = ""
 
     async def run(self) -> None:
@@ -61,8 +66,8 @@ class SignalSender:
         quiet, throttled, busy = QuietTime(), TimeShare(), TimeShare()
         before, begun = self._read(), self._now()
         quiet.update(before, begun)
-        throttled.update(self._throttled())
-        busy.update(self._gpu_time())
+        throttled.update(self._times.throttled())
+        busy.update(self._times.gpu_time())
         while True:
             await asyncio.sleep(SIGNAL_SECONDS)
             page, now = self._read(), self._now()
@@ -70,8 +75,8 @@ class SignalSender:
             signals = msgspec.structs.replace(
                 found,
                 quiet=quiet.update(page, now),
-                throttled=throttled.update(self._throttled()),
-                gpu_busy=busy.update(self._gpu_time()),
+                throttled=throttled.update(self._times.throttled()),
+                gpu_busy=busy.update(self._times.gpu_time()),
             )
             before, begun = page, now
             try:

@@ -14,7 +14,7 @@ from ..reasons import Reason
 from ..workload.field_owner import FieldOwner, map_at
 from ..workload.kinds import at_path, replicas_path, rollout_of, spec_replicas, status_replicas, surge_of
 from ..workload.managed_fields import FieldWriter, epoch_seconds, writers_of
-from ..workload.refusals import NO_REFUSAL, Refusal
+from ..workload.refusals import NO_REFUSAL, PodRefusal
 from .appliers import is_default, later_reset
 from .disruption import disruption_floor
 from .owners import ReplicaDriver, find_most_replicas, find_owner, find_replica_drivers, find_resources_owner
@@ -107,7 +107,7 @@ class TargetSurroundings:
     vertical_autoscalers: Sequence[Item] = ()
     budgets: Sequence[Item] = ()
     pods: Sequence[Item] = ()
-    refusal: Refusal = NO_REFUSAL
+    refusal: PodRefusal = NO_REFUSAL
     problems: tuple[FactProblem, ...] = field(default=())
 
 

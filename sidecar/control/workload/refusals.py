@@ -24,7 +24,7 @@ FAILED, CREATED = "FailedCreate", "SuccessfulCreate"  # reasons of conditions an
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class PodRefusal:
     """Why the API server refuses new pods of a workload, of which `missing` are wanted and do not exist.
 
     `words` are empty if nothing shows a refusal. `unseen` is why nothing can show it while pods are missing.
@@ -35,7 +35,7 @@ class Refusal:
     unseen: str = ""
 
 
-NO_REFUSAL = Refusal()
+NO_REFUSAL = PodRefusal()
 
 
 def refused_by_condition(item: Item) -> str:

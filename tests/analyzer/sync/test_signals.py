@@ -22,7 +22,7 @@ from pilotfish.sidecar.analyzer.sync.transport import Transport
 from pilotfish.sidecar.channel import layout
 from pilotfish.sidecar.channel.page import LatencyHistogram, PageSnapshot, RouteCounters
 from pilotfish.sidecar.errors import PilotfishError
-from pilotfish.sidecar.sync.messages import MAX_SIGNALS_BYTES, encode
+from pilotfish.sidecar.sync.messages import MAX_SIGNALS_BYTES, Signals, decode, encode
 from tests.analyzer.sync.pods import OPTIONS
 from tests.support.examples import examples
 from tests.telemetry.made import page
@@ -151,6 +151,45 @@ def test_looks_without_a_new_sample_do_not_change_the_share(looks: list[int], se
     assert shares[looks[0] :] == pytest.approx([0.25] * sum(looks[1:]))
 
 
+class Times:
+    """What is known of a model server: a second more of throttling, and two of its GPU's four, with each look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def throttled(self) -> tuple[int, int] | None:
+        self.looks += 1
+        return self.looks * SECOND, self.looks * 4 * SECOND
+
+    def gpu_time(self) -> tuple[int, int] | None:
+        return self.looks * 2 * SECOND, self.looks * 4 * SECOND
+
+
+class Recording:
+    """A controller that keeps the first signals, and then ends the sender."""
+
+    def __init__(self) -> None:
+        self.taken: list[Signals] = []
+
+    async def signals(self, raw: bytes) -> bytes:
+        if self.taken:
+            raise asyncio.CancelledError
+        self.taken.append(decode(raw, Signals))
+        return b""
+
+
+@pytest.mark.asyncio
+async def test_throttling_and_the_time_of_gpus_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "SIGNAL_SECONDS", 0.0)
+    recording = Recording()
+    controller = cast("Transport", recording)
+    courier = LabelCourier(OPTIONS, controller, cast("Submit", None))
+    with pytest.raises(asyncio.CancelledError):
+        await SignalSender(OPTIONS, controller, courier, lambda: None, time.time, Random(), Times()).run()
+    (sent,) = recording.taken
+    assert (sent.throttled, sent.gpu_busy) == (0.25, 0.5)
+
+
 class Unreachable:
     """A controller that refuses signals until `problem` is empty, and then ends the sender."""
 
@@ -173,7 +212,7 @@ async def test_signals_that_do_not_arrive_are_logged_at_the_begin_and_the_end(
     monkeypatch.setattr(signals, "SIGNAL_SECONDS", 0.0)
     controller = cast("Transport", Unreachable("status 413", "status 413", "", ""))
     courier = LabelCourier(OPTIONS, controller, cast("Submit", None))
-    sender = SignalSender(OPTIONS, controller, courier, lambda: None, time.time, Random(), lambda: None, lambda: None)
+    sender = SignalSender(OPTIONS, controller, courier, lambda: None, time.time, Random(), Times())
     with pytest.raises(asyncio.CancelledError):
         await sender.run()
     assert caplog.messages == [

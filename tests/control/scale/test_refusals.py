@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pilotfish.sidecar.control.manager.scale_target import ScaleTargetReader
 from pilotfish.sidecar.control.scale.target import TargetFacts, TargetSurroundings, target_facts
 from pilotfish.sidecar.control.workload.kinds import resource_of
-from pilotfish.sidecar.control.workload.refusals import Refusal, refused_by_condition, refused_by_events
+from pilotfish.sidecar.control.workload.refusals import PodRefusal, refused_by_condition, refused_by_events
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.objects import DEPLOYMENTS, EVENTS, RESOURCE_QUOTAS
@@ -89,7 +89,7 @@ def test_any_status_and_any_events_are_read(value: Any) -> None:
 def test_refused_pods_of_a_rollout_are_named_in_what_it_waits_for() -> None:
     item = deployment(replicas=3)
     item["status"]["updatedReplicas"] = 1
-    facts = target_facts(item, None, TargetSurroundings(refusal=Refusal(WORDS)), NOON)
+    facts = target_facts(item, None, TargetSurroundings(refusal=PodRefusal(WORDS)), NOON)
     assert facts.rollout == f"2 of 3 pods have an older template; {WORDS}"
     assert facts.refused == "", "no pod is missing"
 
