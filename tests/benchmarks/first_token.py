@@ -23,7 +23,7 @@ from tests.servers.watched import DOCUMENT, HERE
 from tests.support.ports import free_port
 from tests.support.processes import Children
 from tests.support.servers import SAID
-from tests.support.waiting import wait_until
+from tests.support.waiting import patient, wait_until
 
 TOKENS = 100
 BODY = json.dumps(
@@ -36,22 +36,24 @@ class Port:
     """A port, and the times that were measured at it, in seconds."""
 
     name: str
-    connection: http.client.HTTPConnection
+    number: int
     first: list[float] = field(default_factory=list)
     gaps: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
 
     def stream(self) -> None:
-        """Send one request, and note when each token comes."""
+        """Send one request on a new connection, and note when each token comes."""
         begin = before = time.perf_counter()
-        self.connection.request("POST", "/v1/chat/completions", BODY, {"Content-Type": "application/json"})
-        response = self.connection.getresponse()
+        connection = http.client.HTTPConnection("127.0.0.1", self.number, timeout=patient(60))
+        connection.request("POST", "/v1/chat/completions", BODY, {"Content-Type": "application/json"})
+        response = connection.getresponse()
         tokens = 0
         while line := response.readline():
             if b'"content":"' in line:
                 now = time.perf_counter()
                 (self.gaps if tokens else self.first).append(now - before)
                 before, tokens = now, tokens + 1
+        connection.close()
         assert tokens > TOKENS // 2, f"{tokens} events"
         self.whole.append(time.perf_counter() - begin)
 
@@ -82,10 +84,7 @@ def main(streams: int) -> None:
             stack.write("token", "a-token-of-benchmarks")
             stack.start()
             wait_until(stack.ready, timeout=60, what="Pilotfish")
-            direct, through = (
-                Port(where, http.client.HTTPConnection("127.0.0.1", port, timeout=60))
-                for where, port in (("directly", server), ("through Pilotfish", stack.listen))
-            )
+            direct, through = Port("directly", server), Port("through Pilotfish", stack.listen)
             for index in range(-10, streams):
                 for port in (direct, through) if index % 2 else (through, direct):
                     port.stream()

@@ -7,5 +7,5 @@
     with_*.py    the calls of one client library
     watched.py   `pilotfish run` in front of a server, and what it counted
 
-The first five run in the environment of `.ci/environment servers`, watched.py and the tests in `.venv`.
+watched.py, conftest.py and the tests run in `.venv`, the others in the environment of `.ci/environment servers`.
 """
