@@ -4,7 +4,8 @@
     ModelMonitors, pods --> monitors.py (mirrors) --> one runtime per monitor
     POST /v1/sync --> server/: TLS, token, bounded body --> backend.py --> runtime.py --> core.py --> ../fleet/
     target, profiles --> refreshing.py --> core.py
-    scaled target, signals --> scaling.py: the recommender each interval --> ../scale/guard.py --> acting.py
+    target --> target_watch.py: read once in an interval for both of the following
+    replicas, signals --> scaling.py: the recommender each interval --> ../scale/guard.py --> acting.py
     use, limits of the namespace --> resizing.py: the recommender each interval --> ../resize/guard.py --> acting.py
     target --> injection.py: pods without a sidecar; signals, Services --> bypass.py: traffic that passes no proxy
     pods of each target --> claims.py: which monitor a pod follows
