@@ -12,7 +12,7 @@ WORDS = (
     "the a quick brown fox jumps over lazy dog user assistant system tool say what how many word city river sun moon"
     " green blue red small large old new one two three four five and or not is are was it of to in on for with"
 )
-# with tools, so that llama.cpp makes the model write calls of them
+# with tools, so that those of a request are tokens of its prompt
 TEMPLATE = """\
 {%- if tools %}<tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools>{% endif %}
 {%- for m in messages %}<|{{ m.role }}|>{{ m.content or "" }}

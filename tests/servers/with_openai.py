@@ -102,6 +102,7 @@ def main() -> None:
     chat("chat")
     raw = client.chat.completions.with_raw_response.create(model="tiny", messages=QUESTION, max_tokens=5)
     said("raw response", CHAT, of_openai(raw.parse().usage))
+    # llama.cpp lets a random model answer with text, also where a call is required
     chat("tools", tools=[TOOL], tool_choice="required", extra_body={"max_tokens": 300})
     stream("stream", told=True)
     stream("stream without usage", told=False)
