@@ -79,7 +79,7 @@ def test_a_runbook_has_all_parts(page: str) -> None:
     assert all(len(content.strip()) > 30 for content in parts.values())
     assert "1. " in parts["Likely causes, in this order"]
     assert "- " in parts["Remedies"]
-    assert "end of at most" in parts["Silence"].replace("\n", " ")
+    assert ", for at most " in parts["Silence"].replace("\n", " ")
 
 
 def test_the_queries_of_runbooks_name_metrics_that_exist() -> None:

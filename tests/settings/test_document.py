@@ -218,7 +218,12 @@ def test_yaml_and_json_give_the_same_document() -> None:
             "exactly one of",
         ),
         ("{retrain: {causes: [alert], job: {cronJob: a}}}", "$.spec.retrain.alerts", "is empty", "name alerts"),
-        ("{retrain: {alerts: [Slow], job: {cronJob: a}}}", "$.spec.retrain.alerts", "does not contain alert", "add alert"),
+        (
+            "{retrain: {alerts: [Slow], job: {cronJob: a}}}",
+            "$.spec.retrain.alerts",
+            "does not contain alert",
+            "add alert",
+        ),
         (
             "{notify: [{webhook: {url: 'https://a.example', format: slack, contentMode: binary}}]}",
             "$.spec.notify[0].webhook.contentMode",
