@@ -228,7 +228,7 @@ def _pressures(folder: Path | None) -> dict[str, int]:
 def parse_pressure(text: str) -> int | None:
     """Return the total of the line `some` of a PSI file in ns; None without it."""
     for line in text.splitlines():
-        kind, *pairs = line.split()
+        kind, *pairs = line.split() or [""]
         if kind == "some":
             values = dict(pair.partition("=")[::2] for pair in pairs)
             return _times(_whole(values.get("total", "")), 1000)

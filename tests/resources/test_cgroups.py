@@ -149,6 +149,11 @@ def test_no_text_stops_the_parsers(membership: str, mounts: str) -> None:
         assert "" not in controllers
 
 
+@pytest.mark.parametrize("text", ["\n", " \n", "full total=1\n\n"])
+def test_a_pressure_file_with_an_empty_line_has_no_total(text: str) -> None:
+    assert cgroups.parse_pressure(text) is None
+
+
 @given(st.text())
 def test_no_text_stops_the_parsers_of_values(text: str) -> None:
     assert all(value >= 0 for value in cgroups.parse_table(text).values())
