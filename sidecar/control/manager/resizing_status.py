@@ -119,7 +119,9 @@ def resizing_finding(
         withheld=withheld,
         held=hold,
         why=_why(view),
-        message="; ".join(text for text in dict.fromkeys(said) if text and (hold is None or text != hold.explained)),
+        message="; ".join(
+            text for text in dict.fromkeys(said) if text and (hold is None or text not in hold.explained)
+        ),
         states=Counter(state_of(pod) for pod in view.pods),
         requests=_requests(view.pods),
         resized_at=resized_at,

@@ -223,6 +223,7 @@ async def test_without_measurements_nothing_is_resized() -> None:
     await fleet.elapse(15 * MINUTE)
     assert (fleet.applied, fleet.condition) == ([], "False/UsageMissing")
     assert "target" not in fleet.shown
+    assert fleet.shown["message"].count("metrics.k8s.io has no current use of the container in 3 pods") == 1
 
 
 async def test_a_limit_range_bounds_what_is_set() -> None:
