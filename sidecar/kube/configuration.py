@@ -109,8 +109,8 @@ def _check_presence(file: str) -> None:
     """Raise KubeError if no path in `file`, which may list several as KUBECONFIG does, exists."""
     if not any(Path(path).exists() for path in file.split(os.pathsep)):
         raise KubeError(
-            f"the kubeconfig cannot be loaded: there is no file {quote_value(file)}; give one with --kubeconfig, or "
-            "set KUBECONFIG"
+            f"the kubeconfig cannot be loaded: there is no file {quote_value(Path(file))}; give one with "
+            "--kubeconfig, or set KUBECONFIG"
         )
 
 

@@ -180,5 +180,5 @@ def test_a_monitor_with_any_resources_still_says_which_traffic_is_intercepted(va
         "resources": value,
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"},
     }
-    item = {"metadata": {"name": "a"}, "spec": spec, "status": {"resources": value}}
+    item = {"metadata": {"name": "a", "namespace": "b"}, "spec": spec, "status": {"resources": value}}
     assert trim(MODEL_MONITORS)(item)["parsed"].traffic.name == "a"
