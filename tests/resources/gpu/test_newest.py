@@ -24,22 +24,22 @@ class Buffer:
         return [stamp for stamp in self.stamps if stamp > since]
 
 
-def found(newest: NewestStamp, buffer: Buffer) -> list[int]:
+def found(newest: NewestStamp, buffer: Buffer, now: int = NOW) -> list[int]:
     stamps = buffer.later(newest.since)
-    return [stamps[place] for place in newest.take_new(stamps, NOW)]
+    return [stamps[place] for place in newest.take_new(stamps, now)]
 
 
 @settings(max_examples=examples(200))
 @given(st.lists(st.integers(0, 10), min_size=1, max_size=20), st.sampled_from([0, -3600, 3600]), st.integers(0, 20))
 def test_each_sample_is_found_once(counts: list[int], jump: int, at: int) -> None:
-    newest, buffer, clock = NewestStamp(), Buffer(), 1_000_000_000_000
+    newest, buffer, clock = NewestStamp(), Buffer(), NOW
     seen: list[int] = []
     made: list[int] = []
     for number, count in enumerate(counts):
         clock += 1_000_000 + (jump * 1_000_000 if number == at else 0)
         buffer.fill(clock, count)
         made += buffer.stamps[len(buffer.stamps) - count :] if count else []
-        seen += found(newest, buffer)
+        seen += found(newest, buffer, NOW + (number + 1) * 1_000_000)
     assert len(seen) == len(set(seen))
     assert set(seen) <= set(made)
     if jump == 0:
