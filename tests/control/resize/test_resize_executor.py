@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from copy import deepcopy
 from typing import Any
 
 import pytest
 import yaml
 
-from pilotfish.sidecar.control.executor import Done, Dropped, Failed, RetryAt
+from pilotfish.sidecar.control.executor import Done, Dropped, Failed, Outcome, RetryAt
 from pilotfish.sidecar.control.reasons import Reason
+from pilotfish.sidecar.control.resize.executor import ResizeExecutor
 from pilotfish.sidecar.control.resize.template_owner import REMEDY
 from pilotfish.sidecar.control.workload.kinds import Named
 from pilotfish.sidecar.control.workload.managed_fields import writers_of
@@ -209,11 +211,24 @@ async def test_a_server_that_has_just_started_is_asked_again(message: str) -> No
     assert (outcome.reason, outcome.at) == (Reason.API_SERVER_UNREACHABLE, NOON)
 
 
+async def refusal(sized: Sized, executor: ResizeExecutor) -> Outcome:
+    """Resize the pod up and down by `executor` until that is refused: the API server compiles a policy later."""
+    deadline = time.monotonic() + patient(30)
+    while time.monotonic() < deadline:
+        pod = await sized.read()
+        before, after = (SMALL, LARGE) if resources(pod["spec"]) == SMALL else (LARGE, SMALL)
+        outcome = await executor.apply(sized.intent(pod, before, after), NOON)
+        if not isinstance(outcome, Done):
+            return outcome
+    raise AssertionError("the policy refused no resize")
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("sized", ["real"], indirect=True)
 async def test_a_policy_of_the_cluster_that_refuses_a_resize_is_named(sized: Sized) -> None:
     assert sized.plane is not None
-    pod, name = await sized.pod(), f"sizes-{sized.namespace}"
+    await sized.pod()
+    name = f"sizes-{sized.namespace}"
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods/resize"]}
     here = f"namespaceObject.metadata.name != '{sized.namespace}'"
     refused = {"expression": here, "message": "ask the platform team"}
@@ -226,12 +241,7 @@ async def test_a_policy_of_the_cluster_that_refuses_a_resize_is_named(sized: Siz
     }
     head = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
     sized.plane.apply(*({**head, "kind": kind, "spec": spec} for kind, spec in specs.items()))
-    outcome: Any = None
-    for _ in range(100):  # the API server compiles the policy a little later
-        outcome = await sized.executor().apply(sized.intent(pod), NOON)
-        if not isinstance(outcome, Done):
-            break
-        await sized.executor().apply(sized.intent(pod, LARGE, SMALL), NOON)
+    outcome = await refusal(sized, sized.executor())
     for kind in specs:
         sized.plane.kubectl("delete", f"{kind.lower()}/{name}")
     assert isinstance(outcome, Failed), outcome
@@ -337,16 +347,11 @@ async def test_the_policy_of_the_chart_admits_resizes_of_injected_pods_only(size
     sized.plane.apply(*policies)
     config = sized.plane.account(sized.namespace, "pilotfish-control", chart_rules())
     kube = await Kube.connect(config)
-    plain = await sized.pod()
+    await sized.pod()
     injected = await sized.pod("delays-2", labels={"pilotfish.dev/injected": "true"})
-    outcome: Any = None
-    for _ in range(200):  # the API server compiles a new policy a little later
-        outcome = await sized.executor(kube).apply(sized.intent(plain), NOON)
-        if not isinstance(outcome, Done):
-            break
-        plain = await sized.read()
-        await sized.executor().apply(sized.intent(plain, LARGE, SMALL), NOON)
-    assert isinstance(outcome, RetryAt), outcome
+    outcome = await refusal(sized, sized.executor(kube))
+    assert isinstance(outcome, Failed), outcome
+    assert outcome.reason == Reason.ADMISSION_DENIED
     assert "resizes only pods with its sidecars" in outcome.detail
     assert await sized.executor(kube).apply(sized.intent(injected), NOON) == Done(Reason.OUTSIDE_BOUNDS)
     await kube.close()
