@@ -16,6 +16,7 @@ from pilotfish.sidecar.control.intent import intent_of
 from pilotfish.sidecar.control.ledger import LedgerEntry
 from pilotfish.sidecar.control.webhook.delivery import DeliveryResult, redirect_problem
 from pilotfish.sidecar.control.webhook.sender import WebhookSender, WebhookTarget
+from pilotfish.sidecar.errors import quote_value
 from tests.control.receiver import SECRET, Receiver, receiving
 from tests.control.situations import NOON, entry
 from tests.support.ports import free_port
@@ -75,7 +76,7 @@ def test_without_its_secret_nothing_is_sent(secret: Path, content: bytes | None)
     with receiving() as receiver:
         found = send(target_of(receiver, secret))
     assert (found.status, found.error) == (None, "secret")
-    assert str(secret) in found.problem
+    assert quote_value(secret) in found.problem
     assert receiver.arrivals == []
 
 
