@@ -29,9 +29,8 @@ from .usage import ContainerUsage, OomKill
 DAY, MINUTE = 86400.0, 60.0
 MAX_AMOUNT = 10**14  # millicores or bytes
 URGENT = 0.9  # of what throttling asks for: the lower bound, so that a request below it is raised at once
-ABOVE = (
-    1.2  # of the target, or the upper percentile: the upper bound once throttled, so that what was raised is lowered
-)
+# the upper bound once throttled, times the target or the upper percentile, so that what was raised is lowered
+ABOVE = 1.2
 UNITS: Mapping[ResourceName, tuple[Buckets, float]] = {"cpu": (CPU, 1000.0), "memory": (MEMORY, 1.0)}
 
 
