@@ -12,13 +12,16 @@ FIRST = 1_000_000  # microseconds before the newest sample that are used if none
 class NewestStamp:
     """The time of the newest sample so far, in microseconds of the driver's clock.
 
+    A clock that is set ahead and back again repeats nothing: the newest stamp of the past and the newest one from the
+    future are remembered apart.
+
     Attributes:
         rejected: number of stamps of the last call that cannot be: 0, or in the future.
     """
 
     def __init__(self) -> None:
         self.rejected = 0
-        self._newest = 0
+        self._marks: list[int] = []  # the newest of the past and the newest of the future; that of the last call last
         self._asks_for_all = True
 
     @property
@@ -27,7 +30,7 @@ class NewestStamp:
 
         It is 0 after a call without a new sample: if the clock was set back, the driver has only earlier ones.
         """
-        return 0 if self._asks_for_all else self._newest
+        return 0 if self._asks_for_all else self._marks[-1]
 
     def take_new(self, stamps: Sequence[int], now: int) -> list[int]:
         """Return the places of the new samples in `stamps`, and remember the newest one.
@@ -35,15 +38,19 @@ class NewestStamp:
         `now` is the time of this machine in microseconds. One sample with a stamp far ahead of it must not make all
         others look old. If all stamps are ahead, the driver has another clock.
         """
+        latest = now + AHEAD
         stamped = [stamp for stamp in stamps if stamp > 0]
-        past = [stamp for stamp in stamped if stamp <= now + AHEAD]
-        possible = past or stamped
+        possible = [stamp for stamp in stamped if stamp <= latest] or stamped
         self.rejected = len(stamps) - len(possible)
         newest = max(possible, default=0)
-        if newest < self._newest - SET_BACK and newest:
-            self._newest = 0
-        after = max(0, self._newest or newest - FIRST)
-        found = [place for place, stamp in enumerate(stamps) if after < stamp <= newest]
+        ahead = newest > latest
+        mark = max((mark for mark in self._marks if (mark > latest) == ahead), default=0)
+        if newest < mark - SET_BACK:
+            mark = 0
+        after = mark or newest - FIRST
+        found = [place for place, stamp in enumerate(stamps) if max(0, after) < stamp <= newest]
+        if newest:
+            others = [other for other in self._marks if (other > latest) != ahead]
+            self._marks = [*others, max(newest, mark)]
         self._asks_for_all = not found
-        self._newest = max(newest, self._newest)
         return found

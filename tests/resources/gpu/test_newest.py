@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pilotfish.sidecar.resources.gpu.newest import FIRST, SET_BACK, NewestStamp
@@ -31,6 +31,7 @@ def found(newest: NewestStamp, buffer: Buffer, now: int = NOW) -> list[int]:
 
 @settings(max_examples=examples(200))
 @given(st.lists(st.integers(0, 10), min_size=1, max_size=20), st.sampled_from([0, -3600, 3600]), st.integers(0, 20))
+@example([0, 0, 0, 1, 1, 0, 0], 3600, 4)  # the stamps of before are in the buffer when all of it is asked for
 def test_each_sample_is_found_once(counts: list[int], jump: int, at: int) -> None:
     newest, buffer, clock = NewestStamp(), Buffer(), NOW
     seen: list[int] = []
