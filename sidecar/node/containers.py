@@ -7,6 +7,7 @@ file.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,15 +19,22 @@ from ..resources.kernel_files import kernel_text
 from ..resources.pod.figures import ContainerFigures
 from ..resources.processes import PROC, read_network
 
+_LOG = logging.getLogger("pilotfish.node")
+
 MOST_NAMES = 4096  # of containers that are remembered
 MOST_INNER = 64  # cgroups inside of a container whose processes are counted
 _MESSAGE = re.compile(r"/pods/[0-9a-f-]{32,36}/containers/([a-z0-9-]{1,63})/[0-9a-f]{1,16} ")
 
 
 class ContainerReader:
-    """Reads containers. `proc` is the /proc of the node's PID namespace."""
+    """Reads containers. `proc` is the /proc of the node's PID namespace.
+
+    Attributes:
+        hidden: the error of the system that hides the processes of a container that runs; empty if none does.
+    """
 
     def __init__(self, proc: Path = PROC) -> None:
+        self.hidden = ""
         self._proc = proc
         self._names: dict[str, str] = {}
 
@@ -36,7 +44,7 @@ class ContainerReader:
             pids = processes_of(group)
             if not pids:
                 continue
-            name = self._name(container, pids)
+            name = self._name(container, group, pids)
             reading = read_cgroup(group)
             if name and reading is not None and reading.cpu_ns is not None:
                 yield _figures(name, container, reading, len(pids), _threads(group) or len(pids))
@@ -51,21 +59,34 @@ class ContainerReader:
         reading = read_cgroup(group) if group is not None else None
         return reading.oom_kills if reading is not None else None
 
-    def _name(self, container: str, pids: list[int]) -> str:
+    def _name(self, container: str, group: Cgroup, pids: list[int]) -> str:
         """Return the name of a container; empty for the sandbox, or while it cannot be read."""
         if container not in self._names:
-            name = ""
-            for pid in pids[:3]:
-                with suppress(OSError):
-                    found = _MESSAGE.search(kernel_text(self._proc / str(pid) / "mountinfo"))
-                    name = found[1] if found else ""
-                    break
-            else:
+            mounts = self._mounts(group, pids[:3])
+            if mounts is None:
                 return ""
+            found = _MESSAGE.search(mounts)
             for old in list(islice(self._names, max(0, len(self._names) + 1 - MOST_NAMES))):
                 del self._names[old]
-            self._names[container] = name
+            self._names[container] = found[1] if found else ""
         return self._names[container]
+
+    def _mounts(self, group: Cgroup, pids: list[int]) -> str | None:
+        """Return the mounts of the first of these processes that shows them; None if all ended or are hidden."""
+        hidden = ""
+        for pid in pids:
+            try:
+                mounts = kernel_text(self._proc / str(pid) / "mountinfo")
+            except OSError as error:
+                hidden = hidden or error.strerror or str(error)
+            else:
+                self.hidden = ""
+                return mounts
+        if set(pids) & set(processes_of(group)):  # they have not ended
+            if not self.hidden:
+                _LOG.warning("the mounts of processes %s cannot be read: %s", ", ".join(map(str, pids)), hidden)
+            self.hidden = hidden
+        return None
 
 
 def _figures(name: str, container: str, reading: CgroupReading, processes: int, threads: int) -> ContainerFigures:

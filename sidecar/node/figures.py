@@ -174,6 +174,8 @@ class NodeFigures:
             found.append(NodeProblem(NodeReason.NO_CGROUPS))
         elif not self.pods:
             found.append(NodeProblem(NodeReason.NO_PODS))
+        if self._containers.hidden:
+            found.append(NodeProblem(NodeReason.CONTAINERS_HIDDEN, self._containers.hidden))
         return tuple(one for one in found if one is not None)
 
     def _sentences(self, pod: PodCaller) -> list[str]:

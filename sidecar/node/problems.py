@@ -10,6 +10,11 @@ from ..reason import ReasonTable
 class NodeReason(ReasonTable):
     """Why a source of the node is not available."""
 
+    CONTAINERS_HIDDEN = (
+        "containers_hidden",
+        "the files in /proc of a container's processes cannot be read, so its CPU and memory are not known",
+        "run as user 0 in the PID namespace of the node, with /proc mounted without hidepid",
+    )
     KUBELET_ABSENT = (
         "kubelet_absent",
         "the kubelet's socket for pod resources does not exist, so devices without a process have no pod",
