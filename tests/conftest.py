@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Keep the garbage collector away from what is collected: it lives as long as the process, and is a million objects."""
+    """Keep the garbage collector away from collected tests: a million objects that live as long as the process."""
     gc.disable()
     try:
         return (yield)

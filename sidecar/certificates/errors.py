@@ -1,8 +1,22 @@
-"""The error of this package."""
+"""The errors of this package, and those of the library for bytes that are no usable certificate."""
 
 from __future__ import annotations
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from ..errors import PilotfishError
+
+# The library has no common class for them, and raises some only when a field is read.
+UNUSABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class CertificateError(PilotfishError):

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
-from .errors import CertificateError
+from .errors import UNUSABLE, CertificateError
 
 
 class BundledCertificate(NamedTuple):
@@ -29,7 +28,7 @@ def read_bundle(pem: bytes) -> tuple[BundledCertificate, ...]:
             BundledCertificate(one.fingerprint(SHA256()), one.subject.rfc4514_string(), one.not_valid_after_utc)
             for one in found
         )
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNUSABLE as error:
         raise CertificateError(
             f"cannot read the certificates of a bundle of {len(pem):,} bytes; {type(error).__name__}; "
             "let the injector write it again"

@@ -13,6 +13,7 @@ from cryptography import x509
 from ..errors import UsageError, quote_value
 from ..serving.tls import TlsContext, TlsFiles
 from ..system.files import read_file
+from .errors import UNUSABLE
 
 MAX_BYTES = 256 * 1024
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]{0,20000}-----END CERTIFICATE-----\n?")
@@ -82,7 +83,7 @@ def _read_certificates(path: Path) -> bytes:
         blocks = _CERTIFICATE.findall(read_file(path, MAX_BYTES, follow=True))
         for block in blocks:
             x509.load_pem_x509_certificate(block)
-    except (OSError, ValueError) as error:
+    except (OSError, *UNUSABLE) as error:
         reason = getattr(error, "strerror", None) or "it contains a certificate that is damaged"
         raise UsageError(
             f"cannot read the certificates in {quote_value(path)}: {reason}; give a file with PEM certificates"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ from ..kube.read import get
 from ..kube.replace import replace
 from ..tasks import pause
 from .authority import REFRESH, REPEAT, Authority, service_names
+from .errors import UNUSABLE
 from .issuing import SigningAuthority
 from .lifetimes import RENEWED_AFTER
 
@@ -98,7 +98,7 @@ def fits(data: Mapping[str, Any], authorities: tuple[SigningAuthority, ...], nam
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         if not data.get(KEY) or name not in names.get_values_for_type(x509.DNSName):
             return False
-    except (ValueError, TypeError, binascii.Error, x509.ExtensionNotFound):
+    except UNUSABLE:
         return False
     begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
     if not begins <= now < begins + RENEWED_AFTER * (ends - begins):

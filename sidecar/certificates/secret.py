@@ -20,6 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from .errors import UNUSABLE
 from .issuing import SigningAuthority, key_to_pem
 
 CERTIFICATES, KEYS = "ca.crt", "ca.key"
@@ -95,7 +96,7 @@ def _certificates(raw: bytes, damage: list[str]) -> Iterator[x509.Certificate]:
             certificate.fingerprint(hashes.SHA256())
             _raw(certificate.public_key())
             usable = constraints.ca
-        except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension, UnsupportedAlgorithm):
+        except UNUSABLE:
             usable = False
         if usable:
             yield certificate

@@ -120,6 +120,7 @@ def test_killed_at_every_step_one_cause_has_one_id(crasher: Crasher, script: lis
                 assert len(receiver.arrivals) == before, f"sent again after a recorded 2xx, killed at {step}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=AT_LENGTH) for seed in range(1, 6))])
 def test_killed_again_and_again_one_of_two_causes_is_sent_within_the_cooldown(crasher: Crasher, seed: int) -> None:
     random = Random(seed)

@@ -256,6 +256,7 @@ def test_a_full_disk_is_reported_and_written_to_when_it_has_room_again(tmp_path:
     assert opened(path).ledger == box.ledger
 
 
+@pytest.mark.long
 def test_the_operations_that_wait_for_a_full_disk_are_bounded(tmp_path: Path) -> None:
     path = tmp_path / "outbox.jsonl"
     box = opened(path)

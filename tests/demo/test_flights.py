@@ -15,6 +15,7 @@ def flights() -> Flights:
     return load()
 
 
+@pytest.mark.long
 def test_every_day_from_may_to_september_has_flights(flights: Flights) -> None:
     assert len(flights) == 139_262
     assert set(flights.day.tolist()) == set(range(153))

@@ -93,7 +93,8 @@ def chart_digest() -> str:
 
 def objects(name: str) -> list[dict[str, Any]]:
     """Return the objects of a committed rendering."""
-    return [item for item in yaml.safe_load_all((RENDERED / f"{name}.yaml").read_text()) if item]
+    text = (RENDERED / f"{name}.yaml").read_text()
+    return [item for item in yaml.load_all(text, Loader=yaml.CSafeLoader) if item]
 
 
 def helm_programs() -> dict[str, Path]:

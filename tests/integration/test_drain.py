@@ -128,6 +128,7 @@ def test_sigint_ends_at_once(tmp_path: Path) -> None:
         assert ending(wire.client) == "rst"
 
 
+@pytest.mark.long
 def test_deadline_resets_exchanges_and_ends_quiet_opaque_connections_with_fin(tmp_path: Path) -> None:
     extra = ["--drain-seconds", "2"]
     with (
@@ -146,6 +147,7 @@ def test_deadline_resets_exchanges_and_ends_quiet_opaque_connections_with_fin(tm
         assert (ending(opaque.client), ending(opaque.server)) == ("fin", "fin")
 
 
+@pytest.mark.long
 def test_busy_connection_ends_between_two_exchanges(tmp_path: Path) -> None:
     """A client that never pauses is not cut in an exchange: the last part of the drain closes it after a response."""
     extra = ["--drain-seconds", "2"]

@@ -167,6 +167,7 @@ def test_stopped_reader_fills_the_channel_and_then_catches_up(loaded: LoadedProx
     assert reader.sequences() == list(range(1, loaded.counters().accepted + 1)), "an accepted record did not arrive"
 
 
+@pytest.mark.long
 def test_settings_change_under_load(loaded: LoadedProxy) -> None:
     reader = loaded.reader()
     settings = loaded.proxy.shared / "proxy.json"

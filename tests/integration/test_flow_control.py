@@ -121,6 +121,7 @@ def test_tiny_socket_buffers_lose_nothing(running: tuple[socket.socket, Proxy]) 
         wire.end()
 
 
+@pytest.mark.long
 def test_many_idle_connections_cost_little_memory_each(running: tuple[socket.socket, Proxy]) -> None:
     listener, proxy = running
     count = min(1000, (raise_descriptor_limit(4096) - 200) // 2)

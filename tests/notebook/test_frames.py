@@ -159,6 +159,7 @@ def test_the_index_is_a_column_only_where_a_role_names_it() -> None:
     assert list(frame.columns) == ["x"]
 
 
+@pytest.mark.long
 def test_an_index_of_times_builds_and_replays_as_its_column_does() -> None:
     rows = made.frame()
     by_index = pilotfish.Profile.from_pandas(rows.set_index("ts"), time="ts")

@@ -55,6 +55,7 @@ def test_the_features_are_a_data_frame_with_own_columns_first() -> None:
     assert features["family"].eq("multivariate").sum() == 0 or features["family"].iloc[-1] == "multivariate"
 
 
+@pytest.mark.long
 def test_a_replay_has_the_alarms_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = frame(600, seed=3, shift=SHIFTED)
     result = profile().replay(rows)
@@ -124,6 +125,7 @@ def test_a_column_that_the_frame_lacks_is_named() -> None:
     assert "city: the frame lacks this column" in shown_html(result)
 
 
+@pytest.mark.long
 def test_the_page_of_a_replay_is_the_page_of_the_command(tmp_path: Path) -> None:
     result = profile().replay(frame(600, seed=3, shift=SHIFTED))
     check(result.to_html() or "")

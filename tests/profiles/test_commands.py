@@ -75,6 +75,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return output
 
 
+@pytest.mark.long
 def test_build_uses_roles_and_types_and_prints_reasons(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     profile = built(
         data,
@@ -109,6 +110,7 @@ def test_build_uses_roles_and_types_and_prints_reasons(data: Path, capsys: pytes
     assert "s since 1970" in output
 
 
+@pytest.mark.long
 def test_build_prints_the_commands_for_a_cluster(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     built(data, "--exclude", "row id", "--model", "My Model", "--version", "7.1", out="p q.json.gz")
     output = capsys.readouterr().out
@@ -177,6 +179,7 @@ def test_rows_without_a_time_are_left_out(tmp_path: Path, capsys: pytest.Capture
     assert "1 rows have no time and were left out" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_words_that_count_as_missing_are_named_and_can_be_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +195,7 @@ def test_words_that_count_as_missing_are_named_and_can_be_kept(
     assert "NA" in kept.feature("country").labels
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("every", "text", "remedy"),
     [
@@ -300,6 +304,7 @@ def test_show_has_one_line_per_column_in_the_order_of_the_file(
     assert re.search(r"relations\n  zeta +with alpha\n  alpha +with zeta\n", everything)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("columns", [60, 100, 160])
 def test_show_fits_the_terminal(
     profile: Path, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -325,6 +330,7 @@ def test_names_cannot_write_to_the_terminal(tmp_path: Path, capsys: pytest.Captu
     assert "[red]x" in output
 
 
+@pytest.mark.long
 def test_diff_shows_changed_added_and_removed_features(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
     moved = write_rows(profile.parent / "moved.csv", shift=3.0, seed=2)
     built(
@@ -366,6 +372,7 @@ def test_a_broken_profile_is_refused_with_the_reason(
     assert what in refused(capsys, "show", str(path))
 
 
+@pytest.mark.long
 def test_decompression_is_limited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "profile.json.gz"
     path.write_bytes(gzip.compress(b" " * (65 * 1024 * 1024)))

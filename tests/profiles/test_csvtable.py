@@ -212,6 +212,7 @@ def test_progress_ends_at_one(tmp_path: Path) -> None:
     assert seen[-1] == 1.0
 
 
+@pytest.mark.long
 def test_thousands_of_columns(tmp_path: Path) -> None:
     names = [f"c{index}" for index in range(5000)]
     table = read(tmp_path, ",".join(names) + "\n" + (",".join(["1"] * 5000) + "\n") * 30)

@@ -112,6 +112,7 @@ def related(seed: int, shift: float = 0.0) -> Profile:
     return build_profile(data, kinds={"emb": "array", "note": "text"}, exchangeable=True)
 
 
+@pytest.mark.long
 def test_what_two_profiles_define_differently_is_named_and_not_compared() -> None:
     found = difference(related(1), related(2, shift=1.0))
     compared = {item.before.name for item in found.moved}

@@ -88,6 +88,7 @@ def test_a_header_without_an_end_is_refused(tmp_path: Path) -> None:
     assert "line 1 is longer" in refused(path)
 
 
+@pytest.mark.long
 def test_a_command_that_needs_more_memory_than_there_is_ends_with_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,7 @@ def profile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     return out
 
 
+@pytest.mark.long
 def test_build_and_show_print_the_loss(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
     built = (profile.parent / "built").read_text()
     assert cli.main(["profile", "show", str(profile)]) == 0
@@ -115,6 +116,7 @@ def test_a_second_score_is_refused_with_the_remedy(tmp_path: Path, capsys: pytes
     assert "the others by --prediction" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_replay_lists_the_columns_that_the_data_lack(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = profile.parent / "less.csv"
     data.write_text("predicted,confidence\n" + "cat,0.9\ndog,0.8\n" * 200)

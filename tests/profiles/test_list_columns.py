@@ -86,6 +86,7 @@ def test_csv_and_parquet_of_the_same_rows_make_the_same_features(reference: Path
     assert one.excluded == ()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", [pytest.param(as_csv, marks=pytest.mark.long), as_parquet])
 def test_drift_in_arrays_is_found_by_replay(
     reference: Path, tmp_path: Path, form: Any, capsys: pytest.CaptureFixture[str]
@@ -99,6 +100,7 @@ def test_drift_in_arrays_is_found_by_replay(
     assert summary["type_mismatches"] == 0
 
 
+@pytest.mark.long
 def test_type_options_override_the_inferred_type(tmp_path: Path) -> None:
     data = tmp_path / "rows.csv"
     lines = [f"{1_700_000_000_000 + row * 60_000 - row % 7 * 1000},code {row % 3},{row % 5}" for row in range(4000)]
@@ -127,6 +129,7 @@ def test_a_column_and_a_field_of_the_same_name_are_refused(tmp_path: Path, capsy
     assert "more than once" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_fields_of_structs_take_options_by_their_full_name(reference: Path) -> None:
     profile = built(reference, "--exclude", "home.geo.lat", "--exclude", "emb", "--prediction", "home.city")
     assert profile.sent_columns == ("booked", "comment", "tags")

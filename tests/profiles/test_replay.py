@@ -87,6 +87,7 @@ def test_times_determine_the_ticks_in_any_order_of_rows(
     assert summary["ticks"] == 100
 
 
+@pytest.mark.long
 def test_ticks_that_do_not_fit_the_reference_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = table(tmp_path / "reference.csv", ROWS), str(tmp_path / "timed.json")
     assert main(["profile", "build", str(data), "--prediction", "answer", "--time", "at", "--out", out]) == 0

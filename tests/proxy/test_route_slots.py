@@ -80,6 +80,7 @@ def test_routes_that_only_fail_at_the_client_get_no_slot(proxy: Proxy) -> None:
     assert proxy.counts()[REAL] == 2
 
 
+@pytest.mark.long
 def test_made_up_models_do_not_replace_a_busy_one(proxy: Proxy) -> None:
     for number in range(10_000):
         proxy.now += SECOND // 1000

@@ -70,6 +70,7 @@ async def test_a_request_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> No
         assert await until_closed(reader) == b""
 
 
+@pytest.mark.long
 @pytest.mark.asyncio
 async def test_a_client_that_does_not_read_its_response_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "REQUEST_SECONDS", SOON)

@@ -77,6 +77,7 @@ def test_status_and_output_of_a_child_are_returned() -> None:
     assert (done.status, done.output) == (3, b"x" * 9999 + b"\n")
 
 
+@pytest.mark.long
 def test_a_child_that_takes_too_long_is_killed_with_output_or_without() -> None:
     for program in ("import signal; signal.pause()", "while True: print(end='', flush=True)"):
         with pytest.raises(ChildTimeoutError, match=r"more than 0\.3 s"):

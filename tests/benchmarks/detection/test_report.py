@@ -69,6 +69,7 @@ def outcomes(seeds: Sequence[int], *, missing: bool) -> list[int]:
     return list(seeds)
 
 
+@pytest.mark.long
 def test_results_are_kept_and_a_case_that_cannot_run_says_why(tmp_path: Path) -> None:
     judge = partial(mean_ratio, least=1.0, most=2.0)
     cases = [

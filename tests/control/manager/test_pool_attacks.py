@@ -190,6 +190,7 @@ def test_the_budget_holds_under_attack(seed: int) -> None:
     asyncio.run(attacked(seed))
 
 
+@pytest.mark.long
 def test_an_attack_moves_cores() -> None:
     found = asyncio.run(attacked(1))
     assert len(found.node.applied) > 5

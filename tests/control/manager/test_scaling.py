@@ -142,6 +142,7 @@ async def test_a_manual_change_is_kept_for_the_hold_then_scaling_continues_from_
     assert fleet.replicas == 6
 
 
+@pytest.mark.long
 async def test_a_manual_change_is_kept_by_the_next_leader_for_the_rest_of_the_hold() -> None:
     fleet = await running(load=60.0)
     await fleet.elapse(MINUTE)

@@ -61,6 +61,7 @@ def test_cores_move_to_the_saturated_member_within_four_intervals(late: bool) ->
 CLIENTS = st.one_of(st.integers(0, 12).map(float), st.floats(0.0, 1.0))  # less than one: it pauses between requests
 
 
+@pytest.mark.long
 @given(CLIENTS, CLIENTS, CLIENTS, st.booleans())
 def test_constant_clients_come_to_rest(one: float, two: float, three: float, late: bool) -> None:
     loops: dict[str, Loop] = {"a": lambda _: one, "b": lambda _: two, "c": lambda _: three}

@@ -40,6 +40,7 @@ def test_the_comparison_of_the_grids_counts_the_settings_that_are_beaten() -> No
     assert f"holds for {len(GRID)} of the {len(GRID)}" in words
 
 
+@pytest.mark.long
 def test_no_trace_is_both_for_tuning_and_held_out() -> None:
     assert not set(names(TUNING)) & set(names(HELD_OUT))
     assert {name.partition("-")[0] for name in sample(HELD_OUT)} == {name.partition("-")[0] for name in names(HELD_OUT)}

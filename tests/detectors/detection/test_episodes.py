@@ -124,6 +124,7 @@ def test_stable_stretches_close_nothing_by_mistake() -> None:
     assert [change.kind for change in changes(traffic.run(800, x0=0.6)) if "closed" in change.kind] == []
 
 
+@pytest.mark.long
 def test_a_drift_that_changes_its_shape_has_not_ended() -> None:
     rng = np.random.default_rng(5)
     profile = build_profile({"c": np.full(4000, 5.0), "x": rng.normal(size=4000)}, exchangeable=True)

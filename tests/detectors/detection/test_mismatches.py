@@ -38,11 +38,13 @@ def test_ticks_of_another_width_than_the_reference_measured_are_named(tick: floa
     assert (part is None and found == ()) or (part is not None and part in found[0])
 
 
+@pytest.mark.long
 def test_ticks_longer_than_an_hour_lose_the_comparison_by_hours() -> None:
     assert any("1 features with a cycle" in text for text in tick_warnings(profile(), settings(7200.0)))
     assert tick_warnings(profile(), settings(3600.0)) == ()
 
 
+@pytest.mark.long
 def test_another_time_zone_than_that_of_the_profile_is_named() -> None:
     wanted = settings(600.0, "Europe/Berlin")
     assert "--timezone Europe/Berlin" in tick_warnings(profile(), wanted)[0]

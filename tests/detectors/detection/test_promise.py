@@ -63,6 +63,7 @@ def test_a_shift_is_found_soon_and_named(shift: float, rows: int) -> None:
         assert alarm.evidence_ratio >= 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [300, 500])
 def test_one_standard_deviation_is_found_with_a_small_reference(size: int) -> None:
     rng = np.random.default_rng(4)

@@ -28,6 +28,7 @@ MONTH = DriftSettings()
 EXACT = DriftSettings(loss_tolerance=0.0)
 
 
+@pytest.mark.long
 def test_five_points_more_mistakes_are_found_soon() -> None:
     """The least that any method with this budget needs is log(43,200) / KL(.15, .10) = 875 rows; measured 920 here."""
     profile = build(classified(100_000, np.random.default_rng(0)))

@@ -252,6 +252,7 @@ def test_damaged_slots_are_refused_with_their_path(what: str) -> None:
         Profile.from_bytes(canonical(document))
 
 
+@pytest.mark.long
 def test_a_lasting_drift_is_not_closed_in_hours_that_the_reference_has_no_rows_of() -> None:
     random = np.random.default_rng(3)
     day, tick = 86_400.0, 600.0

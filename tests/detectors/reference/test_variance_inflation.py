@@ -66,6 +66,7 @@ def test_a_cycle_is_no_variation_beside_its_slots_nor_are_day_effects_within_one
     assert beside < whole
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kind", ["normal", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("rare", "atoms"))]
 )

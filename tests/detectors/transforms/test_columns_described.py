@@ -36,6 +36,7 @@ def to_floats(column: Column) -> list[float | None]:
     return [value if isinstance(value, float) and not math.isnan(value) else None for value in column.values.tolist()]
 
 
+@pytest.mark.long
 def test_numbers_are_times_where_a_person_says_so() -> None:
     at = T0 + 300.0 * np.arange(ROWS, dtype=np.float64)
     lag = np.random.default_rng(1).lognormal(8, 1, ROWS)

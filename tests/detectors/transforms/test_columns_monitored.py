@@ -77,6 +77,7 @@ def doubled(rows: Rows) -> None:
     rows["tags"] = [tags * 2 for tags in rows["tags"]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "names"),
     [

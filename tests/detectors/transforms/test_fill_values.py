@@ -73,6 +73,7 @@ def filled(fill: float, share: float, columns: tuple[str, ...]) -> Profile:
     return build_profile(data, rows_per_tick=10)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fill", "share", "columns"),
     [

@@ -10,6 +10,7 @@ from pilotfish.detectors.reference.layout import time_order
 from pilotfish.detectors.transforms import fit
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("values", [1, 2500])
 def test_groups_of_outputs_give_the_same_profile(values: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(4)

@@ -66,6 +66,7 @@ def clean() -> Profile:
     return built(reference())
 
 
+@pytest.mark.long
 def test_an_odd_row_of_the_reference_is_missing_and_counted() -> None:
     profile = built(reference(booked="unknown", comment=17, emb=[None] + [1.0] * 59, tags="solo"))
     assert list(profile.index) == list(clean().index)

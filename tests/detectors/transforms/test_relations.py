@@ -122,6 +122,7 @@ def test_rows_of_the_reference_raise_no_alarm() -> None:
         assert monitored(ticks(150, 10 + seed))[1] == []
 
 
+@pytest.mark.long
 def test_a_unit_error_in_one_column_raises_no_alarm_of_its_partners() -> None:
     monitor, alarms = monitored(ticks(60, 5, heavy=lambda values, _: values * 1000))
     assert [(alarm.family, [feature.name for feature in alarm.features]) for alarm in alarms] == [
@@ -130,6 +131,7 @@ def test_a_unit_error_in_one_column_raises_no_alarm_of_its_partners() -> None:
     assert {episode.part_of for episode in monitor.status().episodes} <= {None, alarms[0].episode_id}
 
 
+@pytest.mark.long
 def test_missing_values_are_filled_in_and_leave_the_partners_as_they_were() -> None:
     data = rows(20_000, np.random.default_rng(6))
     gaps = {**data, "a": np.where(np.arange(20_000) % 2 == 0, np.nan, data["a"])}
@@ -152,6 +154,7 @@ def test_a_shift_of_one_column_asks_once_and_names_it() -> None:
         assert [alarm.family for alarm in alarms].count("multivariate") <= 1
 
 
+@pytest.mark.long
 def test_another_relation_that_breaks_later_is_a_cause_of_its_own() -> None:
     made_ticks = ticks(40, 9, b=permuted) + ticks(40, 9, b=permuted, heavy=permuted)
     _, alarms = monitored(made_ticks)
@@ -290,6 +293,7 @@ def test_damaged_documents_are_refused_with_the_path(kind: str) -> None:
                 Profile.from_bytes(canonical(document))
 
 
+@pytest.mark.long
 def test_a_column_that_live_traffic_never_had_raises_no_alarm_through_its_relations() -> None:
     rng, counting = np.random.default_rng(31), TickCounts(profile())
     monitor = DriftMonitor(profile(), DriftSettings())
