@@ -53,7 +53,7 @@ _RESIZES = ChangeKind(
     done="resized a container",
     none="nothing was resized",
     held=(
-        "Resizes held",
+        "Why requests stay as they are",
         "When requests were not changed to what is recommended, by reason; docs/reasons.md has the remedies.",
     ),
     intent="resize containers",

@@ -19,7 +19,10 @@ _SCALINGS = ChangeKind(
     many="Scalings",
     done="changed the replicas of each target",
     none="nothing was scaled",
-    held=("Held", "When replicas were not changed to what is wanted, by reason; docs/reasons.md has the remedies."),
+    held=(
+        "Why replicas stay as they are",
+        "When replicas were not changed to what is wanted, by reason; docs/reasons.md has the remedies.",
+    ),
     intent="change replicas",
     held_metric="pilotfish_scaling_held",
     done_metric="pilotfish_last_scaled_timestamp_seconds",
@@ -59,15 +62,15 @@ REPLICAS = Section(
         *change_panels(_SCALINGS),
         Panel(
             "lines",
-            "Replicas of autoscalers: wanted and had",
-            "Replicas that each HorizontalPodAutoscaler wants and has, and its maximum.",
+            "Replicas of HorizontalPodAutoscalers",
+            "Desired and present replicas of each HorizontalPodAutoscaler, and its maximum.",
             tuple(
                 Target(
                     f"max by (namespace, horizontalpodautoscaler)"
                     f" ({series(f'kube_horizontalpodautoscaler_{name}_replicas', scope=_HPA)})",
                     f"{{{{horizontalpodautoscaler}}}} {shown}",
                 )
-                for name, shown in (("status_desired", "wanted"), ("status_current", "had"), ("spec_max", "maximum"))
+                for name, shown in (("status_desired", "desired"), ("status_current", "present"), ("spec_max", "maximum"))
             ),
             empty=NO_HPA,
             width=12,

@@ -177,7 +177,7 @@ def test_labels_give_a_loss_near_the_reference(scene: Scene) -> None:
 
 
 NUMBERS = {
-    ("actions", "Replicas of autoscalers: wanted and had", 2): exporters.MAX_REPLICAS,
+    ("actions", "Replicas of HorizontalPodAutoscalers", 2): exporters.MAX_REPLICAS,
     ("actions", "Request relative to the recommendation", 0): REQUESTED / RECOMMENDED,
     ("fleet", "Replicas against the maximum", 0): exporters.REPLICAS / exporters.MAX_REPLICAS,
     ("model", "Batch size", 0): exporters.BATCH,
