@@ -15,6 +15,7 @@ BUDGET_BYTES = 8 * 1024 * 1024
 STREAM_BEGIN = 4 * 1024
 STREAM_END = 8 * 1024
 BODY_END = 2 * 1024
+LAST_EVENTS = (b"data: [DONE]", b"data:[DONE]")  # of a stream of a language model; clients may leave at it
 PIECE_BYTES = 16 * 1024  # smaller pieces are joined, so that the overhead of their objects stays below 1 %
 
 
@@ -95,6 +96,12 @@ class BodyCapture:
     def response_body(self) -> Sequence[Piece]:
         """The pieces of the kept bytes of the response body: its beginning, and its end if it is truncated."""
         return [*self._response, self._end] if self._end else self._response
+
+    @property
+    def is_stream_done(self) -> bool:
+        """Whether the last event of a stream has arrived whole, though not yet the end of the response."""
+        end = b"".join(self.response_body[-2:])
+        return self.is_stream and end[-1:] == b"\n" and end.rstrip().endswith(LAST_EVENTS)
 
     def request(self, data: bytes) -> None:
         """Keep the next bytes of the request body, within the limits."""

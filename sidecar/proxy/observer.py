@@ -236,7 +236,7 @@ class Observer:
             raise TypeError("exchange has neither an outcome nor a capture")
         if parser.opaque is not None:
             outcome = _DOWNGRADED
-        elif not exchange.complete:
+        elif not exchange.complete and not (exchange.request_complete and capture.is_stream_done):
             outcome = _ABORTED
         elif capture.exhausted:
             outcome = _BUDGET

@@ -77,6 +77,26 @@ def test_event_streams_are_recorded_with_their_beginning_and_end(tmp_path: Path)
     assert 1 <= route.histograms["event_gap"].total <= 100
 
 
+@pytest.mark.parametrize(
+    ("last", "fate"), [(b"data: [DONE]\n\n", "recorded"), (b"data: 2\n\n", "aborted")], ids=["done", "not done"]
+)
+def test_a_client_that_leaves_at_the_last_event_of_a_stream_is_recorded(tmp_path: Path, last: bytes, fate: str) -> None:
+    with observed(tmp_path, "{}") as harness, connected(harness.listener, harness.proxy.address) as wire:
+        wire.up(post(b"prompt"))
+        wire.down(head(b"200 OK", b"Content-Type: text/event-stream", TE))
+        for event in (b"data: 1\n\n", last):
+            wire.down(b"%x\r\n" % len(event) + event + b"\r\n")
+        wire.client.close()  # as some clients do, before the empty chunk that ends the response
+        assert wire.server.recv(1) == b""
+        wire.server.close()  # as some servers do then
+        if fate == "recorded":
+            records(harness, 1)
+            assert harness.reader.records[0].response_body == b"data: 1\n\n" + last
+        else:
+            wait_until(lambda: harness.proxy.page().outcomes["dropped", "aborted"], what="the end of the exchange")
+            assert not harness.reader.records
+
+
 def test_captured_bodies_share_one_budget(tmp_path: Path) -> None:
     body = bytes(MIB)
     with observed(tmp_path, "{}") as harness, ExitStack() as stack:

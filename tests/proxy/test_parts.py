@@ -107,6 +107,29 @@ def test_capture_of_a_stream_keeps_its_beginning_and_its_end() -> None:
     assert budget.used == 0
 
 
+@pytest.mark.parametrize("before", [0, 1, STREAM_BEGIN - 9, STREAM_BEGIN, STREAM_BEGIN + 5, 3 * STREAM_END])
+@pytest.mark.parametrize(
+    ("end", "done"),
+    [
+        (b"data: [DONE]\n\n", True),
+        (b"data:[DONE]\r\n\r\n", True),
+        (b"data: [DONE]\n", True),
+        (b"data: [DONE]", False),
+        (b"data: [DONE]\n\ndata: 1\n\n", False),
+        (b"data: more [DONE]\n\n", False),
+    ],
+)
+@pytest.mark.parametrize("piece", [1, 7, 5000])
+def test_capture_of_a_stream_knows_its_last_event(before: int, end: bytes, done: bool, piece: int) -> None:
+    stream = b"x" * before + b"\n" + end
+    for is_stream in (True, False):
+        capture = BodyCapture(CaptureBudget(), 1 << 20)
+        capture.is_stream = is_stream
+        for start in range(0, len(stream), piece):
+            capture.response(stream[start : start + piece])
+        assert capture.is_stream_done == (done and is_stream)
+
+
 @pytest.mark.parametrize(("limit", "end"), [(10_000, BODY_END), (100, 100), (0, 0)])
 def test_capture_of_a_long_response_keeps_its_beginning_and_a_short_end(limit: int, end: int) -> None:
     budget = CaptureBudget()
