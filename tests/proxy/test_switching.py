@@ -70,8 +70,8 @@ def played(
         if following is not None:
             setattr(connection, "client" if is_client else "server", following)
     if server_ends:
-        connection.server_ended(8)
-    connection.closed(9)
+        connection.server_ended(len(sends) + 1)
+    connection.closed(len(sends) + 2)
     return read_page(path / "page")
 
 
