@@ -70,7 +70,11 @@ REPLICAS = Section(
                     f" ({series(f'kube_horizontalpodautoscaler_{name}_replicas', scope=_HPA)})",
                     f"{{{{horizontalpodautoscaler}}}} {shown}",
                 )
-                for name, shown in (("status_desired", "desired"), ("status_current", "present"), ("spec_max", "maximum"))
+                for name, shown in (
+                    ("status_desired", "desired"),
+                    ("status_current", "present"),
+                    ("spec_max", "maximum"),
+                )
             ),
             empty=NO_HPA,
             width=12,
