@@ -59,7 +59,8 @@ def test_a_restricted_namespace_with_named_probes_and_a_guaranteed_pod(models: M
     models.cluster.plane.kubectl("label", "namespace", models.namespace, level)
     models.opt(into=True)
     same = {"cpu": "100m", "memory": "256Mi"}
-    named = {"httpGet": {"path": "/openapi.json", "port": "http"}, "periodSeconds": 1, "failureThreshold": 60}
+    # with a tenth of a core, the model takes half a minute to start on an idle machine
+    named = {"httpGet": {"path": "/openapi.json", "port": "http"}, "periodSeconds": 1, "failureThreshold": 300}
     deployment = loans.deployment(resources={"requests": same, "limits": same}, startupProbe=named)
     models.deploy(tmp_path, deployment, 8000)
     for pod in models.pods():
