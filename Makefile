@@ -82,6 +82,7 @@ test-real: venv ## the tests against real programs; as root with apt, they are i
 
 test-cluster: venv ## the tests on a Kubernetes node that they start: as root, with Go; all of it is built first, once (30 minutes)
 	.ci/programs
+	.ci/kubernetes > build/kubernetes || echo "WARNING: no Kubernetes control plane; the tests of KEDA will be skipped" >&2
 	.ci/kubernetes node > build/node || echo "WARNING: no Kubernetes node; its tests will be skipped" >&2
 	.ci/helm > build/helm || echo "WARNING: no Helm; the tests of the chart will be skipped" >&2
 	.ci/keda > build/keda || echo "WARNING: no KEDA; its test will be skipped" >&2

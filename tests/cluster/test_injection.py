@@ -62,6 +62,7 @@ def test_a_restricted_namespace_with_named_probes_and_a_guaranteed_pod(models: M
     # with a tenth of a core, the model takes half a minute to start on an idle machine
     named = {"httpGet": {"path": "/openapi.json", "port": "http"}, "periodSeconds": 1, "failureThreshold": 300}
     deployment = loans.deployment(resources={"requests": same, "limits": same}, startupProbe=named)
+    deployment["spec"]["replicas"] = 1  # of 850m, with the sidecars: a node with two cores has no room for another
     models.deploy(tmp_path, deployment, 8000)
     for pod in models.pods():
         assert injection(pod)["mode"] == "move", injection(pod)
