@@ -1,4 +1,4 @@
-"""The errors of this package, and those of the library for bytes that are no usable certificate."""
+"""The error of this package, and the errors that `cryptography` raises for a certificate that cannot be used."""
 
 from __future__ import annotations
 

@@ -27,16 +27,17 @@ _MESSAGE = re.compile(r"/pods/[0-9a-f-]{32,36}/containers/([a-z0-9-]{1,63})/[0-9
 
 
 class ContainerReader:
-    """Reads containers. `proc` is the /proc of the node's PID namespace.
-
-    Attributes:
-        hidden: the error of the system that hides the processes of a container that runs; empty if none does.
-    """
+    """Reads containers. `proc` is the /proc of the node's PID namespace."""
 
     def __init__(self, proc: Path = PROC) -> None:
-        self.hidden = ""
         self._proc = proc
         self._names: dict[str, str] = {}
+        self._hidden: dict[str, tuple[Cgroup, str]] = {}  # by container, with the error
+
+    @property
+    def hidden(self) -> str:
+        """The error with which the system hides the processes of a container that runs; empty if it hides none."""
+        return next((error for group, error in self._hidden.values() if processes_of(group)), "")
 
     def read(self, groups: dict[str, Cgroup]) -> Iterator[ContainerFigures]:
         """Yield the figures of the containers with these cgroups that run, without the sandbox."""
@@ -62,7 +63,7 @@ class ContainerReader:
     def _name(self, container: str, group: Cgroup, pids: list[int]) -> str:
         """Return the name of a container; empty for the sandbox, or while it cannot be read."""
         if container not in self._names:
-            mounts = self._mounts(group, pids[:3])
+            mounts = self._mounts(container, group, pids[:3])
             if mounts is None:
                 return ""
             found = _MESSAGE.search(mounts)
@@ -71,21 +72,23 @@ class ContainerReader:
             self._names[container] = found[1] if found else ""
         return self._names[container]
 
-    def _mounts(self, group: Cgroup, pids: list[int]) -> str | None:
+    def _mounts(self, container: str, group: Cgroup, pids: list[int]) -> str | None:
         """Return the mounts of the first of these processes that shows them; None if all ended or are hidden."""
-        hidden = ""
+        refused = ""
         for pid in pids:
             try:
                 mounts = kernel_text(self._proc / str(pid) / "mountinfo")
             except OSError as error:
-                hidden = hidden or error.strerror or str(error)
+                refused = refused or error.strerror or str(error)
             else:
-                self.hidden = ""
+                self._hidden.pop(container, None)
                 return mounts
         if set(pids) & set(processes_of(group)):  # they have not ended
             if not self.hidden:
-                _LOG.warning("the mounts of processes %s cannot be read: %s", ", ".join(map(str, pids)), hidden)
-            self.hidden = hidden
+                _LOG.warning("the mounts of processes %s cannot be read: %s", ", ".join(map(str, pids)), refused)
+            if container not in self._hidden:  # those that ended make room
+                self._hidden = {one: found for one, found in self._hidden.items() if processes_of(found[0])}
+            self._hidden[container] = group, refused
         return None
 
 

@@ -100,8 +100,10 @@ class BodyCapture:
     @property
     def is_stream_done(self) -> bool:
         """Whether the last event of a stream has arrived whole, though not yet the end of the response."""
+        if not self.is_stream:
+            return False
         end = b"".join(self.response_body[-2:])
-        return self.is_stream and end[-1:] == b"\n" and end.rstrip().endswith(LAST_EVENTS)
+        return end[-1:] == b"\n" and end.rstrip().endswith(LAST_EVENTS)
 
     def request(self, data: bytes) -> None:
         """Keep the next bytes of the request body, within the limits."""

@@ -29,10 +29,6 @@ PLACES = st.integers(28, len(LEAF.certificate) - 26)  # between the first line a
 OTHER_VERSION = LEAF.certificate[:45] + b"w" + LEAF.certificate[46:]  # of X.509
 
 
-def changed(position: int, damage: bytes) -> bytes:
-    return LEAF.certificate[:position] + damage + LEAF.certificate[position + len(damage) :]
-
-
 def secret(certificate: bytes) -> dict[str, str]:
     return {name: base64.b64encode(value).decode() for name, value in ((CERTIFICATE, certificate), (KEY, b"key"))}
 
@@ -50,7 +46,7 @@ def test_a_version_that_does_not_exist_is_refused_by_each_reader(tmp_path: Path)
 @settings(max_examples=examples(300))
 @given(PLACES, st.binary(min_size=1, max_size=40))
 def test_damaged_bytes_raise_only_the_error_of_the_reader(position: int, damage: bytes) -> None:
-    certificate = changed(position, damage)
+    certificate = LEAF.certificate[:position] + damage + LEAF.certificate[position + len(damage) :]
     with suppress(CertificateError):
         read_bundle(certificate)
     fits(secret(certificate), (AUTHORITY,), "localhost", NOW + 1)

@@ -52,6 +52,16 @@ def test_hidden_processes_are_reported_once_until_they_are_seen(
     assert reader.hidden == ""
 
 
+def test_a_hidden_container_that_ended_is_no_problem(machine: FakeNode) -> None:
+    for pid in (41, 42):
+        (machine.proc / str(pid) / "mountinfo").unlink()
+    reader = ContainerReader(machine.proc)
+    assert names(reader, machine) == []
+    assert reader.hidden
+    machine.end(MODEL)
+    assert reader.hidden == ""
+
+
 def test_processes_that_end_while_they_are_read_are_not_hidden(
     machine: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:

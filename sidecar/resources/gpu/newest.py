@@ -47,8 +47,8 @@ class NewestStamp:
         mark = max((mark for mark in self._marks if (mark > latest) == ahead), default=0)
         if newest < mark - SET_BACK:
             mark = 0
-        after = mark or newest - FIRST
-        found = [place for place, stamp in enumerate(stamps) if max(0, after) < stamp <= newest]
+        after = max(0, mark or newest - FIRST)
+        found = [place for place, stamp in enumerate(stamps) if after < stamp <= newest]
         if newest:
             others = [other for other in self._marks if (other > latest) != ahead]
             self._marks = [*others, max(newest, mark)]
