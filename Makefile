@@ -19,6 +19,8 @@ TYPINGS := build/typings/.ready
 MODULES := $(shell find detectors sidecar -name __pycache__ -prune -o \( -type d -o -name '*.py' \) -print)
 # Tests often wait for processes, so one worker more than there are cores keeps the cores busy.
 WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+# A process under test has a low priority, and the workers' simulations take the cores: waits end late, not never.
+export PILOTFISH_TEST_PATIENCE ?= 4
 HOURS ?= 1
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 # The tests of a real API server: each worker starts a control plane of its own, and mostly waits for it.

@@ -26,7 +26,7 @@ from tests.support.processes import Children
 from tests.support.programs import find, needs
 from tests.support.waiting import patient
 
-pytestmark = [pytest.mark.real, needs("prometheus-alertmanager"), pytest.mark.timeout(patient(120))]
+pytestmark = [pytest.mark.real, needs("prometheus-alertmanager"), pytest.mark.timeout(120)]
 CALLER = "labeller"
 PEOPLE = ("night", "office", "list")
 

@@ -25,7 +25,7 @@ from tests.support.processes import Children
 from tests.support.programs import find, needs
 from tests.support.waiting import patient, wait_until
 
-pytestmark = [pytest.mark.real, needs("prometheus"), pytest.mark.timeout(patient(240))]
+pytestmark = [pytest.mark.real, needs("prometheus"), pytest.mark.timeout(240)]
 LIMIT = 60.0  # seconds until an alert fires or ends; scrapes and evaluations are a second apart
 
 

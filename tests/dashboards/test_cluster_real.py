@@ -22,10 +22,10 @@ from tests.support.cluster import ControlPlane
 from tests.support.ports import free_port
 from tests.support.processes import Children
 from tests.support.programs import needs
-from tests.support.waiting import patient, wait_until
+from tests.support.waiting import wait_until
 
 TICK = 1.0
-pytestmark = [pytest.mark.real, needs("prometheus"), pytest.mark.timeout(patient(300))]
+pytestmark = [pytest.mark.real, needs("prometheus"), pytest.mark.timeout(300)]
 SHOWN = [
     ("actions", "Executed"),
     ("actions", "Owners"),

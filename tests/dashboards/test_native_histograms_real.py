@@ -23,14 +23,14 @@ from tests.dashboards.prometheus import Prometheus, ScrapeTarget, start, substit
 from tests.dashboards.scene import NAMESPACE, SIDECARS, running
 from tests.support.processes import Children
 from tests.support.programs import needs_built
-from tests.support.waiting import patient, wait_until
+from tests.support.waiting import wait_until
 from tests.telemetry.made import reading
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.xdist_group("native_histograms"),
     needs_built("prometheus"),
-    pytest.mark.timeout(patient(240)),
+    pytest.mark.timeout(240),
 ]
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/dashboards.md").read_text()

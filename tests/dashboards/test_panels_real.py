@@ -26,14 +26,14 @@ from tests.dashboards.rendering import BROWSER, screenshot, size_of, svg_of, tit
 from tests.dashboards.scene import MODEL, NAMESPACE, SIDECARS, Scene, running
 from tests.support.processes import Children
 from tests.support.programs import needs
-from tests.support.waiting import patient, wait_until
+from tests.support.waiting import wait_until
 from tests.telemetry.made import HOSTILE, reading
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.xdist_group("panels"),
     needs("prometheus"),
-    pytest.mark.timeout(patient(300)),
+    pytest.mark.timeout(300),
 ]
 
 WARM_UP, DRIFTED = 8, 15.0  # scrapes before the drift, and seconds of traffic after it

@@ -65,12 +65,19 @@ def start_counting(stack: Stack) -> None:
 def send_labels(stack: Stack, content: object) -> dict[str, Any]:
     """Send labels until the answer is 200, as a client with retries does."""
     raw = json.dumps(content).encode()
+    refused: list[tuple[int, bytes]] = []
 
     def sent() -> bytes:
         status, body = stack.get("/v1/feedback", "POST", raw, content_type="application/json")
-        return body if status == 200 else b""
+        if status == 200:
+            return body
+        refused.append((status, body))
+        return b""
 
-    found: dict[str, Any] = json.loads(wait_until(sent, what="an answer to labels"))
+    try:
+        found: dict[str, Any] = json.loads(wait_until(sent, timeout=30, what="an answer to labels"))
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}; {len(refused)} refusals, the last: {refused[-1:]}") from None
     return found
 
 

@@ -17,7 +17,7 @@ from tests.helm.render import CHART, ROOT, cases, helm_programs, objects, render
 from tests.support.cluster import ControlPlane, running_control_plane
 from tests.support.waiting import patient, wait_until
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(300))]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 MONITOR = {
     "apiVersion": "pilotfish.dev/v1alpha1",
     "kind": "ModelMonitor",

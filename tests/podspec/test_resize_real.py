@@ -19,9 +19,8 @@ from tests.podspec import pods
 from tests.podspec.server import ALLOCATABLE, NODES, Namespace
 from tests.support.cluster import ControlPlane
 from tests.support.examples import examples
-from tests.support.waiting import patient
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(900))]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 
 NUMBERS = st.from_regex(r"\A[+-]?([0-9]{1,4}\.?[0-9]{0,4}|\.[0-9]{1,4})\Z")  # the server takes "-" for 0

@@ -13,9 +13,8 @@ import pytest
 from pilotfish.sidecar.kube import client
 from tests.control.manager.attacks import attack, attacked
 from tests.support.sizes import size
-from tests.support.waiting import patient
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.long, pytest.mark.timeout(patient(300))]
+pytestmark = [pytest.mark.asyncio, pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from pilotfish.sidecar.settings.document import TargetRef
 from tests.control.situations import NOON, SUBJECT
 from tests.support.apiserver.server import ApiServer
 from tests.support.cluster import ControlPlane
+from tests.support.waiting import POLL, patient
 
 Json = dict[str, Any]
 NODES = Resource("", "v1", "nodes", namespaced=False)
@@ -86,7 +89,10 @@ class Sized:
         return await merge_patch(self.kube, PODS, name, status, self.namespace, subresource="status")
 
     async def deployment(self, manager: str = "", **metadata: Any) -> Json:
-        """Create the target with the template of `pod_spec`; `manager` applies it on the server."""
+        """Create the target with the template of `pod_spec`; `manager` applies it on the server.
+
+        On a real API server, its controller then writes the status a few times: wait for the last time.
+        """
         labels = {"app": "delays"}
         body = {
             "apiVersion": "apps/v1",
@@ -99,8 +105,15 @@ class Sized:
             },
         }
         if manager:
-            return await apply(self.kube, DEPLOYMENTS, body, field_manager=manager)
-        return await create(self.kube, DEPLOYMENTS, body, self.namespace)
+            found = await apply(self.kube, DEPLOYMENTS, body, field_manager=manager)
+        else:
+            found = await create(self.kube, DEPLOYMENTS, body, self.namespace)
+        deadline = time.monotonic() + patient(30)
+        while self.plane is not None and not _settled(found):
+            assert time.monotonic() < deadline, f"the status is not complete: {found['status']}"
+            await asyncio.sleep(POLL)
+            found = await get(self.kube, DEPLOYMENTS, "delays", self.namespace)
+        return found
 
     async def read(self, name: str = "delays-1") -> Json:
         """Return a pod."""
@@ -136,3 +149,9 @@ def resources(spec: Json, container: str = "model") -> Json:
     rows = (*spec["containers"], *spec["initContainers"])
     found: Json = next(row for row in rows if row["name"] == container).get("resources", {})
     return found
+
+
+def _settled(deployment: Json) -> bool:
+    """Return whether the controller has seen the Deployment and its ReplicaSet."""
+    conditions = deployment.get("status", {}).get("conditions", [])
+    return any(one["reason"] == "NewReplicaSetAvailable" for one in conditions)

@@ -27,7 +27,7 @@ from tests.support.apiserver.faults import Fault, writes
 from tests.support.apiserver.server import ApiServer
 from tests.support.waiting import patient
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(patient(120))]
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
 
 def changed(side: str, kind: str, amount: str | None) -> Json:

@@ -27,9 +27,8 @@ from tests.control.manager.worlds import KEY, LABELS, SmallWorld, monitor_item
 from tests.control.resize.sized import TARGET, Sized, resources
 from tests.control.situations import NOON
 from tests.support.apiserver.faults import Fault
-from tests.support.waiting import patient
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(patient(120))]
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 DAEMON_SETS = Resource("apps", "v1", "daemonsets")
 DAEMON = TargetRef(api_version="apps/v1", kind="DaemonSet", name="delays")
 

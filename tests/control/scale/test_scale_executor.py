@@ -18,9 +18,8 @@ from tests.control.scale.places import DEPLOYMENT, KINDS, Interfering, Place, in
 from tests.control.situations import NOON
 from tests.support.apiserver.faults import Fault, writes
 from tests.support.apiserver.server import ApiServer
-from tests.support.waiting import patient
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(patient(120))]
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
 
 async def settled(executor: ScaleExecutor, wanted: Intent) -> Outcome:

@@ -28,7 +28,7 @@ from tests.support.apiserver.faults import Fault
 from tests.support.apiserver.server import ApiServer
 from tests.support.waiting import POLL, patient
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(patient(120))]
+pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
 
 LATER = 4_000_000_000.0  # after the creation of every object

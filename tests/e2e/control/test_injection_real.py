@@ -15,10 +15,10 @@ from tests.e2e.control.installed import install_kind, install_rights, monitor, s
 from tests.e2e.control.syncing import SyncingFleet, SyncingPod, reference
 from tests.support.cluster import ControlPlane
 from tests.support.processes import Children
-from tests.support.waiting import patient, wait_until
+from tests.support.waiting import wait_until
 
 TICK = 1.0
-pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(300))]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 REFUSED = {"mode": "none", "reason": "host_network", "message": "the pod has hostNetwork: true"}
 PORTS = {"mode": "port", "ports": [{"listen": 9800, "upstream": 8080, "names": ["http"]}]}
 

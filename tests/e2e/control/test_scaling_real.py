@@ -16,7 +16,7 @@ from tests.e2e.control.installed import Installation, install_kind, install_righ
 from tests.e2e.control.signalling import SignallingFleet
 from tests.support.cluster import ControlPlane
 from tests.support.processes import Children
-from tests.support.waiting import patient, wait_until
+from tests.support.waiting import wait_until
 
 APP = "delays"  # the chart's example grants the scale of this Deployment
 SCALING = {
@@ -27,7 +27,7 @@ SCALING = {
     "smoothing": "0s",
     "behavior": {"scaleDown": {"stabilizationWindowSeconds": 3}},
 }
-pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(400))]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 
 @dataclass

@@ -22,7 +22,7 @@ from tests.support.processes import Children
 from tests.support.waiting import patient, wait_until
 
 TICK = 1.0
-pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(240))]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 
 class Client:

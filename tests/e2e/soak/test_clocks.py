@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.e2e.soak.sizes import SLOW, progress
 from tests.e2e.stack import DOCUMENT, Stack, requests_total, total
 from tests.e2e.test_feedback import labels_with_error, predict, send_labels
 from tests.support.sizes import FULL, size
-from tests.support.waiting import patient, wait_until
+from tests.support.waiting import wait_until
 
 LIBRARIES = [*glob("/usr/lib*/*/faketime/libfaketimeMT.so.1"), *glob("/usr/lib*/faketime/libfaketimeMT.so.1")]
 pytestmark = [
@@ -66,15 +66,21 @@ class LabelledRequests:
     stack: Stack
     sent: int = 0
     renewed: float = 0.0
+    step: list[str] = field(default_factory=list)  # ids since the clock's last step: the analyzer may be behind
+
+    def start_step(self) -> None:
+        """Forget the requests before a step of the clock."""
+        self.step, self.renewed = [], 0.0
 
     def join(self) -> bool:
-        """Send the labels of the latest request, or of a new one; return whether they joined."""
-        if time.monotonic() > self.renewed + patient(RENEWED_SECONDS):
+        """Send the labels of all requests since the step, after a new one if it is due; return whether some joined."""
+        if time.monotonic() > self.renewed + RENEWED_SECONDS:
             self.sent, self.renewed = self.sent + 1, time.monotonic()
-            predict(self.stack, [f"labelled-{self.sent}"])
+            self.step.append(f"labelled-{self.sent}")
+            predict(self.stack, self.step[-1:])
         labels = labels_with_error(0.1)
-        found = send_labels(self.stack, {"id": f"labelled-{self.sent}", "labels": labels})
-        return len(labels) in {found["joined"], found["duplicate"]}
+        found = send_labels(self.stack, {"feedback": [{"id": name, "labels": labels} for name in self.step]})
+        return bool(found["joined"] or found["duplicate"])
 
 
 @pytest.mark.parametrize("steps", STEPS)
@@ -109,7 +115,7 @@ def test_clock_steps_by(
                 passed = total(stack.metrics(), "pilotfish_ticks_total") - ticks
                 assert passed <= (time.monotonic() - stepped) / TICK + MORE_TICKS, "the step closed ticks without rows"
                 assert {episode["id"] for episode in stack.episodes()} <= before, "the step opened an episode"
-                labelled.renewed = 0.0
+                labelled.start_step()
                 await until(labelled.join, "labels to join after the step", timeout=SLOW)
                 before = {episode["id"] for episode in stack.episodes()}
                 profile = await asyncio.to_thread(profile_of, 200 + number)

@@ -25,7 +25,7 @@ from tests.inject.server.running import OPTIONS, WEBHOOK, Object, pod, service
 from tests.support.cluster import ControlPlane
 from tests.support.waiting import POLL, eventually, patient
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.real, pytest.mark.timeout(patient(240))]
+pytestmark = [pytest.mark.asyncio, pytest.mark.real, pytest.mark.timeout(240)]
 
 SECOND = patient(1)
 LIVES = {"AUTHORITY_LIFE": 36 * SECOND, "PUBLISHED_FIRST": 6 * SECOND, "SERVING_LIFE": 9 * SECOND, "SKEW": 2 * SECOND}

@@ -22,7 +22,7 @@ from tests.support.ports import free_port
 from tests.support.processes import Child
 from tests.support.waiting import patient, wait_until
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(patient(180))]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 MANIFESTS = files("pilotfish.sidecar.inject").joinpath("data/manifests.yaml")
 CLUSTER_WIDE = ("clusterrole", "clusterrolebinding", "mutatingwebhookconfiguration")
