@@ -32,6 +32,7 @@ with the highest position in its grid: exp(l_i) is divided by the number of slot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,12 +90,9 @@ def fixed_point_bounds(
         log_inverse_risk: L of `log_inverse_risk_of`.
         tolerance: chi-square distance that counts as no drift.
     """
-    uppers = [
-        upper_mean_bounds(
-            bank.h, p, calibration, variance_inflation, log_inverse_risk, tolerance, confidence_level, bank.slopes
-        )
-        for confidence_level in CONFIDENCE_GRID
-    ]
+    uppers = _upper_mean_bounds(
+        bank.h, p, calibration, variance_inflation, log_inverse_risk, tolerance, CONFIDENCE_GRID, bank.slopes
+    )
     one = float(2**FRACTION_BITS)
     log_h = np.floor(np.log(bank.h) * one).astype(np.int64)
     log_u = np.ceil(np.log(uppers) * one).astype(np.int64)
@@ -132,18 +130,35 @@ def upper_mean_bounds(
         >>> bool(1 < upper[0] < 1.03)
         True
     """
-    means = betting_bound(h, p, calibration, variance_inflation, confidence_level * log_inverse_risk)
-    if slopes is not None:
-        linear: Floats = np.minimum(means + slopes * tolerance, h.max(axis=1))
-        return linear
-    mean = h @ p
-    squares = (h - mean[:, None]) ** 2
-    spreads = (
-        np.sqrt(betting_bound(squares, p, calibration, variance_inflation, log_inverse_risk))
-        if tolerance > 0
-        else np.zeros(len(h))
+    bounds = _upper_mean_bounds(
+        h, p, calibration, variance_inflation, log_inverse_risk, tolerance, [confidence_level], slopes
     )
-    upper: Floats = np.minimum(means + np.sqrt(tolerance) * spreads, h.max(axis=1))
+    upper: Floats = bounds[0]
+    return upper
+
+
+def _upper_mean_bounds(
+    h: Floats,
+    p: Floats,
+    calibration: Ints,
+    variance_inflation: Floats,
+    log_inverse_risk: float,
+    tolerance: float,
+    confidence_levels: Sequence[float],
+    slopes: Floats | None,
+) -> Floats:
+    """Return U [confidence levels, alternatives]; what the tolerance adds is the same at each confidence level."""
+    log_inverse_risks = np.array(confidence_levels) * log_inverse_risk
+    means = betting_bounds(h, p, calibration, variance_inflation, log_inverse_risks)
+    if slopes is not None:
+        added = slopes * tolerance
+    elif tolerance > 0:
+        squares = (h - (h @ p)[:, None]) ** 2
+        spreads = np.sqrt(betting_bounds(squares, p, calibration, variance_inflation, np.array([log_inverse_risk])))[0]
+        added = np.sqrt(tolerance) * spreads
+    else:
+        added = np.zeros(len(h))
+    upper: Floats = np.minimum(means + added, h.max(axis=1))
     return upper
 
 
@@ -157,27 +172,30 @@ def can_show_drift(h: Floats, upper: Floats) -> Bools:
     return out
 
 
-def betting_bound(h: Floats, p: Floats, counts: Ints, variance_inflation: Floats, log_inverse_risk: float) -> Floats:
-    """Return the smallest mu [alternatives] whose bet reaches exp(log_inverse_risk), or the maximum of h if none does.
+def betting_bounds(
+    h: Floats, p: Floats, counts: Ints, variance_inflation: Floats, log_inverse_risks: Floats
+) -> Floats:
+    """Return the smallest mu whose bet reaches a capital, or the maximum of h if none does: [capitals, alternatives].
 
     Args:
         h, p, variance_inflation: as for `upper_mean_bounds`.
         counts: [bins] of the rows that the bets are placed on.
-        log_inverse_risk: log of the capital to reach.
+        log_inverse_risks: [capitals], the logs of the capitals to reach.
     """
     mean = h @ p
     spread = np.sqrt(np.maximum((h - mean[:, None]) ** 2 @ p, 1e-300))
     n_eff = np.maximum(counts.sum() / variance_inflation, 1e-9)
-    stake = np.sqrt(2 * log_inverse_risk / n_eff) / spread
-    low: Floats = h.min(axis=1)
-    high: Floats = h.max(axis=1)
-    top = high.copy()
+    reached = log_inverse_risks[:, None]
+    stake = np.sqrt(2 * reached / n_eff) / spread
+    top = h.max(axis=1)
+    low: Floats = np.broadcast_to(h.min(axis=1), stake.shape)
+    high: Floats = np.broadcast_to(top, stake.shape)
     used = counts > 0
     seen, weights = h[:, used], counts[used] / variance_inflation[:, None]
     for _ in range(BISECTION_STEPS):
         middle = (low + high) / 2
         bet = np.minimum(stake, 0.95 / np.maximum(top - middle, 1e-300))
-        capital = (weights * np.log1p(bet[:, None] * (middle[:, None] - seen))).sum(axis=1)
-        won = capital >= log_inverse_risk
+        capital = (weights * np.log1p(bet[..., None] * (middle[..., None] - seen))).sum(axis=-1)
+        won = capital >= reached
         high, low = np.where(won, middle, high), np.where(won, low, middle)
     return high
