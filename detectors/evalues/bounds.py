@@ -172,9 +172,7 @@ def can_show_drift(h: Floats, upper: Floats) -> Bools:
     return out
 
 
-def betting_bounds(
-    h: Floats, p: Floats, counts: Ints, variance_inflation: Floats, log_inverse_risks: Floats
-) -> Floats:
+def betting_bounds(h: Floats, p: Floats, counts: Ints, variance_inflation: Floats, log_inverse_risks: Floats) -> Floats:
     """Return the smallest mu whose bet reaches a capital, or the maximum of h if none does: [capitals, alternatives].
 
     Args:

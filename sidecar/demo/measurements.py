@@ -18,7 +18,7 @@ from ..report.blocks.resources import PredictionCost
 from ..report.response import ReportResponse
 
 QUEUED = "queued"
-REST = 8.0  # seconds until the last records must be measured
+REST = 30.0  # seconds until the last records must be measured
 POLL = 0.2  # seconds
 SAMPLED = 2.5  # seconds after which a sample of resources must be in the report
 

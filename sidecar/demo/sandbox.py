@@ -24,7 +24,7 @@ from ..report.schema import Report
 from .messages import AnyMessage, ProcessFailure, Ready, parse_message
 
 PYTHON = (sys.executable, "-P", "-m")  # -P: import nothing from the current folder
-PATIENCE = 30.0  # seconds until a process must be ready; 1 to 3 on an idle machine
+PATIENCE = 60.0  # seconds until a process must be ready; 1 to 3 on an idle machine
 GRACE = 8.0  # seconds that a process has to end after it was asked to
 LOG_SHOWN = 600  # characters
 PORTS = range(20_000, 32_000)

@@ -23,6 +23,7 @@ from ..errors import error_location
 from . import reference
 from .flights import CATEGORICAL, FEATURES, Columns, Flights
 from .http_server import serve_until_input_ends
+from .measurements import POLL, QUEUED, MeasuredAccounting, read_accounting
 from .messages import GatheringRows, ProcessFailure, Ready, Retrained, WebhookDelivery, reason_of, send_message
 from .model import RidgeModel, fit
 from .webhook_receiver import LARGEST_EVENT, STATUS, RetrainingEvent, WebhookReceiver
@@ -31,7 +32,7 @@ HOOK_PATH = "/hooks/retrain"
 LABELS_PATH = "/labels"
 LARGEST_LABELS = 4 * 1024 * 1024  # bytes; one day has about 60 KB
 KEPT_DAYS = 60
-TIMEOUT = aiohttp.ClientTimeout(total=20)
+TIMEOUT = aiohttp.ClientTimeout(total=60)
 
 
 class TrainerSettings(msgspec.Struct, kw_only=True):
@@ -58,7 +59,11 @@ class TrainingError(Exception):
 
 
 class Trainer:
-    """Receives labels and webhooks, and runs one retraining at a time."""
+    """Receives labels and webhooks, and runs one retraining at a time.
+
+    It answers labels only while it does not learn. The replay waits for the answer, so few days pass meanwhile: a day
+    takes a second here, but learning takes as long as it does, and a profile of old days would show the season.
+    """
 
     def __init__(self, settings: TrainerSettings) -> None:
         self._settings = settings
@@ -66,6 +71,8 @@ class Trainer:
         self._token = Path(settings.token_file).read_text().strip()
         self._days: deque[LabelledDay] = deque(maxlen=KEPT_DAYS)
         self._more = asyncio.Condition()
+        self._not_learning = asyncio.Event()
+        self._not_learning.set()
         self._one_at_a_time = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -81,6 +88,7 @@ class Trainer:
         async with self._more:
             self._days.append(day)
             self._more.notify_all()
+        await self._not_learning.wait()
         return web.Response()
 
     async def _hook(self, request: web.Request) -> web.Response:
@@ -107,8 +115,10 @@ class Trainer:
         try:
             async with self._one_at_a_time, aiohttp.ClientSession(headers=headers, timeout=TIMEOUT) as session:
                 flights = await self._gather(event.data.detail.onset_tick if event.data.detail else 0)
+                self._not_learning.clear()
                 model, profile = await asyncio.to_thread(learn, flights)
                 await self._send(session, "POST", self._settings.load_url, msgspec.json.encode(model))
+                await self._until_measured(session)
                 await self._send(session, "PUT", f"{self._settings.admin_url}/profile", profile.to_bytes())
         except (TrainingError, aiohttp.ClientError, TimeoutError) as error:
             send_message(ProcessFailure(reason=f"retraining for {event.data.episode} failed: {reason_of(error)}"))
@@ -117,6 +127,8 @@ class Trainer:
             send_message(ProcessFailure(reason=f"retraining for {event.data.episode} failed: {what}"))
         else:
             send_message(Retrained(rows=len(flights), profile=profile.hash))
+        finally:
+            self._not_learning.set()
 
     async def _gather(self, onset: int) -> Flights:
         """Return the labelled rows since the onset, once there are enough days of them."""
@@ -127,6 +139,17 @@ class Trainer:
                 if len(days) >= self._settings.wanted_days:
                     return as_flights(days)
                 await self._more.wait()
+
+    async def _until_measured(self, session: aiohttp.ClientSession) -> None:
+        """Wait until all predictions so far are measured: those of the old model do not fit the new profile."""
+        first = now = await self._accounting(session)
+        while now.seen - now.fates.get(QUEUED, 0) < first.seen:
+            await asyncio.sleep(POLL)
+            now = await self._accounting(session)
+
+    async def _accounting(self, session: aiohttp.ClientSession) -> MeasuredAccounting:
+        async with session.get(f"{self._settings.admin_url}/metrics") as response:
+            return read_accounting(await response.text())
 
     async def _send(self, session: aiohttp.ClientSession, method: str, url: str, body: bytes) -> None:
         async with session.request(method, url, data=body) as response:

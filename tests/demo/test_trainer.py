@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -35,15 +36,26 @@ class Neighbours:
     models: list[RidgeModel] = field(default_factory=list)
     profiles: list[Profile] = field(default_factory=list)
     authorised: set[str | None] = field(default_factory=set)
+    queued: int = 0
+    scraped_queues: list[int] = field(default_factory=list)
+    taking: asyncio.Event | None = None  # the profile is taken once this is set
 
     async def load(self, request: web.Request) -> web.Response:
         self.authorised.add(request.headers.get("Authorization"))
         self.models.append(msgspec.json.decode(await request.read(), type=RidgeModel))
         return web.Response(status=self.status)
 
+    async def metrics(self, _request: web.Request) -> web.Response:
+        self.queued, queued = max(0, self.queued - 2), self.queued  # the analyzer measures two between two scrapes
+        self.scraped_queues.append(queued)
+        return web.Response(text=f"pilotfish_exchanges_seen_total 10\npilotfish_exchanges_queued {queued}\n")
+
     async def put(self, request: web.Request) -> web.Response:
         self.authorised.add(request.headers.get("Authorization"))
+        assert self.queued == 0
         self.profiles.append(Profile.from_bytes(await request.read()))
+        if self.taking is not None:
+            await self.taking.wait()
         return web.Response(status=self.status)
 
 
@@ -58,6 +70,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[AnyMessage]:
 async def trainer(folder: Path, neighbours: Neighbours) -> AsyncIterator[TestClient]:
     application = web.Application()
     application.router.add_post("/load", neighbours.load)
+    application.router.add_get("/metrics", neighbours.metrics)
     application.router.add_put("/profile", neighbours.put)
     (folder / "secret").write_text(SECRET + "\n")
     (folder / "token").write_text(TOKEN + "\n")
@@ -115,6 +128,37 @@ async def test_only_rows_since_the_onset_are_learnt(tmp_path: Path, said: list[A
     assert retrained.rows == 3 * 200
     assert neighbours.profiles[0].hash == retrained.profile
     assert neighbours.profiles[0].reference.rows == 3 * 200
+
+
+@pytest.mark.asyncio
+async def test_the_profile_waits_until_all_predictions_of_the_old_model_are_measured(
+    tmp_path: Path, said: list[AnyMessage]
+) -> None:
+    neighbours = Neighbours(queued=3)
+    async with trainer(tmp_path, neighbours) as client:
+        await send_days(client, ONSET, 3)
+        assert await send_event(client) == 202
+        await eventually(lambda: any(isinstance(message, Retrained) for message in said), what="the retraining")
+    assert neighbours.scraped_queues == [3, 1, 0]
+    assert len(neighbours.profiles) == 1
+
+
+@pytest.mark.asyncio
+async def test_labels_wait_for_the_new_profile_so_that_few_days_pass_meanwhile(
+    tmp_path: Path, said: list[AnyMessage]
+) -> None:
+    taking = asyncio.Event()
+    neighbours = Neighbours(taking=taking)
+    async with trainer(tmp_path, neighbours) as client:
+        assert await send_event(client) == 202
+        await send_days(client, ONSET, 3)
+        await eventually(lambda: neighbours.profiles, what="the profile")
+        next_day = asyncio.create_task(send_days(client, ONSET + 3, 1))
+        done, _ = await asyncio.wait([next_day], timeout=0.2)
+        assert not done
+        taking.set()
+        await next_day
+    assert any(isinstance(message, Retrained) for message in said)
 
 
 @pytest.mark.asyncio
