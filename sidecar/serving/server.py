@@ -114,14 +114,20 @@ class BoundedServer:
             ) from error
 
     async def stop(self) -> None:
-        """Stop listening and close the connections."""
+        """Stop listening and close the connections, also those that were accepted just before."""
         if self._server is not None:
+            # First no new ones: asyncio forgets a connection that it accepts in the turn in which the server closes.
+            for one in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(one.fileno())
+            await _pass_turns()
             self._server.close()
         if self._listener is not None:
             await self._listener.stop()
+            await _pass_turns()
         if self._http is not None:
             self._http.pre_shutdown()
             await self._http.shutdown(1.0)
+            await _pass_turns()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer `request` within REQUEST_SECONDS, including the time to send the response."""
@@ -153,6 +159,12 @@ class BoundedServer:
             )  # the log shows the place, never the text
             raise
         return response
+
+
+async def _pass_turns() -> None:
+    """Let asyncio finish what it has begun: it opens and closes a connection in up to three turns of the event loop."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 def _reason(error: OSError) -> str:
