@@ -32,7 +32,6 @@ with the highest position in its grid: exp(l_i) is divided by the number of slot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,9 +89,9 @@ def fixed_point_bounds(
         log_inverse_risk: L of `log_inverse_risk_of`.
         tolerance: chi-square distance that counts as no drift.
     """
-    uppers = _upper_mean_bounds(
-        bank.h, p, calibration, variance_inflation, log_inverse_risk, tolerance, CONFIDENCE_GRID, bank.slopes
-    )
+    means = betting_bounds(bank.h, p, calibration, variance_inflation, np.array(CONFIDENCE_GRID) * log_inverse_risk)
+    added = _added_by_tolerance(bank.h, p, calibration, variance_inflation, log_inverse_risk, tolerance, bank.slopes)
+    uppers = np.minimum(means + added, bank.h.max(axis=1))
     one = float(2**FRACTION_BITS)
     log_h = np.floor(np.log(bank.h) * one).astype(np.int64)
     log_u = np.ceil(np.log(uppers) * one).astype(np.int64)
@@ -130,36 +129,30 @@ def upper_mean_bounds(
         >>> bool(1 < upper[0] < 1.03)
         True
     """
-    bounds = _upper_mean_bounds(
-        h, p, calibration, variance_inflation, log_inverse_risk, tolerance, [confidence_level], slopes
-    )
-    upper: Floats = bounds[0]
+    (means,) = betting_bounds(h, p, calibration, variance_inflation, np.array([confidence_level * log_inverse_risk]))
+    added = _added_by_tolerance(h, p, calibration, variance_inflation, log_inverse_risk, tolerance, slopes)
+    upper: Floats = np.minimum(means + added, h.max(axis=1))
     return upper
 
 
-def _upper_mean_bounds(
+def _added_by_tolerance(
     h: Floats,
     p: Floats,
     calibration: Ints,
     variance_inflation: Floats,
     log_inverse_risk: float,
     tolerance: float,
-    confidence_levels: Sequence[float],
     slopes: Floats | None,
 ) -> Floats:
-    """Return U [confidence levels, alternatives]; what the tolerance adds is the same at each confidence level."""
-    log_inverse_risks = np.array(confidence_levels) * log_inverse_risk
-    means = betting_bounds(h, p, calibration, variance_inflation, log_inverse_risks)
+    """Return what the tolerance adds to U0 [alternatives]: the same at each confidence level."""
     if slopes is not None:
-        added = slopes * tolerance
-    elif tolerance > 0:
-        squares = (h - (h @ p)[:, None]) ** 2
-        spreads = np.sqrt(betting_bounds(squares, p, calibration, variance_inflation, np.array([log_inverse_risk])))[0]
-        added = np.sqrt(tolerance) * spreads
-    else:
-        added = np.zeros(len(h))
-    upper: Floats = np.minimum(means + added, h.max(axis=1))
-    return upper
+        return slopes * tolerance
+    if not tolerance > 0:
+        return np.zeros(len(h))
+    squares = (h - (h @ p)[:, None]) ** 2
+    (variances,) = betting_bounds(squares, p, calibration, variance_inflation, np.array([log_inverse_risk]))
+    added: Floats = np.sqrt(tolerance) * np.sqrt(variances)
+    return added
 
 
 def can_show_drift(h: Floats, upper: Floats) -> Bools:

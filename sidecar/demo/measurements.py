@@ -85,10 +85,22 @@ async def accounting_at_rest(client: aiohttp.ClientSession, admin: str) -> Measu
     found: MeasuredAccounting | None = None
     while time.monotonic() < deadline and not (found and found.at_rest):
         with suppress(aiohttp.ClientError, TimeoutError):  # retried until the deadline
-            async with client.get(f"{admin}/metrics") as response:
-                found = read_accounting(await response.text())
+            found = await _accounting(client, admin)
         await asyncio.sleep(POLL)
     return found
+
+
+async def until_measured(client: aiohttp.ClientSession, admin: str) -> None:
+    """Wait until the exchanges that the proxy has relayed so far are measured, whatever comes meanwhile."""
+    first = now = await _accounting(client, admin)
+    while now.seen - now.fates.get(QUEUED, 0) < first.seen:
+        await asyncio.sleep(POLL)
+        now = await _accounting(client, admin)
+
+
+async def _accounting(client: aiohttp.ClientSession, admin: str) -> MeasuredAccounting:
+    async with client.get(f"{admin}/metrics") as response:
+        return read_accounting(await response.text())
 
 
 async def model_use(client: aiohttp.ClientSession, admin: str, token: str) -> ModelUse | None:

@@ -23,7 +23,7 @@ from ..errors import error_location
 from . import reference
 from .flights import CATEGORICAL, FEATURES, Columns, Flights
 from .http_server import serve_until_input_ends
-from .measurements import POLL, QUEUED, MeasuredAccounting, read_accounting
+from .measurements import until_measured
 from .messages import GatheringRows, ProcessFailure, Ready, Retrained, WebhookDelivery, reason_of, send_message
 from .model import RidgeModel, fit
 from .webhook_receiver import LARGEST_EVENT, STATUS, RetrainingEvent, WebhookReceiver
@@ -118,7 +118,8 @@ class Trainer:
                 self._not_learning.clear()
                 model, profile = await asyncio.to_thread(learn, flights)
                 await self._send(session, "POST", self._settings.load_url, msgspec.json.encode(model))
-                await self._until_measured(session)
+                # The predictions of the old model do not fit the new profile.
+                await until_measured(session, self._settings.admin_url)
                 await self._send(session, "PUT", f"{self._settings.admin_url}/profile", profile.to_bytes())
         except (TrainingError, aiohttp.ClientError, TimeoutError) as error:
             send_message(ProcessFailure(reason=f"retraining for {event.data.episode} failed: {reason_of(error)}"))
@@ -139,17 +140,6 @@ class Trainer:
                 if len(days) >= self._settings.wanted_days:
                     return as_flights(days)
                 await self._more.wait()
-
-    async def _until_measured(self, session: aiohttp.ClientSession) -> None:
-        """Wait until all predictions so far are measured: those of the old model do not fit the new profile."""
-        first = now = await self._accounting(session)
-        while now.seen - now.fates.get(QUEUED, 0) < first.seen:
-            await asyncio.sleep(POLL)
-            now = await self._accounting(session)
-
-    async def _accounting(self, session: aiohttp.ClientSession) -> MeasuredAccounting:
-        async with session.get(f"{self._settings.admin_url}/metrics") as response:
-            return read_accounting(await response.text())
 
     async def _send(self, session: aiohttp.ClientSession, method: str, url: str, body: bytes) -> None:
         async with session.request(method, url, data=body) as response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -40,6 +40,14 @@ async def eventually(predicate: Callable[[], T], timeout: float = 10.0, what: st
             raise TimeoutError(_late(predicate, timeout, what, result))
         await asyncio.sleep(POLL)
     return result
+
+
+async def soon(look: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait for `what`, until the coroutine function `look` returns True."""
+    deadline = time.monotonic() + patient(60)
+    while not await look():
+        assert time.monotonic() < deadline, f"no {what}"
+        await asyncio.sleep(POLL)
 
 
 def _late(predicate: object, timeout: float, what: str, result: object) -> str:

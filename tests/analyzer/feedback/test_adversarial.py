@@ -14,7 +14,6 @@ from pilotfish.sidecar.labels.cloudevents import BATCHED, STRUCTURED
 from pilotfish.sidecar.labels.labels import LabelBatch
 from pilotfish.sidecar.labels.request import LINES, FeedbackError, TooLargeError, read
 from tests.support.examples import examples
-from tests.support.waiting import patient
 
 JSON, JSON_LINES = "application/json", LINES[0]
 SIZE = 96 * 1024
@@ -63,7 +62,7 @@ def test_time_and_memory_follow_from_the_size_of_the_body(what: str) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert time.process_time() - before < patient(8)
+    assert time.process_time() - before < 8
     assert peak < 50 * len(text)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from pilotfish.sidecar.settings.document import TargetRef
 from tests.control.situations import NOON, SUBJECT
 from tests.support.apiserver.server import ApiServer
 from tests.support.cluster import ControlPlane
-from tests.support.waiting import POLL, patient
+from tests.support.waiting import soon
 
 Json = dict[str, Any]
 NODES = Resource("", "v1", "nodes", namespaced=False)
@@ -88,7 +86,7 @@ class Sized:
         status = {"status": {"phase": "Running", **found}}
         return await merge_patch(self.kube, PODS, name, status, self.namespace, subresource="status")
 
-    async def deployment(self, manager: str = "", **metadata: Any) -> Json:
+    async def deployment(self, manager: str = "", **metadata: Any) -> None:
         """Create the target with the template of `pod_spec`; `manager` applies it on the server.
 
         On a real API server, its controller then writes the status a few times: wait for the last time.
@@ -105,15 +103,17 @@ class Sized:
             },
         }
         if manager:
-            found = await apply(self.kube, DEPLOYMENTS, body, field_manager=manager)
+            await apply(self.kube, DEPLOYMENTS, body, field_manager=manager)
         else:
-            found = await create(self.kube, DEPLOYMENTS, body, self.namespace)
-        deadline = time.monotonic() + patient(30)
-        while self.plane is not None and not _settled(found):
-            assert time.monotonic() < deadline, f"the status is not complete: {found['status']}"
-            await asyncio.sleep(POLL)
-            found = await get(self.kube, DEPLOYMENTS, "delays", self.namespace)
-        return found
+            await create(self.kube, DEPLOYMENTS, body, self.namespace)
+        if self.plane is not None:
+            await soon(self._settled, "complete status of the Deployment")
+
+    async def _settled(self) -> bool:
+        """Return whether the controller has seen the Deployment and its ReplicaSet."""
+        found = await get(self.kube, DEPLOYMENTS, "delays", self.namespace)
+        conditions = found.get("status", {}).get("conditions", [])
+        return any(one["reason"] == "NewReplicaSetAvailable" for one in conditions)
 
     async def read(self, name: str = "delays-1") -> Json:
         """Return a pod."""
@@ -149,9 +149,3 @@ def resources(spec: Json, container: str = "model") -> Json:
     rows = (*spec["containers"], *spec["initContainers"])
     found: Json = next(row for row in rows if row["name"] == container).get("resources", {})
     return found
-
-
-def _settled(deployment: Json) -> bool:
-    """Return whether the controller has seen the Deployment and its ReplicaSet."""
-    conditions = deployment.get("status", {}).get("conditions", [])
-    return any(one["reason"] == "NewReplicaSetAvailable" for one in conditions)

@@ -20,11 +20,12 @@ from pilotfish.sidecar.kube.read import get
 from pilotfish.sidecar.settings.document import TargetRef
 from tests.control.scale.places import DEPLOYMENT, Place, chart_rules
 from tests.control.scale.targets import deployment
-from tests.control.scale.test_scale_target import Clock, soon
+from tests.control.scale.test_scale_target import Clock
 from tests.control.situations import NOON
 from tests.support.apiserver.faults import Fault
 from tests.support.apiserver.server import ApiServer
 from tests.support.examples import examples
+from tests.support.waiting import soon
 
 pytestmark = pytest.mark.timeout(120)
 

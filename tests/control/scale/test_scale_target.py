@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -26,7 +23,7 @@ from tests.control.scale.targets import autoscaler, budget, reference, scaled_ob
 from tests.control.situations import NOON
 from tests.support.apiserver.faults import Fault
 from tests.support.apiserver.server import ApiServer
-from tests.support.waiting import POLL, patient
+from tests.support.waiting import soon
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(120)]
 
@@ -274,11 +271,3 @@ async def problems(kube: Kube, place: Place) -> list[tuple[str, Reason]]:
     except TroubleError as error:
         return [("target", error.trouble.reason)]
     return [(problem.fact, problem.reason) for problem in found]
-
-
-async def soon(look: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Wait for `what`, until `look` returns True."""
-    deadline = time.monotonic() + patient(60)
-    while not await look():
-        assert time.monotonic() < deadline, f"no {what}"
-        await asyncio.sleep(POLL)
