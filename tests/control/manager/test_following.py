@@ -136,7 +136,7 @@ async def test_the_older_of_two_monitors_is_followed_and_the_other_one_says_so(
         assert here.reason(OLD) != "TargetShared"
         await here.until(lambda answer: answer.monitor == NEW.name, "b", named=NEW.name)  # it names the younger one
         await eventually(lambda: here.monitors.runtimes["team", NEW.name].view().expected == 1, what="the pod")
-        assert here.reason(OLD, "Degraded") == "TargetShared"
+        await eventually(lambda: here.reason(OLD, "Degraded") == "TargetShared", what="the condition of the older one")
 
 
 async def test_counts_of_a_deleted_monitor_never_reach_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
