@@ -29,6 +29,7 @@ pytestmark = [
 SECOND, MIB = 10**9, 1 << 20
 LOAD = """
 import os, sys, time
+print("ready", flush=True)
 sys.stdin.readline()
 before = time.process_time()
 held = bytearray(os.urandom(1 << 20) * int(sys.argv[2]))
@@ -54,12 +55,14 @@ sys.stdin.read()
 
 @contextmanager
 def load(folders: list[Path], seconds: float, mebibytes: int, children: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process in new cgroups; it starts when a line is sent."""
+    """Run a process in new cgroups; Python has started, and the load starts when a line is sent."""
     command = [sys.executable, "-c", LOAD, str(seconds), str(mebibytes), str(children)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         try:
             for folder in folders:
                 (folder / "cgroup.procs").write_text(f"{child.pid}\n")
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
             yield child
         finally:
             child.kill()
