@@ -101,6 +101,10 @@ class Followed:
             assert await serving == analyzer.RECYCLE_STATUS
             stopped.cancel()
 
+    async def restarted(self) -> None:
+        """Wait until the analyzer has started again with the first document: it may have followed the profile before."""
+        await eventually(lambda: self.starts == 2, what="the start with the document")
+
     @property
     def report(self) -> Any:
         assert self.app is not None
@@ -165,6 +169,7 @@ async def test_document_and_profile_come_from_the_controller_and_stay_without_it
     tmp_path: Path, certificates: Path
 ) -> None:
     async with following(tmp_path, certificates, document=document(5), generation=5, **profiles(GOOD)) as here:
+        await here.restarted()
         await eventually(lambda: here.in_force() == GOOD.hash, what="the profile")
         await eventually(lambda: here.controller.requests[-1].generation == 5, what="the generation")
         await eventually(lambda: here.report.decisions, what="the stored profile")
@@ -208,6 +213,7 @@ async def test_a_profile_with_another_hash_is_refused_and_not_fetched_again_at_o
 ) -> None:
     given: dict[str, Any] = {"profiles": {GOOD.hash: raw}, "profile_hash": GOOD.hash}
     async with following(tmp_path, certificates, document=document(), generation=1, **given) as here:
+        await here.restarted()
         await eventually(problem_has(here, *words), what="the problem")
         fetched = len(here.controller.fetched)
         seen = len(here.controller.requests)
@@ -221,13 +227,13 @@ async def test_a_profile_with_another_hash_is_refused_and_not_fetched_again_at_o
 @pytest.mark.asyncio
 async def test_a_document_that_cannot_be_used_changes_nothing(tmp_path: Path, certificates: Path) -> None:
     async with following(tmp_path, certificates, document=document(2), generation=2, **profiles(GOOD)) as here:
+        await here.restarted()
         await eventually(lambda: here.in_force() == GOOD.hash, what="the profile")
-        starts = here.starts
         for number, bad in enumerate((document(9, drift={"tick": "ten"}), b"[]", b"\xff", b'{"metadata": 3}')):
             here.controller.document, here.controller.generation = bad, 90 + number
             await eventually(problem_has(here, "document of the controller"), what="the problem")
             assert here.in_force() == GOOD.hash
-        assert here.starts == starts
+        assert here.starts == 2
         here.controller.document, here.controller.generation = document(3, drift={"tick": "2s"}), 3
         await eventually(lambda: here.report.ticks.tick_seconds == 2.0, what="the next document")
 
