@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.cluster import control_plane  # noqa: F401  # a fixture for every folder, started once
 from tests.support.examples import ALL
+from tests.support.leftovers import changed, process_settings
 from tests.support.processes import Children
 from tests.support.sizes import size
 from tests.support.waiting import PATIENCE, patient
@@ -28,6 +29,7 @@ settings.register_profile("pilotfish", _common, max_examples=ALL // 8)
 settings.load_profile("pilotfish")
 
 FAILED = pytest.StashKey[bool]()
+SETTINGS = pytest.StashKey[dict[str, object]]()
 
 
 def pytest_configure() -> None:
@@ -55,6 +57,21 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    """Remember the settings of the process before the test."""
+    item.stash[SETTINGS] = process_settings()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test that leaves other settings, such as a lower priority: the tests after it would fail instead."""
+    yield
+    left = changed(item.stash[SETTINGS], process_settings())
+    assert not left, f"the test changed the process that runs the tests: {left}; start a process for it"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,7 +16,7 @@ from pilotfish.detectors.cells import MISSING_WORDS, missing_words
 from pilotfish.detectors.profile.profile import Profile
 from pilotfish.detectors.schema import LONGEST_NAME
 from pilotfish.sidecar.rows.blocks import RowBlock
-from pilotfish.sidecar.rows.learn import instability, learn, main
+from pilotfish.sidecar.rows.learn import instability, learn
 from pilotfish.sidecar.rows.learn_messages import LearnJob, LearnResult
 from pilotfish.sidecar.rows.log import RowLog
 from pilotfish.sidecar.rows.table import build_table
@@ -87,11 +87,23 @@ def test_rows_beyond_the_wanted_number_are_ignored() -> None:
     assert table.left_out == {"amount": "an input has the same name"}
 
 
+def run_learn(folder: Path, job: LearnJob = WANTED) -> subprocess.CompletedProcess[bytes]:
+    """Learn `folder/out` in a process of its own: it lowers its priority and limits its memory."""
+    command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(folder), "learning", str(folder / "out")]
+    return subprocess.run(
+        [*command, msgspec.json.encode(job)], stdout=subprocess.PIPE, check=False, timeout=patient(50)
+    )
+
+
+def result_of(done: subprocess.CompletedProcess[bytes]) -> LearnResult:
+    assert done.returncode == 0
+    return msgspec.json.decode(done.stdout.splitlines()[-1], type=LearnResult)
+
+
 @pytest.mark.long
-def test_rows_that_change_over_time_are_refused(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_rows_that_change_over_time_are_refused(tmp_path: Path) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks(shift=2.0))
-    main((str(tmp_path), "learning", str(tmp_path / "out"), msgspec.json.encode(WANTED).decode()))
-    outcome = msgspec.json.decode(capfdbinary.readouterr().out.splitlines()[-1], type=LearnResult)
+    outcome = result_of(run_learn(tmp_path))
     assert "not stable" in outcome.problem
     assert "amount" in outcome.problem
     assert not (tmp_path / "out").exists()
@@ -100,27 +112,15 @@ def test_rows_that_change_over_time_are_refused(tmp_path: Path, capfdbinary: pyt
 @pytest.mark.long
 def test_learning_runs_in_a_separate_process(tmp_path: Path) -> None:
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks())
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(out)]
-    done = subprocess.run(
-        [*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=patient(50)
-    )
-    assert msgspec.json.decode(done.stdout.splitlines()[-1], type=LearnResult) == LearnResult(rows=3000)
-    assert Profile.from_bytes(gzip.decompress(out.read_bytes())).reference.rows == 3000
+    assert result_of(run_learn(tmp_path)) == LearnResult(rows=3000)
+    assert Profile.from_bytes(gzip.decompress((tmp_path / "out").read_bytes())).reference.rows == 3000
 
 
 @pytest.mark.long
 def test_missing_rows_and_too_little_memory_are_reported(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pilotfish.sidecar.rows.learn", str(tmp_path), "learning", str(tmp_path / "out")]
-    done = subprocess.run(
-        [*command, msgspec.json.encode(WANTED)], stdout=subprocess.PIPE, check=True, timeout=patient(50)
-    )
-    assert b"no rows are stored" in done.stdout
+    assert "no rows are stored" in result_of(run_learn(tmp_path)).problem
     RowLog(tmp_path, "learning", most_rows=3000, most_bytes=1 << 24, newest=False).append(blocks())
-    little = msgspec.structs.replace(WANTED, memory=1 << 20)
-    done = subprocess.run(
-        [*command, msgspec.json.encode(little)], stdout=subprocess.PIPE, check=False, timeout=patient(50)
-    )
+    done = run_learn(tmp_path, msgspec.structs.replace(WANTED, memory=1 << 20))
     assert done.returncode != 0 or b"memory" in done.stdout
 
 
