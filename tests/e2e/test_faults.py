@@ -35,8 +35,9 @@ def oom_score(pid: int) -> int:
 def test_a_killed_or_stopped_analyzer_loses_no_request_and_no_count(stack: Stack) -> None:
     stack.start()
     proxy = stack.pid("proxy")
-    wait_until(lambda: oom_score(stack.pid("analyzer")) == 500, what="the oom_score_adj of the analyzer process")
-    assert oom_score(proxy) == oom_score(os.getpid())
+    own = oom_score(os.getpid())
+    wait_until(lambda: oom_score(stack.pid("analyzer")) == own + 500, what="the oom_score_adj of the analyzer process")
+    assert oom_score(proxy) == own
 
     async def inject_faults(checker: ScrapeChecker) -> int:
         async with loaded(stack.listen) as load:
