@@ -102,7 +102,7 @@ class Followed:
             stopped.cancel()
 
     async def restarted(self) -> None:
-        """Wait until the analyzer has started again with the first document: it may have followed the profile before."""
+        """Wait for the start with the first document: before it, the analyzer may have followed the profile already."""
         await eventually(lambda: self.starts == 2, what="the start with the document")
 
     @property
