@@ -31,7 +31,7 @@ from tests.benchmarks.detection.results import (
     share_at_least,
     with_lower_bound,
 )
-from tests.benchmarks.detection.runner import Case, Group, NotMeasuredError, run
+from tests.benchmarks.detection.runner import THREADS, Case, Group, NotMeasuredError, run
 
 
 def test_bounds_are_those_of_the_textbook() -> None:
@@ -70,7 +70,9 @@ def outcomes(seeds: Sequence[int], *, missing: bool) -> list[int]:
 
 
 @pytest.mark.long
-def test_results_are_kept_and_a_case_that_cannot_run_says_why(tmp_path: Path) -> None:
+def test_results_are_kept_and_a_case_that_cannot_run_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in THREADS:
+        monkeypatch.setenv(name, "1")  # `run` sets them for the processes that it starts
     judge = partial(mean_ratio, least=1.0, most=2.0)
     cases = [
         Case("runs", "<= 2 x", outcomes, judge, runs=3, chunk=2, options={"missing": False}, cause="not this time"),
