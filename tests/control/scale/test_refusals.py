@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from pilotfish.sidecar.control.workload.kinds import resource_of
 from pilotfish.sidecar.control.workload.refusals import PodRefusal, refused_by_condition, refused_by_events
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
-from pilotfish.sidecar.kube.objects import DEPLOYMENTS, EVENTS, RESOURCE_QUOTAS
+from pilotfish.sidecar.kube.errors import ForbiddenError
+from pilotfish.sidecar.kube.objects import DEPLOYMENTS, EVENTS, PODS, RESOURCE_QUOTAS
 from pilotfish.sidecar.kube.patch import merge_patch
 from pilotfish.sidecar.kube.read import get
 from pilotfish.sidecar.settings.document import TargetRef
@@ -171,17 +173,29 @@ async def test_a_kind_that_shows_nothing_is_named_while_replicas_are_missing() -
         await place.kube.close()
 
 
+async def refuses_a_pod(place: Place) -> bool:
+    """Return whether the API server applies the quota: it learns of a new one later, and admits all pods until then."""
+    spec = {"containers": [{"name": "one", "image": "registry.invalid/one"}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": spec}
+    try:
+        await place.kube.request("POST", PODS.path(place.namespace), query=(("dryRun", "All"),), body=pod)
+    except ForbiddenError as error:
+        return "exceeded quota: small" in str(error)
+    return False
+
+
 @pytest.mark.real
 @pytest.mark.asyncio
 @pytest.mark.parametrize("place", ["real"], indirect=True)
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 async def test_a_quota_of_a_real_cluster_refuses_pods_until_it_has_room(place: Place, kind: str) -> None:
     assert place.plane is not None
-    rules = [*chart_rules(), {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["list"]}]
-    kube = await Kube.connect(place.plane.account(place.namespace, "chart", rules))
     quota = {"metadata": {"name": "small"}, "spec": {"hard": {"pods": "0"}}}
     await create(place.kube, RESOURCE_QUOTAS, {"apiVersion": "v1", "kind": "ResourceQuota", **quota}, place.namespace)
+    await soon(partial(refuses_a_pod, place), "quota in force")
     target = await place.create(kind, 3)
+    rules = [*chart_rules(), {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["list"]}]
+    kube = await Kube.connect(place.plane.account(place.namespace, "chart", rules))
 
     async def refused() -> bool:
         return "exceeded quota: small" in (await read(kube, target, place.namespace)).refused
@@ -197,8 +211,10 @@ async def test_a_quota_of_a_real_cluster_refuses_pods_until_it_has_room(place: P
         found = await get(place.kube, RESOURCE_QUOTAS, "small", place.namespace)
         return (found.get("status") or {}).get("hard") == {"pods": "9"}
 
-    await soon(refused, "refusal of pods")
-    await merge_patch(place.kube, RESOURCE_QUOTAS, "small", {"spec": {"hard": {"pods": "9"}}}, place.namespace)
-    await soon(raised, "quota in force")
-    await soon(created, "pods after the quota was raised")
-    await kube.close()
+    try:
+        await soon(refused, "refusal of pods")
+        await merge_patch(place.kube, RESOURCE_QUOTAS, "small", {"spec": {"hard": {"pods": "9"}}}, place.namespace)
+        await soon(raised, "raised quota")
+        await soon(created, "pods after the quota was raised")
+    finally:
+        await kube.close()
