@@ -93,4 +93,5 @@ async def test_results_are_sent_until_no_labels_are_left() -> None:
     async with asyncio.timeout(patient(10)):
         await done.wait()
     running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     assert [result.id for one in sent for result in one.results] == ["1", "2"]

@@ -13,6 +13,7 @@ from pilotfish.sidecar.control.manager.scale_target import ScaleTargetReader
 from pilotfish.sidecar.control.scale.target import TargetFacts, TargetSurroundings, target_facts
 from pilotfish.sidecar.control.workload.kinds import resource_of
 from pilotfish.sidecar.control.workload.refusals import PodRefusal, refused_by_condition, refused_by_events
+from pilotfish.sidecar.doctor.trial import trial_pod
 from pilotfish.sidecar.kube.client import Kube
 from pilotfish.sidecar.kube.create import create
 from pilotfish.sidecar.kube.errors import ForbiddenError
@@ -175,10 +176,9 @@ async def test_a_kind_that_shows_nothing_is_named_while_replicas_are_missing() -
 
 async def refuses_a_pod(place: Place) -> bool:
     """Return whether the API server applies the quota: it learns of a new one later, and admits all pods until then."""
-    spec = {"containers": [{"name": "one", "image": "registry.invalid/one"}]}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": spec}
+    path, pod = PODS.path(place.namespace), trial_pod(place.namespace)
     try:
-        await place.kube.request("POST", PODS.path(place.namespace), query=(("dryRun", "All"),), body=pod)
+        await place.kube.request("POST", path, query=[("dryRun", "All")], body=pod)
     except ForbiddenError as error:
         return "exceeded quota: small" in str(error)
     return False

@@ -72,6 +72,7 @@ class RealPod:
                 await asyncio.sleep(0.05)
         finally:
             counting.cancel()
+            await asyncio.gather(counting, return_exceptions=True)
             await self.transport.close()
 
 

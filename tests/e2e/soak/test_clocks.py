@@ -73,7 +73,7 @@ class LabelledRequests:
         self.step, self.renewed = [], 0.0
 
     def join(self) -> bool:
-        """Send the labels of all requests since the step, after a new one if it is due; return whether one's joined."""
+        """Send the labels of all requests since the step, after a new one if due; return whether all of one joined."""
         if time.monotonic() > self.renewed + RENEWED_SECONDS:
             self.sent, self.renewed = self.sent + 1, time.monotonic()
             self.step.append(f"labelled-{self.sent}")
